@@ -1,0 +1,334 @@
+"""Model cards: one hypothesis per TOML file, from a closed vocabulary, every prior with its unit and reason."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from scipy import stats
+
+from xenograft.errors import CardError, did_you_mean, missing_file, not_available, problems_of
+from xenograft.study import digest_of
+
+Growth = Literal["exponential", "gompertz", "spline"]
+Exposure = Literal["constant", "decaying", "delayed"]
+Distribution = Literal["Normal", "HalfNormal", "LogNormal", "Gamma", "Beta", "LKJ", "Exponential"]
+PriorName = Literal[
+    "baseline", "growth", "slowing", "kill", "waning", "onset", "departure", "dose_power", "sd_baseline", "sd_growth",
+    "sd_effect", "sd_cohort", "correlation", "error", "small_tumour_error", "degrees_of_freedom", "smoothness",
+]  # fmt: skip
+
+ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "Normal": ("mu", "sigma"),
+    "HalfNormal": ("sigma",),
+    "LogNormal": ("mu", "sigma"),
+    "Gamma": ("alpha", "beta"),
+    "Beta": ("alpha", "beta"),
+    "LKJ": ("eta",),
+    "Exponential": ("lam",),
+}
+"""Numbers that each distribution needs, named as in PyMC."""
+
+SUPPORTED: Mapping[str, tuple[str, ...]] = {
+    "baseline": ("Normal",),
+    "growth": ("Normal", "LogNormal", "Gamma"),
+    "slowing": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
+    "kill": ("Normal", "HalfNormal", "LogNormal", "Gamma", "Exponential"),
+    "departure": ("Normal",),
+    "sd_baseline": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
+    "sd_growth": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
+    "correlation": ("LKJ",),
+    "error": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
+}
+"""Distributions that make sense for each parameter that can be fitted today (sign and support)."""
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Prior(BaseModel):
+    """A prior distribution with its unit and reason.
+
+    Parameters
+    ----------
+    distribution : str
+        Name of the distribution as in PyMC.
+    mu, sigma, alpha, beta, eta, lam : float
+        Its numbers, as PyMC names them; each distribution needs its own.
+    unit : str
+        Unit of the parameter.
+    why : str
+        The reason for these numbers; starts with "Differs:" where another shipped card has another prior.
+    """
+
+    model_config = _STRICT
+
+    distribution: Distribution
+    mu: _Finite | None = None
+    sigma: _Positive | None = None
+    alpha: _Positive | None = None
+    beta: _Positive | None = None
+    eta: _Positive | None = None
+    lam: _Positive | None = None
+    unit: str
+    why: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _numbers_fit_the_distribution(self) -> Prior:
+        needed = ARGUMENTS[self.distribution]
+        given = [name for name in ("mu", "sigma", "alpha", "beta", "eta", "lam") if getattr(self, name) is not None]
+        if set(given) != set(needed):
+            raise ValueError(f"{self.distribution} needs {' and '.join(needed)}; found {' and '.join(given) or 'none'}")
+        return self
+
+    @property
+    def arguments(self) -> dict[str, float]:
+        """The numbers of the distribution by name."""
+        return {name: float(getattr(self, name)) for name in ARGUMENTS[self.distribution]}
+
+    @property
+    def frozen(self) -> Any:
+        """The distribution in SciPy; LKJ is that of the single correlation of a 2 × 2 matrix on (−1, 1)."""
+        a = self.arguments
+        match self.distribution:
+            case "Normal":
+                return stats.norm(a["mu"], a["sigma"])
+            case "HalfNormal":
+                return stats.halfnorm(scale=a["sigma"])
+            case "LogNormal":
+                return stats.lognorm(s=a["sigma"], scale=np.exp(a["mu"]))
+            case "Gamma":
+                return stats.gamma(a["alpha"], scale=1 / a["beta"])
+            case "Beta":
+                return stats.beta(a["alpha"], a["beta"])
+            case "LKJ":
+                return stats.beta(a["eta"], a["eta"], loc=-1, scale=2)
+            case "Exponential":
+                return stats.expon(scale=1 / a["lam"])
+
+    def in_words(self) -> str:
+        """The distribution as a reader would write it, for example "Normal(0.03, 0.1) 1/day"."""
+        numbers = ", ".join(f"{value:g}" for value in self.arguments.values())
+        return f"{self.distribution}({numbers}) {self.unit}".strip()
+
+
+class ModelCard(BaseModel):
+    """A hypothesis about a study: growth law, exposure, reference, departure, what varies, errors, priors.
+
+    Parameters
+    ----------
+    name, claim : str
+        What the card is called (its file's name) and what it claims in one sentence.
+    growth, exposure, reference, departure, departure_by, dose_effect, varies, spread, error, error_small
+        See models/README.md for the vocabulary.
+    priors : mapping of str to Prior
+        One per parameter; `kill.<agent>` holds an agent's own kill prior.
+    """
+
+    model_config = _STRICT
+
+    name: str = Field(min_length=1)
+    claim: str = Field(min_length=1)
+    growth: Growth
+    exposure: Exposure | dict[str, Exposure]
+    reference: Literal["bliss", "hsa"]
+    departure: Literal["none", "estimated"]
+    departure_by: Literal["arm", "study"] = "arm"
+    dose_effect: Literal["free", "power", "linear"] = "free"
+    varies: tuple[Literal["baseline", "growth", "effect", "cohort"], ...]
+    spread: Literal["common", "arm"] = "common"
+    error: Literal["normal", "student"]
+    error_small: bool = False
+    priors: dict[str, Prior]
+
+    @property
+    def answers(self) -> bool:
+        """Whether the card leaves the combination free, so that its draws may answer (DESIGN 7)."""
+        return self.departure == "estimated" or self.growth == "spline"
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything in the card that changes a posterior; name and prose do not."""
+        content = self.model_dump(exclude={"name", "claim", "priors"})
+        priors = {name: [prior.distribution, prior.arguments] for name, prior in self.priors.items()}
+        return digest_of(content | {"varies": sorted(self.varies), "priors": priors})
+
+    def prior_of(self, parameter: str, agent: str | None = None) -> Prior:
+        """The prior of a parameter; an agent's own kill prior where the card has one."""
+        return self.priors.get(f"{parameter}.{agent}", self.priors[parameter])
+
+    def null_of(self, other: ModelCard) -> bool:
+        """Whether this card is the null of `other`: the same growth, exposure and error, departure fixed."""
+        same = all(getattr(self, key) == getattr(other, key) for key in ("growth", "exposure", "error"))
+        return same and not self.answers and other.answers
+
+
+def read_card(path: str | Path) -> ModelCard:
+    """Read one model card.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file.
+
+    Raises
+    ------
+    CardError
+        With a sentence per problem of the file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CardError(missing_file(path))
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CardError(f"{path.name}: this is not valid TOML ({error}). Mend the line it names.") from None
+    content = content | {"priors": _flat_priors(content.get("priors", {}))}
+    try:
+        card = ModelCard.model_validate(content)
+    except ValidationError as error:
+        raise CardError(problems_of(path.name, error, ModelCard)) from None
+    problems = [*_unavailable(path.name, card), *_prior_problems(path.name, card)]
+    if card.name != path.stem:
+        problems.append(f'{path.name}: name = "{card.name}" is not the file\'s name. Make the two equal.')
+    if problems:
+        raise CardError(problems)
+    return card
+
+
+def read_cards(*paths: str | Path) -> dict[str, ModelCard]:
+    """Read model cards from files and folders.
+
+    Parameters
+    ----------
+    *paths : str or Path
+        TOML files, folders of them, or names of shipped cards; none means all shipped cards.
+
+    Returns
+    -------
+    dict of str to ModelCard
+        By name, in the order given (files of a folder alphabetically).
+
+    Raises
+    ------
+    CardError
+        With a sentence per problem of all files.
+    """
+    cards: dict[str, ModelCard] = {}
+    problems: list[str] = []
+    for path in paths or (shipped_cards(),):
+        for file in _files(path):
+            try:
+                card = read_card(file)
+            except CardError as error:
+                problems.extend(error.problems)
+                continue
+            if card.name in cards and cards[card.name].digest != card.digest:
+                problems.append(f'{file.name}: the name "{card.name}" stands for two different cards. Rename one.')
+            cards[card.name] = card
+    if problems:
+        raise CardError(problems)
+    return cards
+
+
+def shipped_cards() -> Path:
+    """The folder of the cards that come with the package."""
+    inside = Path(__file__).parent / "models"
+    return inside if inside.is_dir() else Path(__file__).parents[1] / "models"
+
+
+def _files(path: str | Path) -> list[Path]:
+    shipped = {file.stem: file for file in sorted(shipped_cards().glob("*.toml"))}
+    if str(path) in shipped:
+        return [shipped[str(path)]]
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(path.glob("*.toml"))
+        if not files:
+            raise CardError(f"{path}: the folder has no model card (*.toml). Name a folder that has one.")
+        return files
+    if not path.is_file():
+        hint = did_you_mean(str(path), shipped) or " `xenograft models` lists the shipped cards."
+        raise CardError(f'"{path}" is neither a shipped card nor a file or folder.{hint}')
+    return [path]
+
+
+def _flat_priors(priors: Any) -> Any:
+    """`[priors.kill."T-DM1"]` becomes the entry `kill.T-DM1`; anything malformed is left for the schema to name."""
+    if not isinstance(priors, dict):
+        return priors
+    flat: dict[str, Any] = {}
+    for name, table in priors.items():
+        own = {key: value for key, value in table.items() if isinstance(value, dict)} if isinstance(table, dict) else {}
+        flat[name] = {key: value for key, value in table.items() if key not in own} if own else table
+        flat |= {f"{name}.{agent}": value for agent, value in own.items()}
+    return flat
+
+
+def _unavailable(place: str, card: ModelCard) -> list[str]:
+    exposures = [card.exposure] if isinstance(card.exposure, str) else sorted(set(card.exposure.values()))
+    wanted = {
+        f"growth = {card.growth}": card.growth == "spline",
+        "exposure by agent": not isinstance(card.exposure, str),
+        **{f"exposure = {word}": word != "constant" for word in exposures},
+        f"departure_by = {card.departure_by}": card.departure_by != "arm",
+        f"dose_effect = {card.dose_effect}": card.dose_effect != "free",
+        "varies with effect": "effect" in card.varies,
+        "varies with cohort": "cohort" in card.varies,
+        "varies without baseline and growth": not {"baseline", "growth"} <= set(card.varies),
+        f"spread = {card.spread}": card.spread != "common",
+        f"error = {card.error}": card.error != "normal",
+        "error_small = true": card.error_small,
+    }
+    problems = [not_available(place, what, "Choose another word.") for what, asked in wanted.items() if asked]
+    if card.reference == "hsa" and card.departure == "estimated":
+        problems.append(
+            f'{place}: departure = "estimated" under reference = "hsa" is the bliss card with its prior moved. '
+            'Use departure = "none" with hsa, or reference = "bliss".'
+        )
+    return problems
+
+
+def _prior_problems(place: str, card: ModelCard) -> list[str]:
+    needed = _needed_priors(card)
+    known = list(get_args(PriorName))
+    problems = [f"{place}: the prior of {name} is missing. Add [priors.{name}]." for name in needed - set(card.priors)]
+    for entry, prior in card.priors.items():
+        name, _, agent = entry.partition(".")
+        if name not in known:
+            problems.append(f"{place}: there is no parameter called {name}.{did_you_mean(name, known)}")
+        elif name not in needed:
+            problems.append(f"{place}: the prior of {name} is not used by this card. Delete [priors.{name}].")
+        elif agent and name != "kill":
+            problems.append(f"{place}: [priors.{entry}] is for one agent; only kill has priors by agent. Delete it.")
+        elif prior.distribution not in SUPPORTED.get(name, get_args(Distribution)):
+            choices = ", ".join(SUPPORTED[name])
+            problems.append(f"{place}: the prior of {entry} is {prior.distribution}; it must be one of {choices}.")
+    return sorted(problems)
+
+
+def _needed_priors(card: ModelCard) -> set[str]:
+    exposures = {card.exposure} if isinstance(card.exposure, str) else set(card.exposure.values())
+    conditions = {
+        "growth": card.growth != "spline",
+        "slowing": card.growth == "gompertz",
+        "smoothness": card.growth == "spline",
+        "kill": card.growth != "spline",
+        "waning": "decaying" in exposures,
+        "onset": "delayed" in exposures,
+        "departure": card.departure == "estimated",
+        "dose_power": card.dose_effect == "power",
+        "sd_growth": "growth" in card.varies,
+        "sd_effect": "effect" in card.varies,
+        "sd_cohort": "cohort" in card.varies,
+        "correlation": {"baseline", "growth"} <= set(card.varies),
+        "degrees_of_freedom": card.error == "student",
+        "small_tumour_error": card.error_small,
+    }
+    return {"baseline", "sd_baseline", "error"} | {name for name, needed in conditions.items() if needed}
