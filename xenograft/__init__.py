@@ -1,0 +1,121 @@
+"""Bayesian analysis of mouse xenograft studies: tumour growth, inhibition and drug interaction.
+
+>>> import xenograft as xg
+>>> study = xg.read_study("fixtures/her2-four-arm")  # doctest: +SKIP
+>>> fits = xg.fit_all(study, xg.read_cards(), seed=1)  # doctest: +SKIP
+>>> xg.interaction(fits, xg.compare(fits)).table  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xenograft.answers import Interaction, Verdict, average, interaction, model_curves, verdicts
+    from xenograft.cards import ModelCard, Prior, read_card, read_cards
+    from xenograft.comparison import Comparison, compare
+    from xenograft.errors import CardError, FitFileError, InputError, NoHealthyFitError, StudyError, XenograftError
+    from xenograft.estimands import (
+        combination_index,
+        doubling_time,
+        excess,
+        growth_rate,
+        reduction,
+        time_to_multiple,
+        tumour_growth_inhibition,
+    )
+    from xenograft.fitted import Fit, Health
+    from xenograft.model import build
+    from xenograft.prediction import animal_curves, curves
+    from xenograft.reading import read_study
+    from xenograft.reporting import write_report
+    from xenograft.results import results
+    from xenograft.sampling import SamplerSettings, fit, fit_all
+    from xenograft.simulation import Truth, read_truth, simulate, true_curves
+    from xenograft.study import Arm, Dosing, Study
+
+_HOME = {
+    "answers": ("Interaction", "Verdict", "average", "interaction", "model_curves", "verdicts"),
+    "cards": ("ModelCard", "Prior", "read_card", "read_cards"),
+    "comparison": ("Comparison", "compare"),
+    "errors": ("CardError", "FitFileError", "InputError", "NoHealthyFitError", "StudyError", "XenograftError"),
+    "estimands": (
+        "combination_index",
+        "doubling_time",
+        "excess",
+        "growth_rate",
+        "reduction",
+        "time_to_multiple",
+        "tumour_growth_inhibition",
+    ),
+    "fitted": ("Fit", "Health"),
+    "model": ("build",),
+    "prediction": ("animal_curves", "curves"),
+    "reading": ("read_study",),
+    "reporting": ("write_report",),
+    "results": ("results",),
+    "sampling": ("SamplerSettings", "fit", "fit_all"),
+    "simulation": ("Truth", "read_truth", "simulate", "true_curves"),
+    "study": ("Arm", "Dosing", "Study"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Arm",
+    "CardError",
+    "Comparison",
+    "Dosing",
+    "Fit",
+    "FitFileError",
+    "Health",
+    "InputError",
+    "Interaction",
+    "ModelCard",
+    "NoHealthyFitError",
+    "Prior",
+    "SamplerSettings",
+    "Study",
+    "StudyError",
+    "Truth",
+    "Verdict",
+    "XenograftError",
+    "animal_curves",
+    "average",
+    "build",
+    "combination_index",
+    "compare",
+    "curves",
+    "doubling_time",
+    "excess",
+    "fit",
+    "fit_all",
+    "growth_rate",
+    "interaction",
+    "model_curves",
+    "read_card",
+    "read_cards",
+    "read_study",
+    "read_truth",
+    "reduction",
+    "results",
+    "simulate",
+    "time_to_multiple",
+    "true_curves",
+    "tumour_growth_inhibition",
+    "verdicts",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: reading a study needs no PyMC."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

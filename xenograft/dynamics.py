@@ -61,7 +61,7 @@ def typical_log_volume(day: Any, schedule: Schedule, parameters: Parameters, *, 
     day : array (day)
         Days since the first dose.
     schedule : Schedule
-        What each arm receives; NumPy or PyTensor arrays.
+        What each arm receives; `jump_day` and `jump` may be symbols.
     parameters : Parameters
         NumPy or PyTensor arrays.
 
@@ -74,11 +74,12 @@ def typical_log_volume(day: Any, schedule: Schedule, parameters: Parameters, *, 
     from_baseline, from_growth = growth_columns(day, p.slowing, xp=xp)
     untreated = p.baseline[..., None] * from_baseline + p.growth[..., None] * from_growth
     exposure = accumulated_exposure(day, schedule.jump_day, schedule.jump, p.slowing, xp=xp)
-    alone = xp.take(p.kill, schedule.term_level, axis=-1)[..., None] * xp.take(exposure, schedule.term_pattern, axis=-2)
+    terms = len(schedule.term_level)
+    alone = p.kill[..., schedule.term_level, None] * exposure[..., :terms, :]
     reduction = schedule.arm_gets_term @ alone
     if schedule.combination_terms:
-        together = p.departure[..., None] * xp.take(exposure, schedule.combination_pattern, axis=-2)
-        largest = reduce(xp.maximum, [xp.take(alone, terms, axis=-2) for terms in schedule.combination_terms])
+        together = p.departure[..., None] * exposure[..., terms:, :]
+        largest = reduce(xp.maximum, [alone[..., term, :] for term in schedule.combination_terms])
         beyond_sum = largest - schedule.arm_is_combination.T @ reduction
         reduction = reduction + schedule.arm_is_combination @ (together + p.highest_single_agent * beyond_sum)
     return untreated[..., None, :] - reduction

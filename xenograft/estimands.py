@@ -76,11 +76,11 @@ def excess(
     together, alone = inhibited.sel(arm=combination, drop=True), inhibited.sel(arm=list(singles))
     match reference:
         case "bliss":
-            return together - alone.sum("arm")
+            return together - alone.sum(dim="arm")
         case "hsa":
-            return together - alone.max("arm")
+            return together - alone.max(dim="arm")
         case "additive":
-            return -np.expm1(-together) + np.expm1(-alone).sum("arm")
+            return 1 - xr.ufuncs.exp(-together) - (1 - xr.ufuncs.exp(-alone)).sum(dim="arm")
         case _:
             raise ValueError(f"reference = {reference!r} is not one of {', '.join(get_args(Reference))}")
 
@@ -93,7 +93,7 @@ def combination_index(excess: xr.DataArray) -> xr.DataArray:
     DataArray (…, day)
         No unit; below 1 = enhanced.
     """
-    return np.exp(-excess)
+    return xr.ufuncs.exp(-excess)
 
 
 def tumour_growth_inhibition(
@@ -119,7 +119,7 @@ def tumour_growth_inhibition(
         Percent; 0 = as the control, 100 = tumour gone (or at its first volume, where changes are compared).
     """
     course = curves.sel(day=slice(curves.attrs["first_dose"], horizon))
-    volume = np.exp(course)
+    volume = xr.ufuncs.exp(course)
     change = volume - volume.isel(day=0, drop=True)
     match version:
         case "relative":

@@ -14,22 +14,19 @@ from xenograft.study import Arm, Dosing, Study
 
 @dataclass(frozen=True)
 class Schedule:
-    """Who gets what and when, as arrays.
-
-    A *pattern* is a distinct course of exposure in time; a *term* is one agent given to one arm.
+    """Who gets what and when, as arrays. A *term* is one agent given to one arm.
 
     Parameters
     ----------
-    jump_day : array (pattern, jump)
-        Days since the first dose at which the exposure jumps.
-    jump : array (pattern, jump)
+    jump_day : array (course, jump)
+        Days since the first dose at which an exposure jumps; the courses of the terms, then of the combinations
+        (the product of their agents' exposures).
+    jump : array (course, jump)
         By how much it jumps (no unit; 0 pads).
-    term_level, term_pattern : int arrays (term)
-        Which dose level (`Study.levels`) and pattern a term belongs to.
+    term_level : int array (term)
+        Position of each term's dose level in `Study.levels`.
     arm_gets_term : array (arm, term)
         1 where the term belongs to the arm, else 0.
-    combination_pattern : int array (combination)
-        The pattern of the product of the combination's exposures.
     arm_is_combination : array (arm, combination)
         1 where the arm is the combination, else 0.
     combination_terms : tuple of int arrays (combination)
@@ -39,12 +36,10 @@ class Schedule:
 
     jump_day: Any
     jump: Any
-    term_level: Any
-    term_pattern: Any
-    arm_gets_term: Any
-    combination_pattern: Any
-    arm_is_combination: Any
-    combination_terms: tuple[Any, ...]
+    term_level: np.ndarray
+    arm_gets_term: np.ndarray
+    arm_is_combination: np.ndarray
+    combination_terms: tuple[np.ndarray, ...]
 
 
 def schedule(study: Study, arms: Sequence[Arm] | None = None) -> Schedule:
@@ -58,34 +53,33 @@ def schedule(study: Study, arms: Sequence[Arm] | None = None) -> Schedule:
         Arms made of the study's dose levels; default the study's own.
     """
     arms = study.arms if arms is None else arms
-    courses: dict[tuple[tuple[float, float], ...], int] = {}
-
-    def pattern(dosings: tuple[Dosing, ...]) -> int:
-        start = max(dosing.days[0] for dosing in dosings) - study.first_dose
-        end = min(dosing.end for dosing in dosings) - study.first_dose
-        jumps = ((start, 1.0),) if np.isinf(end) else ((start, 1.0), (end, -1.0)) if end > start else ((start, 0.0),)
-        return courses.setdefault(jumps, len(courses))
-
     terms = [(a, dosing) for a, arm in enumerate(arms) for dosing in arm.dosings]
     combinations = [(a, arm) for a, arm in enumerate(arms) if arm.is_combination]
-    term_pattern = [pattern((dosing,)) for _, dosing in terms]
-    combination_pattern = [pattern(arm.dosings) for _, arm in combinations]
+    courses = [
+        *(_course((dosing,), study.first_dose) for _, dosing in terms),
+        *(_course(arm.dosings, study.first_dose) for _, arm in combinations),
+    ]
+    table = np.array(courses).reshape(-1, 2, 2)
     own_terms = [[i for i, (a, _) in enumerate(terms) if a == arm] for arm, _ in combinations]
-    slots = max((len(own) for own in own_terms), default=0)
-    padded = [[*own, *[own[0]] * (slots - len(own))] for own in own_terms]
-    jumps = max((len(course) for course in courses), default=1)
-    padding = [(0.0, 0.0)]
-    table = np.array([[*course, *padding * (jumps - len(course))] for course in courses]).reshape(-1, jumps, 2)
+    slots = max(map(len, own_terms), default=0)
     return Schedule(
         jump_day=table[..., 0],
         jump=table[..., 1],
         term_level=_index([study.levels.index((dosing.agent, dosing.level)) for _, dosing in terms]),
-        term_pattern=_index(term_pattern),
         arm_gets_term=_belongs(len(arms), [a for a, _ in terms]),
-        combination_pattern=_index(combination_pattern),
         arm_is_combination=_belongs(len(arms), [a for a, _ in combinations]),
-        combination_terms=tuple(_index([own[slot] for own in padded]) for slot in range(slots)),
+        combination_terms=tuple(
+            _index([own[slot] if slot < len(own) else own[0] for own in own_terms]) for slot in range(slots)
+        ),
     )
+
+
+def _course(dosings: Sequence[Dosing], first_dose: float) -> list[tuple[float, float]]:
+    """(day, jump) of the product of constant exposures: on from the last start to the first end."""
+    start = max(dosing.days[0] for dosing in dosings) - first_dose
+    end = min(dosing.end for dosing in dosings) - first_dose
+    lasts = end > start
+    return [(start, float(lasts)), (end, -1.0) if lasts and np.isfinite(end) else (start, 0.0)]
 
 
 def accumulated_exposure(day: Any, jump_day: Any, jump: Any, slowing: Any, *, xp: Any = np) -> Any:

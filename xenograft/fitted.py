@@ -306,12 +306,16 @@ def _study_to_json(study: Study) -> dict[str, Any]:
 
 def _study_from_json(content: dict[str, Any], readings: xr.Dataset) -> Study:
     def dosing(item: dict[str, Any]) -> Dosing:
-        doses = None if item["doses"] is None else tuple(item["doses"])
-        return Dosing(**(item | {"days": tuple(item["days"]), "doses": doses}))
+        item["days"] = tuple(item["days"])
+        item["doses"] = None if item["doses"] is None else tuple(item["doses"])
+        return Dosing(**item)
 
-    arms = tuple(Arm(a["name"], a["control"], tuple(dosing(item) for item in a["dosings"])) for a in content["arms"])
+    content["arms"] = tuple(
+        Arm(arm["name"], arm["control"], tuple(dosing(item) for item in arm["dosings"])) for arm in content["arms"]
+    )
+    content["notices"] = tuple(content["notices"])
     table = pd.DataFrame({name: variable.to_numpy() for name, variable in readings.items()})
     for name in table.columns.difference(["day", "volume", "weight", "fitted", "baseline"]):
         table[name] = table[name].astype("str")
     table[["fitted", "baseline"]] = table[["fitted", "baseline"]].astype(bool)
-    return Study(**(content | {"arms": arms, "notices": tuple(content["notices"]), "readings": table}))
+    return Study(readings=table, **content)

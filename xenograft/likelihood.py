@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from xenograft.dynamics import Parameters, effect_columns, typical_log_volume
 from xenograft.exposure import Schedule
@@ -47,7 +48,7 @@ def panel(study: Study) -> Panel:
     animals = study.animals
     arm_names = [arm.name for arm in study.arms]
     day = np.unique(fitted["day"].to_numpy())
-    row = animals.index.get_indexer(fitted["animal"])
+    row = animals.index.get_indexer(pd.Index(fitted["animal"]))
     column = fitted.groupby("animal", sort=False).cumcount().to_numpy()
     shape = (len(animals), int(column.max()) + 1)
     day_index, log_volume, weight = np.zeros(shape, dtype=np.int64), np.zeros(shape), np.zeros(shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 
 from xenograft.cards import ModelCard, Prior
 from xenograft.dynamics import Parameters
-from xenograft.exposure import Schedule, schedule
+from xenograft.exposure import schedule
 from xenograft.likelihood import Panel, log_density, moments, panel
 from xenograft.study import Study
 
@@ -47,34 +47,34 @@ def build(study: Study, card: ModelCard) -> pm.Model:
         `departure` (combination), all 1/day, `sd_baseline` (log units), `sd_growth` (1/day), `correlation` (through
         `correlation_unit` on 0–1) and `error` (log units).
     """
-    return _assemble(study, card, switches=None)
+    return _assemble(study, card, switched=False)
 
 
 def build_switched(study: Study, card: ModelCard) -> pm.Model:
     """The model that is compiled: as `build`, but the departure's prior and the reference are data.
 
-    The cards of one growth law differ in nothing else, so one compiled graph fits them all: the departure is
-    `departure_mu + departure_sigma · departure_standard`, and a card that fixes it has both numbers 0.
+    The cards of one growth law differ in nothing else, so one compiled graph fits them all (see `switches`): the
+    departure is its prior's mean plus its prior's sd times `departure_standard`.
     """
-    return _assemble(study, card, switches=switch_data(card))
+    return _assemble(study, card, switched=True)
 
 
 def data(study: Study) -> dict[str, np.ndarray]:
-    """Everything of a study that enters the model as `pm.Data`, by name."""
+    """Everything of a study that enters the model as `pm.Data`, by name; who gets what is part of the graph."""
     readings, given = panel(study), schedule(study)
-    slots = {f"combination_term_{slot}": terms for slot, terms in enumerate(given.combination_terms)}
-    arrays = {item.name: getattr(given, item.name) for item in fields(Schedule) if item.name != "combination_terms"}
-    return arrays | slots | {item.name: getattr(readings, item.name) for item in fields(Panel)}
-
-
-def switch_data(card: ModelCard) -> dict[str, np.ndarray]:
-    """What turns the compiled graph of a growth law into the given card."""
-    prior = card.prior_of("departure").arguments if card.departure == "estimated" else {"mu": 0.0, "sigma": 0.0}
-    return {
-        "departure_mu": np.array(prior["mu"]),
-        "departure_sigma": np.array(prior["sigma"]),
-        "highest_single_agent": np.array(float(card.reference == "hsa")),
+    return {"jump_day": given.jump_day, "jump": given.jump} | {
+        item.name: getattr(readings, item.name) for item in fields(Panel)
     }
+
+
+def switches(card: ModelCard) -> dict[str, np.ndarray]:
+    """What turns the compiled graph of a growth law into the given card.
+
+    `hypothesis` holds the mean and sd of the departure's prior (1/day; both 0 fix the departure at 0) and 1 where the
+    reference is the highest single agent, else 0.
+    """
+    prior = card.prior_of("departure").arguments if card.departure == "estimated" else {"mu": 0.0, "sigma": 0.0}
+    return {"hypothesis": np.array([prior["mu"], prior["sigma"], float(card.reference == "hsa")])}
 
 
 def coords(study: Study) -> dict[str, tuple[str, ...]]:
@@ -87,10 +87,11 @@ def coords(study: Study) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _assemble(study: Study, card: ModelCard, *, switches: Mapping[str, np.ndarray] | None) -> pm.Model:
+def _assemble(study: Study, card: ModelCard, *, switched: bool) -> pm.Model:
     with pm.Model(coords=coords(study)) as model:
         given = {name: pm.Data(name, value, dims=DIMS.get(name)) for name, value in data(study).items()}
-        departure, highest_single_agent = _departure(study, card, switches)
+        given_schedule = replace(schedule(study), jump_day=given["jump_day"], jump=given["jump"])
+        departure, highest_single_agent = _departure(study, card, switched=switched)
         parameters = Parameters(
             baseline=_prior("baseline", card.prior_of("baseline")),
             growth=_prior("growth", card.prior_of("growth")),
@@ -104,7 +105,7 @@ def _assemble(study: Study, card: ModelCard, *, switches: Mapping[str, np.ndarra
             error=_prior("error", card.prior_of("error")),
         )
         readings = Panel(**{item.name: given[item.name] for item in fields(Panel)})
-        mean, precision, columns = moments(readings, _schedule(study, given), parameters, xp=pt)
+        mean, precision, columns = moments(readings, given_schedule, parameters, xp=pt)
         _animals_readings("volume_readings", mean, precision, columns, observed=readings.log_volume)
     return model
 
@@ -126,24 +127,17 @@ def _kill(study: Study, card: ModelCard) -> Any:
     return pm.Deterministic("kill", pt.stack(parts), dims="agent")
 
 
-def _departure(study: Study, card: ModelCard, switches: Mapping[str, np.ndarray] | None) -> tuple[Any, Any]:
+def _departure(study: Study, card: ModelCard, *, switched: bool) -> tuple[Any, Any]:
     if not study.combinations:
         return np.zeros(0), 0.0
-    if switches is not None:
-        given = {name: pm.Data(name, value) for name, value in switches.items()}
+    if switched:
+        hypothesis: Any = pm.Data("hypothesis", switches(card)["hypothesis"])
         standard = pm.Normal("departure_standard", dims="combination")
-        departure = given["departure_mu"] + given["departure_sigma"] * standard
-        return pm.Deterministic("departure", departure, dims="combination"), given["highest_single_agent"]
+        departure = hypothesis[0] + hypothesis[1] * standard
+        return pm.Deterministic("departure", departure, dims="combination"), hypothesis[2]
     if card.departure == "estimated":
         return _prior("departure", card.prior_of("departure"), dims="combination"), 0.0
     return np.zeros(len(study.combinations)), float(card.reference == "hsa")
-
-
-def _schedule(study: Study, given: Mapping[str, Any]) -> Schedule:
-    slots = len(schedule(study).combination_terms)
-    terms = tuple(given[f"combination_term_{slot}"] for slot in range(slots))
-    names = [item.name for item in fields(Schedule) if item.name != "combination_terms"]
-    return Schedule(**{name: given[name] for name in names}, combination_terms=terms)
 
 
 def _animals_readings(name: str, mean: Any, precision: Any, columns: list[Any], *, observed: Any) -> None:

@@ -17,9 +17,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from xenograft.cards import ModelCard, Prior
 from xenograft.estimands import excess
+from xenograft.exposure import schedule
 from xenograft.fitted import Attempt, Fit, Health, Status, judge
 from xenograft.likelihood import panel
-from xenograft.model import build_switched, coords, data, switch_data
+from xenograft.model import build_switched, coords, data, switches
 from xenograft.prediction import curves_of, log_likelihood, new_readings, prior_draws, reference_names
 from xenograft.study import Study
 
@@ -184,18 +185,18 @@ _CACHE: dict[Any, Any] = {}
 
 def _compiled(study: Study, card: ModelCard) -> Any:
     """The compiled model of the card's growth law and the study's shape, with this study's data in it."""
-    combinations = [arm.agents for arm in study.combinations]
-    shape = (len(combinations), max(map(len, combinations), default=0), bool(combinations))
     shared = tuple(sorted((name, *_numbers(p)) for name, p in card.priors.items() if name.split(".")[0] not in OWN))
     kills = tuple(_numbers(card.prior_of("kill", agent)) for agent, _ in study.levels)
-    key = (card.growth, shape, shared, kills)
+    given = schedule(study)
+    structure = [given.term_level, given.arm_gets_term, given.arm_is_combination, *given.combination_terms]
+    key = (card.growth, shared, kills, *((array.shape, array.tobytes()) for array in structure))
     if key not in _CACHE:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning)
             _CACHE[key] = nutpie.compile_pymc_model(build_switched(study, card))
     compiled = _CACHE[key]
     exchanged = {variable.name for variable in compiled.shared_var_keys}
-    updates = {name: value for name, value in (data(study) | switch_data(card)).items() if name in exchanged}
+    updates = {name: value for name, value in (data(study) | switches(card)).items() if name in exchanged}
     return compiled.with_data(**updates)
 
 

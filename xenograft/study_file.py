@@ -42,13 +42,13 @@ def _repeated_days(written: dict[str, Any]) -> tuple[float, ...]:
             raise ValueError(f'unknown key "{key}".{did_you_mean(key, keys) or f" Write {_REPEATED}."}')
     first, every, times = (written.get(key, "") for key in keys)
     numbers = _is_number(first) and _is_number(every) and _is_number(times)
-    if not numbers or every <= 0 or times < 1 or times != int(times):
-        raise ValueError(f"from must be a day, every above 0 and times a whole number above 0. Write {_REPEATED}.")
+    if not numbers or every <= 0 or not 1 <= times <= 1000 or times != int(times):
+        raise ValueError(f"from must be a day, every above 0 and times a whole number up to 1000. Write {_REPEATED}.")
     return tuple(float(first + every * time) for time in range(int(times)))
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 _REPEATED = "{ from = 0, every = 7, times = 4 }"

@@ -21,7 +21,7 @@ SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 MEASURES = ("volume", "length", "width", "weight")
 MISSING = ("", "na", "nan", "n/a", ".")
 BELOW_LIMIT = r"<.*|np|nd|not (?:palpable|detected|detectable|measurable)|[bl]?lo[qd]|blq|bql"
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?"
 _INFINITE = r"[+-]?inf(?:inity)?"
 
 

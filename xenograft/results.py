@@ -1,0 +1,238 @@
+"""results.json: everything a program may want from an analysis, under stable keys (DESIGN 8.5)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import arviz as az
+import numpy as np
+import xarray as xr
+
+from xenograft.answers import (
+    AVERAGED,
+    Verdict,
+    arm_estimands,
+    interaction_of,
+    model_curves,
+    no_conclusion,
+    verdicts,
+)
+from xenograft.comparison import Comparison
+from xenograft.estimands import REFERENCES, combination_index, interval
+from xenograft.fitted import Fit, versions
+from xenograft.study import Study
+
+SCHEMA = "xenograft-results/1"
+
+REFERENCE_WORDS: Mapping[str, str] = {
+    "bliss": "independent action (Bliss)",
+    "hsa": "the highest single agent (HSA)",
+    "additive": "response additivity",
+}
+
+
+def results(
+    study: Study,
+    fits: Mapping[str, Fit],
+    ranking: Comparison,
+    *,
+    reference: str = "bliss",
+    seconds: float | None = None,
+) -> dict[str, Any]:
+    """The content of results.json.
+
+    Parameters
+    ----------
+    study : Study
+        What was analysed.
+    fits : mapping of str to Fit
+        By card name.
+    ranking : Comparison
+        Of these fits.
+    reference : {"bliss", "hsa"}
+        Under which the primary verdict is given.
+    seconds : float, optional
+        Wall time of the whole analysis.
+
+    Returns
+    -------
+    dict
+        Plain data; numbers that are not finite are None, with a reason beside them.
+    """
+    typical = model_curves(fits, ranking)
+    mean = model_curves(fits, ranking, of="mean")
+    found = verdicts(fits, ranking, typical)
+    said = [asdict(verdict) | {"sentence": sentence(study, verdict, typical)} for verdict in found]
+    primary = study.primary_combination
+    chosen = [v for v in said if primary and (v["combination"], v["reference"]) == (primary.name, reference)]
+    return {
+        "schema": SCHEMA,
+        "study": _study(study),
+        "models": [_model(name, fit, ranking) for name, fit in fits.items()],
+        "interaction": _interactions(study, typical),
+        "arms": _arms(study, typical) + _arms(study, {AVERAGED: mean[AVERAGED]} if AVERAGED in mean else {}),
+        "verdicts": said,
+        "verdict": chosen[0] if chosen else None,
+        "reason": None if chosen else _no_verdict(fits, ranking),
+        "references": REFERENCES,
+        "nulls": ranking.nulls.to_dict(orient="records"),
+        "notices": list(study.notices),
+        "provenance": {
+            "versions": versions(),
+            "seed": next(iter(fits.values())).seed,
+            "data_sha256": study.source_sha256,
+            "card_digests": {name: fit.card.digest for name, fit in fits.items()},
+            "seconds_total": seconds,
+        },
+    }
+
+
+def to_json(content: Mapping[str, Any]) -> str:
+    """JSON text; refuses numbers that JSON does not know."""
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def sentence(study: Study, verdict: Verdict, curves: Mapping[str, xr.DataArray]) -> str:
+    """A verdict as a sentence for people."""
+    if verdict.probability is None:
+        return f"{verdict.combination} against {REFERENCE_WORDS[verdict.reference]}: {verdict.words}."
+    draws = interaction_of(study, curves[AVERAGED], AVERAGED, verdict.reference).draws
+    at_horizon = draws.sel(combination=verdict.combination, day=verdict.day)
+    index = interval(combination_index(at_horizon)).iloc[0]
+    agreement = {
+        "agree": " The growth laws agree.",
+        "differ in strength": " The growth laws differ in strength.",
+        "conflict": " The growth laws contradict each other.",
+        None: "",
+    }[verdict.agreement]
+    return (
+        f"{verdict.combination} against {REFERENCE_WORDS[verdict.reference]}, day {verdict.day:g}: {verdict.words}. "
+        f"Tumours are {index['median']:.2f} times the volume that the reference predicts "
+        f"(95 % interval {index['lower']:.2f} to {index['upper']:.2f}); "
+        f"the probability that the combination does more is {_share(verdict.probability)}.{agreement}"
+    )
+
+
+def _share(probability: float) -> str:
+    if probability > 0.999:
+        return "above 0.999"
+    return "below 0.001" if probability < 0.001 else f"{probability:.3f}"
+
+
+def _no_verdict(fits: Mapping[str, Fit], ranking: Comparison) -> str:
+    study = next(iter(fits.values())).study
+    if not study.combinations:
+        return "The study has no combination arm, so there is no interaction to judge."
+    return no_conclusion(fits, ranking)
+
+
+def _study(study: Study) -> dict[str, Any]:
+    animals = study.animals
+    return {
+        "name": study.name,
+        "digest": study.digest,
+        "unit": study.unit,
+        "animals": len(animals),
+        "readings": len(study.fitted_readings),
+        "censored": 0,
+        "arms": {arm.name: int((animals["arm"] == arm.name).sum()) for arm in study.arms},
+        "first_dose": study.first_dose,
+        "horizon": study.horizon,
+    }
+
+
+def _model(name: str, fit: Fit, ranking: Comparison) -> dict[str, Any]:
+    ranked = ranking.table.loc[name].to_dict() if name in ranking.table.index else {}
+    posterior = fit.posterior
+    tables = {
+        "mean": posterior.mean(("chain", "draw")),
+        "sd": posterior.std(("chain", "draw"), ddof=1),
+        "lower": posterior.quantile(0.025, ("chain", "draw")),
+        "upper": posterior.quantile(0.975, ("chain", "draw")),
+        "ess_bulk": az.ess(posterior, method="bulk"),
+        "rhat": az.rhat(posterior),
+    }
+    flat = {key: _flat(table) for key, table in tables.items()}
+    return {
+        "name": name,
+        "claim": fit.card.claim,
+        "digest": fit.card.digest,
+        "answers": fit.card.answers,
+        "answer_weight": _number(ranked.get("answer_weight")),
+        "weight": _number(ranked.get("weight")),
+        "health": asdict(fit.health) | {"failures": list(fit.health.failures)},
+        "refused": ranking.refused.get(name),
+        **{key: _number(ranked.get(key)) for key in ("elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo")},
+        "bad_k": int(ranked["bad_k"]) if ranked else None,
+        "cautions": ranked.get("cautions") or None,
+        "attempts": len(fit.attempts),
+        "seconds": dict(fit.seconds),
+        "parameters": {parameter: {key: _number(flat[key][parameter]) for key in tables} for parameter in flat["mean"]},
+    }
+
+
+def _flat(table: xr.Dataset) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, variable in table.items():
+        if variable.ndim:
+            found |= {f"{name}[{label}]": float(value) for label, value in variable.to_series().items()}
+        else:
+            found[str(name)] = float(variable)
+    return found
+
+
+def _interactions(study: Study, curves: Mapping[str, xr.DataArray]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for model, draws in curves.items():
+        for reference in REFERENCES:
+            found = interaction_of(study, draws.sel(day=[study.horizon]), model, reference)  # pyright: ignore
+            indices = combination_index(found.draws)
+            for _, row in found.table.iterrows():
+                index = indices.sel(combination=row["combination"]) if reference != "additive" else None
+                rows.append(
+                    {
+                        "model": model,
+                        "combination": row["combination"],
+                        "reference": reference,
+                        "day": float(row["day"]),
+                        "excess": {key: float(row[key]) for key in ("median", "lower", "upper")},
+                        "combination_index": None if index is None else interval(index).iloc[0].to_dict(),
+                        "probability": float(row["probability"]),
+                    }
+                )
+    return rows
+
+
+def _arms(study: Study, curves: Mapping[str, xr.DataArray]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    last = study.fitted_readings["day"].max()
+    for model, draws in curves.items():
+        tables = {
+            key: (interval(values), unit)
+            for key, (values, unit) in arm_estimands(draws, study.control.name, study.horizon).items()
+        }
+        for arm, predicted in zip(draws["arm"].to_numpy(), draws["predicted"].to_numpy(), strict=True):
+            row: dict[str, Any] = {
+                "model": model,
+                "arm": str(arm),
+                "of": draws.attrs["of"],
+                "predicted": bool(predicted),
+                "day": study.horizon,
+            }
+            for key, (table, unit) in tables.items():
+                numbers = {name: _number(value) for name, value in table.loc[arm].items()}
+                row[key] = numbers | {"unit": unit}
+                if None in numbers.values():
+                    unreached = (
+                        f"not reached by day {last:g}" if key.startswith("time_to") else "the tumour does not grow"
+                    )
+                    row[key]["reason"] = unreached
+            rows.append(row)
+    return rows
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if value is not None and np.isfinite(value) else None
