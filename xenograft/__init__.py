@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from xenograft.prediction import animal_curves, curves
     from xenograft.reading import read_study
     from xenograft.reporting import write_report
-    from xenograft.results import results
+    from xenograft.results import collect_results
     from xenograft.sampling import SamplerSettings, fit, fit_all
     from xenograft.simulation import Truth, read_truth, simulate, true_curves
     from xenograft.study import Arm, Dosing, Study
@@ -54,7 +54,7 @@ _HOME = {
     "prediction": ("animal_curves", "curves"),
     "reading": ("read_study",),
     "reporting": ("write_report",),
-    "results": ("results",),
+    "results": ("collect_results",),
     "sampling": ("SamplerSettings", "fit", "fit_all"),
     "simulation": ("Truth", "read_truth", "simulate", "true_curves"),
     "study": ("Arm", "Dosing", "Study"),
@@ -83,6 +83,7 @@ __all__ = [
     "animal_curves",
     "average",
     "build",
+    "collect_results",
     "combination_index",
     "compare",
     "curves",
@@ -98,7 +99,6 @@ __all__ = [
     "read_study",
     "read_truth",
     "reduction",
-    "results",
     "simulate",
     "time_to_multiple",
     "true_curves",

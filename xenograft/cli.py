@@ -204,10 +204,10 @@ class _Analysis:
     def write_json(self, path: Path, reference: Literal["bliss", "hsa"]) -> dict[str, Any]:
         """Write results.json and return its content."""
         from xenograft.files import write_text
-        from xenograft.results import results, to_json
+        from xenograft.results import collect_results, to_json
 
         seconds = time.perf_counter() - self._started
-        content = results(self.study, self.fits, self.ranking, reference=reference, seconds=seconds)
+        content = collect_results(self.study, self.fits, self.ranking, reference=reference, seconds=seconds)
         write_text(path, to_json(content))
         return content
 

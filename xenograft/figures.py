@@ -15,9 +15,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from xenograft.study import Arm, Study
 
@@ -75,7 +73,9 @@ def arm_colours(study: Study) -> dict[str, str]:
     """
     treated = [arm.name for arm in study.arms if not arm.control]
     many = len(treated) > len(ARM_COLOURS)
-    shades = [to_hex(mpl.colormaps["viridis"](x)) for x in np.linspace(0.3, 0.88, len(treated))] if many else ARM_COLOURS
+    shades = (
+        [to_hex(mpl.colormaps["viridis"](x)) for x in np.linspace(0.3, 0.88, len(treated))] if many else ARM_COLOURS
+    )
     chosen = dict(zip(treated, shades, strict=False))
     return {arm.name: chosen.get(arm.name, CONTROL) for arm in study.arms}
 

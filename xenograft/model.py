@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from functools import reduce
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytensor.tensor as pt
 
 from xenograft.cards import ModelCard, Prior
 from xenograft.dynamics import Parameters
-from xenograft.exposure import schedule
+from xenograft.exposure import Schedule, schedule
 from xenograft.likelihood import Panel, log_density, moments, panel
 from xenograft.study import Study
 
@@ -24,6 +26,10 @@ DIMS: Mapping[str, str | tuple[str, ...]] = {
     "weight": ("animal", "reading"),
 }
 """Dimensions of the model's data; those of the schedule have none."""
+
+NUMBERS = ("jump_day", "jump", "elapsed", "log_volume", "weight")
+INDICES = ("arm_index", "day_index")
+"""Order in which the sampler's two vectors hold the data, after three numbers each."""
 
 
 def build(study: Study, card: ModelCard) -> pm.Model:
@@ -47,34 +53,58 @@ def build(study: Study, card: ModelCard) -> pm.Model:
         `departure` (combination), all 1/day, `sd_baseline` (log units), `sd_growth` (1/day), `correlation` (through
         `correlation_unit` on 0–1) and `error` (log units).
     """
-    return _assemble(study, card, switched=False)
+    with pm.Model(coords=coords(study)) as model:
+        given = {name: pm.Data(name, value, dims=DIMS.get(name)) for name, value in data(study).items()}
+        if card.departure == "estimated" and study.combinations:
+            departure = _prior("departure", card.prior_of("departure"), dims="combination")
+        else:
+            departure = np.zeros(len(study.combinations))
+        parameters = _parameters(study, card, departure, float(card.reference == "hsa"))
+        mean, precision, columns = moments(*_panel_and_schedule(study, given), parameters, xp=pt)
+        _animals_readings("volume_readings", mean, precision, columns, observed=given["log_volume"])
+    return model
 
 
-def build_switched(study: Study, card: ModelCard) -> pm.Model:
-    """The model that is compiled: as `build`, but the departure's prior and the reference are data.
+def build_for_sampler(study: Study, card: ModelCard) -> pm.Model:
+    """The posterior of `build` as one graph for all cards of a growth law, with all data in two vectors.
 
-    The cards of one growth law differ in nothing else, so one compiled graph fits them all (see `switches`): the
-    departure is its prior's mean plus its prior's sd times `departure_standard`.
+    The cards of one law differ in the departure's prior and the reference only, so these are data too: the departure
+    is its prior's mean plus its prior's sd times `departure_standard`, and a card that fixes it has both at 0. Each
+    array of data costs nutpie half a second of compilation, hence the packing.
     """
-    return _assemble(study, card, switched=True)
+    with pm.Model(coords=coords(study)) as model:
+        packed = {name: pm.Data(name, value) for name, value in sampler_data(study, card).items()}
+        mu, sigma, highest_single_agent, given = _unpack(packed["numbers"], packed["indices"], schedule(study))
+        if study.combinations:
+            standard = pm.Normal("departure_standard", dims="combination")
+            departure = pm.Deterministic("departure", mu + sigma * standard, dims="combination")
+        else:
+            departure = np.zeros(0)
+        parameters = _parameters(study, card, departure, highest_single_agent)
+        mean, precision, columns = moments(*_panel_and_schedule(study, given), parameters, xp=pt)
+        density = log_density(given["log_volume"], mean, precision, columns, xp=pt)
+        pm.Potential("volume_readings", density.sum())
+    return model
 
 
 def data(study: Study) -> dict[str, np.ndarray]:
-    """Everything of a study that enters the model as `pm.Data`, by name; who gets what is part of the graph."""
+    """Everything of a study that enters the model as data, by name; who gets what is part of the graph."""
     readings, given = panel(study), schedule(study)
     return {"jump_day": given.jump_day, "jump": given.jump} | {
         item.name: getattr(readings, item.name) for item in fields(Panel)
     }
 
 
-def switches(card: ModelCard) -> dict[str, np.ndarray]:
-    """What turns the compiled graph of a growth law into the given card.
-
-    `hypothesis` holds the mean and sd of the departure's prior (1/day; both 0 fix the departure at 0) and 1 where the
-    reference is the highest single agent, else 0.
-    """
+def sampler_data(study: Study, card: ModelCard) -> dict[str, np.ndarray]:
+    """The data of `build_for_sampler`: two vectors that `_unpack` takes apart."""
     prior = card.prior_of("departure").arguments if card.departure == "estimated" else {"mu": 0.0, "sigma": 0.0}
-    return {"hypothesis": np.array([prior["mu"], prior["sigma"], float(card.reference == "hsa")])}
+    given = data(study)
+    hypothesis = [prior["mu"], prior["sigma"], float(card.reference == "hsa")]
+    sizes = [*given["weight"].shape, len(given["elapsed"])]
+    return {
+        "numbers": np.concatenate([hypothesis, *(given[name].ravel() for name in NUMBERS)]),
+        "indices": np.concatenate([sizes, *(given[name].ravel() for name in INDICES)]),
+    }
 
 
 def coords(study: Study) -> dict[str, tuple[str, ...]]:
@@ -87,27 +117,45 @@ def coords(study: Study) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _assemble(study: Study, card: ModelCard, *, switched: bool) -> pm.Model:
-    with pm.Model(coords=coords(study)) as model:
-        given = {name: pm.Data(name, value, dims=DIMS.get(name)) for name, value in data(study).items()}
-        given_schedule = replace(schedule(study), jump_day=given["jump_day"], jump=given["jump"])
-        departure, highest_single_agent = _departure(study, card, switched=switched)
-        parameters = Parameters(
-            baseline=_prior("baseline", card.prior_of("baseline")),
-            growth=_prior("growth", card.prior_of("growth")),
-            slowing=_prior("slowing", card.prior_of("slowing")) if card.growth == "gompertz" else None,
-            kill=_kill(study, card),
-            departure=departure,
-            highest_single_agent=highest_single_agent,
-            sd_baseline=_prior("sd_baseline", card.prior_of("sd_baseline")),
-            sd_growth=_prior("sd_growth", card.prior_of("sd_growth")),
-            correlation=_prior("correlation", card.prior_of("correlation")),
-            error=_prior("error", card.prior_of("error")),
-        )
-        readings = Panel(**{item.name: given[item.name] for item in fields(Panel)})
-        mean, precision, columns = moments(readings, given_schedule, parameters, xp=pt)
-        _animals_readings("volume_readings", mean, precision, columns, observed=readings.log_volume)
-    return model
+def _unpack(numbers: Any, indices: Any, given: Schedule) -> tuple[Any, Any, Any, dict[str, Any]]:
+    animals, readings, days = indices[0], indices[1], indices[2]
+    shapes = {
+        "jump_day": given.jump_day.shape,
+        "jump": given.jump.shape,
+        "elapsed": (days,),
+        "log_volume": (animals, readings),
+        "weight": (animals, readings),
+        "arm_index": (animals,),
+        "day_index": (animals, readings),
+    }
+    arrays: dict[str, Any] = {}
+    for vector, names in ((numbers, NUMBERS), (indices, INDICES)):
+        start: Any = 3
+        for name in names:
+            end = start + reduce(mul, shapes[name])
+            arrays[name] = vector[start:end].reshape(shapes[name])
+            start = end
+    return numbers[0], numbers[1], numbers[2], arrays
+
+
+def _panel_and_schedule(study: Study, given: Mapping[str, Any]) -> tuple[Panel, Schedule]:
+    readings = Panel(**{item.name: given[item.name] for item in fields(Panel)})
+    return readings, replace(schedule(study), jump_day=given["jump_day"], jump=given["jump"])
+
+
+def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_agent: Any) -> Parameters:
+    return Parameters(
+        baseline=_prior("baseline", card.prior_of("baseline")),
+        growth=_prior("growth", card.prior_of("growth")),
+        slowing=_prior("slowing", card.prior_of("slowing")) if card.growth == "gompertz" else None,
+        kill=_kill(study, card),
+        departure=departure,
+        highest_single_agent=highest_single_agent,
+        sd_baseline=_prior("sd_baseline", card.prior_of("sd_baseline")),
+        sd_growth=_prior("sd_growth", card.prior_of("sd_growth")),
+        correlation=_prior("correlation", card.prior_of("correlation")),
+        error=_prior("error", card.prior_of("error")),
+    )
 
 
 def _prior(name: str, prior: Prior, dims: str | None = None) -> Any:
@@ -125,19 +173,6 @@ def _kill(study: Study, card: ModelCard) -> Any:
         return getattr(pm, names.pop())("kill", **arguments, dims="agent")
     parts = [_prior(f"kill_{label}", prior) for label, prior in zip(study.level_labels, priors, strict=True)]
     return pm.Deterministic("kill", pt.stack(parts), dims="agent")
-
-
-def _departure(study: Study, card: ModelCard, *, switched: bool) -> tuple[Any, Any]:
-    if not study.combinations:
-        return np.zeros(0), 0.0
-    if switched:
-        hypothesis: Any = pm.Data("hypothesis", switches(card)["hypothesis"])
-        standard = pm.Normal("departure_standard", dims="combination")
-        departure = hypothesis[0] + hypothesis[1] * standard
-        return pm.Deterministic("departure", departure, dims="combination"), hypothesis[2]
-    if card.departure == "estimated":
-        return _prior("departure", card.prior_of("departure"), dims="combination"), 0.0
-    return np.zeros(len(study.combinations)), float(card.reference == "hsa")
 
 
 def _animals_readings(name: str, mean: Any, precision: Any, columns: list[Any], *, observed: Any) -> None:

@@ -34,7 +34,7 @@ REFERENCE_WORDS: Mapping[str, str] = {
 }
 
 
-def results(
+def collect_results(
     study: Study,
     fits: Mapping[str, Fit],
     ranking: Comparison,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -20,7 +19,7 @@ from xenograft.estimands import excess
 from xenograft.exposure import schedule
 from xenograft.fitted import Attempt, Fit, Health, Status, judge
 from xenograft.likelihood import panel
-from xenograft.model import build_switched, coords, data, switches
+from xenograft.model import build_for_sampler, coords, sampler_data
 from xenograft.prediction import curves_of, log_likelihood, new_readings, prior_draws, reference_names
 from xenograft.study import Study
 
@@ -191,13 +190,8 @@ def _compiled(study: Study, card: ModelCard) -> Any:
     structure = [given.term_level, given.arm_gets_term, given.arm_is_combination, *given.combination_terms]
     key = (card.growth, shared, kills, *((array.shape, array.tobytes()) for array in structure))
     if key not in _CACHE:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=FutureWarning)
-            _CACHE[key] = nutpie.compile_pymc_model(build_switched(study, card))
-    compiled = _CACHE[key]
-    exchanged = {variable.name for variable in compiled.shared_var_keys}
-    updates = {name: value for name, value in (data(study) | switches(card)).items() if name in exchanged}
-    return compiled.with_data(**updates)
+        _CACHE[key] = nutpie.compile_pymc_model(build_for_sampler(study, card))
+    return _CACHE[key].with_data(**sampler_data(study, card))
 
 
 def _numbers(prior: Prior) -> tuple[Any, ...]:

@@ -1,0 +1,191 @@
+"""How fast: the sampler against the same posterior written plainly, the command line, the cost of more animals."""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+ROOT = Path(__file__).parents[1]
+FIXTURE = ROOT / "fixtures" / "her2-four-arm"
+CARD = "exponential-bliss-departure"
+PARTS = ("sampler", "process", "report", "animals")
+
+
+def main(only: Annotated[str | None, typer.Option(help=f"One of {', '.join(PARTS)}.")] = None) -> None:
+    """Print the benchmark table as Markdown."""
+    parts: dict[str, Callable[[], list[tuple[str, str]]]] = {
+        "sampler": sampler, "process": process, "report": report, "animals": animals,
+    }  # fmt: skip
+    print("| what | found |\n|---|---|", flush=True)
+    for name in [only] if only else PARTS:
+        for what, found in parts[name]():
+            print(f"| {what} | {found} |", flush=True)
+
+
+def sampler() -> list[tuple[str, str]]:
+    """The fixture, 4 × (1000 + 1000) draws of one posterior, in three ways."""
+    import nutpie
+    import pymc as pm
+
+    from xenograft.cards import read_cards
+    from xenograft.model import build_for_sampler, sampler_data
+    from xenograft.reading import read_study
+    from xenograft.sampling import fit
+
+    study, card = read_study(FIXTURE), read_cards(CARD)[CARD]
+    integrated = nutpie.compile_pymc_model(build_for_sampler(study, card))
+    plain = _explicit_model()
+    explicit = nutpie.compile_pymc_model(plain)
+
+    def with_nutpie(compiled: Any) -> Callable[[int], Any]:
+        return lambda seed: nutpie.sample(
+            compiled, draws=1000, tune=1000, chains=4, seed=seed, progress_bar=False, save_warmup=False
+        )
+
+    def default(seed: int) -> Any:
+        with plain:
+            return pm.sample(draws=1000, tune=1000, chains=4, random_seed=seed, progressbar=False, nuts_sampler="pymc")
+
+    seconds: dict[str, float] = {}
+    rates: dict[str, float] = {}
+    for name, run, repeats in (
+        ("integrated", with_nutpie(integrated), 5),
+        ("explicit", with_nutpie(explicit), 3),
+        ("default", default, 1),
+    ):
+        found = [_timed(lambda seed=seed, run=run: run(seed)) for seed in range(repeats)]
+        seconds[name] = statistics.median(taken for taken, _ in found)
+        rates[name] = statistics.median(_effective(trace) / taken for taken, trace in found)
+    refits = [_timed(lambda seed=seed: fit(study, card, seed=seed, progress=False))[0] for seed in range(4)][1:]
+    bound = [_timed(lambda: with_nutpie(integrated.with_data(**sampler_data(study, card)))(3))[0] for _ in range(3)]
+    return [
+        ("sampling, animals integrated out, nutpie", f"{seconds['integrated']:.2f} s"),
+        ("… effective draws per second (worst parameter)", f"{rates['integrated']:,.0f}"),
+        ("sampling, explicit animal effects, nutpie", f"{seconds['explicit']:.2f} s"),
+        ("… effective draws per second: integrated is faster by", f"{rates['integrated'] / rates['explicit']:.0f} ×"),
+        ("sampling and compiling, explicit effects, PyMC's own sampler", f"{seconds['default']:.1f} s"),
+        ("… effective draws per second: integrated is faster by", f"{rates['integrated'] / rates['default']:.0f} ×"),
+        ("refit through with_data", f"{statistics.median(bound):.2f} s"),
+        ("refit, health, log likelihood and predictive draws included", f"{statistics.median(refits):.2f} s"),
+    ]
+
+
+def process() -> list[tuple[str, str]]:
+    """A fresh process that fits one card, with warm caches."""
+    code = (
+        f"import xenograft as xg; study = xg.read_study({str(FIXTURE)!r}); card = xg.read_cards({CARD!r})[{CARD!r}]; "
+        "print(xg.fit(study, card, progress=False).health.status)"
+    )
+    command = [sys.executable, "-c", code]
+    subprocess.run(command, check=True, capture_output=True)
+    taken = [_timed(lambda: subprocess.run(command, check=True, capture_output=True))[0] for _ in range(3)]
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return [
+        ("process start to posterior of one card, warm caches", f"{statistics.median(taken):.1f} s"),
+        ("… peak memory", f"{memory:,.0f} MB"),
+    ]
+
+
+def report() -> list[tuple[str, str]]:
+    """The main command with all six cards: nothing cached, then cached."""
+    rows: list[tuple[str, str]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"PYTENSOR_FLAGS": f"base_compiledir={folder}"}
+        command = ["xenograft", "report", str(FIXTURE), "-o", str(Path(folder) / "report.html"), "--quiet"]
+        for what in ("nothing cached", "afterwards", "afterwards, again"):
+            taken, _ = _timed(lambda: subprocess.run(command, check=True, capture_output=True, env=environment))
+            rows.append((f"xenograft report, six cards, {what}", f"{taken:.1f} s"))
+    return rows
+
+
+def animals() -> list[tuple[str, str]]:
+    """Time per gradient of the Gompertz card against the number of animals."""
+    import nutpie
+
+    from xenograft.cards import read_cards
+    from xenograft.model import build_for_sampler, sampler_data
+    from xenograft.simulation import read_truth, simulate
+
+    card = read_cards("gompertz-bliss-departure")["gompertz-bliss-departure"]
+    truth = read_truth(FIXTURE / "truth.toml")
+    arms = _fixture_study().arms
+    days = [float(day) for day in range(0, 43, 3)]
+    rows: list[tuple[str, str]] = []
+    compiled: Any = None
+    for number in (40, 200, 1000, 5000):
+        study = simulate(arms, truth, animals=number // 4, days=days, seed=1)
+        compiled = compiled or nutpie.compile_pymc_model(build_for_sampler(study, card))
+        bound = compiled.with_data(**sampler_data(study, card))
+        draws = max(100, 40_000 // number)
+        taken, trace = _timed(
+            lambda b=bound, n=draws: nutpie.sample(b, draws=n, tune=n, chains=1, cores=1, seed=1, progress_bar=False)
+        )
+        gradients = sum(int(trace[group]["n_steps"].sum()) for group in ("sample_stats", "warmup_sample_stats"))
+        each, readings = taken / gradients, len(study.fitted_readings)
+        speed = f"{each * 1e6:,.0f} µs, {readings / each / 1e6:.1f} million readings per second"
+        rows.append((f"{number:,} animals ({readings:,} readings), one gradient", speed))
+    return rows
+
+
+def _explicit_model() -> Any:
+    """The card's posterior as one would write it first: two effects per animal as parameters, one row per reading."""
+    import numpy as np
+    import pymc as pm
+
+    study = _fixture_study()
+    readings, animals = study.fitted_readings, study.animals
+    animal = animals.index.get_indexer(readings["animal"])
+    arms = [arm.agents for arm in study.arms]
+    names = [arm.name for arm in study.arms]
+    gets = np.array([[agent in given for agent, _ in study.levels] for given in arms], dtype=float)
+    both = np.array([len(given) > 1 for given in arms], dtype=float)
+    arm = np.array([names.index(name) for name in readings["arm"]])
+    day = readings["day"].to_numpy()
+    with pm.Model() as model:
+        baseline = pm.Normal("baseline", 0.5, 1.0)
+        growth = pm.LogNormal("growth", -2.6, 0.6)
+        kill = pm.Normal("kill", 0.03, 0.1, shape=2)
+        departure = pm.Normal("departure", 0.0, 0.03)
+        sd_baseline, sd_growth = pm.HalfNormal("sd_baseline", 0.5), pm.HalfNormal("sd_growth", 0.03)
+        correlation = 2 * pm.Beta("correlation_unit", 2.0, 2.0) - 1
+        error = pm.HalfNormal("error", 0.3)
+        own = pm.Normal("own", shape=(2, len(animals)))
+        own_baseline = baseline + sd_baseline * own[0]
+        own_growth = growth + sd_growth * (correlation * own[0] + pm.math.sqrt(1 - correlation**2) * own[1])
+        rate = own_growth[animal] - (gets @ kill + both * departure)[arm]
+        observed = np.log(readings["volume"].to_numpy() / 100)
+        pm.Normal("log_volume", own_baseline[animal] + rate * day, error, observed=observed)
+    return model
+
+
+def _fixture_study() -> Any:
+    from xenograft.reading import read_study
+
+    return read_study(FIXTURE)
+
+
+def _effective(trace: Any) -> float:
+    import arviz as az
+
+    names = ["baseline", "growth", "kill", "sd_baseline", "sd_growth", "correlation_unit", "error"]
+    return min(float(values.min()) for values in az.ess(trace.posterior.to_dataset()[names]).values())
+
+
+def _timed(run: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
+    result = run()
+    return time.perf_counter() - started, result
+
+
+if __name__ == "__main__":
+    typer.run(main)
