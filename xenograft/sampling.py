@@ -155,21 +155,17 @@ class _Run:
     draws: int
     tune: int
     target_accept: float = 0.8
-    adaptation: Literal["diag", "low_rank"] = "diag"
+    adaptation: Literal["diag", "low_rank"] = "low_rank"
 
     def more_careful(self, health: Health, retry: int) -> _Run:
-        """DESIGN 6: smaller steps against divergences, else longer runs, then a low-rank mass matrix."""
+        """DESIGN 6: smaller steps against divergences, else longer runs, then the other mass matrix."""
         if any(name in failure for name in ("divergences", "E-BFMI") for failure in health.failures):
-            return (
-                replace(self, target_accept=0.95)
-                if retry == 1
-                else replace(self, target_accept=0.99, tune=2 * self.tune)
-            )
-        return (
-            replace(self, draws=2 * self.draws, tune=2 * self.tune)
-            if retry == 1
-            else replace(self, adaptation="low_rank")
-        )
+            if retry == 1:
+                return replace(self, target_accept=0.95)
+            return replace(self, target_accept=0.99, tune=2 * self.tune)
+        if retry == 1:
+            return replace(self, draws=2 * self.draws, tune=2 * self.tune)
+        return replace(self, adaptation="diag")
 
 
 @dataclass(frozen=True)
