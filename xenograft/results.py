@@ -112,8 +112,14 @@ def sentence(study: Study, verdict: Verdict, curves: Mapping[str, xr.DataArray])
         f"{verdict.combination} against {REFERENCE_WORDS[verdict.reference]}, day {verdict.day:g}: {verdict.words}. "
         f"Tumours are {index['median']:.2f} times the volume that the reference predicts "
         f"(95 % interval {index['lower']:.2f} to {index['upper']:.2f}); "
-        f"the probability that the combination does more is {_share(verdict.probability)}.{agreement}"
+        f"the probability that the combination does more is {_share(verdict.probability)}.{agreement}{_doubts(verdict)}"
     )
+
+
+def _doubts(verdict: Verdict) -> str:
+    borderline = " Borderline: the probability is within its Monte-Carlo error of a limit; use more draws."
+    caution = " Caution: an averaged fit mixed slowly; look at the health of the fits."
+    return f"{borderline if verdict.borderline else ''}{caution if verdict.caution else ''}"
 
 
 def _share(probability: float) -> str:

@@ -186,7 +186,9 @@ def _compiled(study: Study, card: ModelCard) -> Any:
     structure = [given.term_level, given.arm_gets_term, given.arm_is_combination, *given.combination_terms]
     key = (card.growth, shared, kills, *((array.shape, array.tobytes()) for array in structure))
     if key not in _CACHE:
-        _CACHE[key] = nutpie.compile_pymc_model(build_for_sampler(study, card))
+        # chains start from draws of the prior: the default's jitter of ±1 is ten prior sds of a kill rate, and a chain
+        # that starts there may never find its step size
+        _CACHE[key] = nutpie.compile_pymc_model(build_for_sampler(study, card), default_initialization_strategy="prior")
     return _CACHE[key].with_data(**sampler_data(study, card))
 
 
