@@ -279,6 +279,32 @@ def curve_table(study: Study, curves: Mapping[str, xr.DataArray]) -> pd.DataFram
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
+def animal_table(curves: xr.DataArray, study: Study) -> pd.DataFrame:
+    """Median curve of each animal as a table.
+
+    Parameters
+    ----------
+    curves : DataArray (chain, draw, animal, day)
+        From `prediction.animal_curves`.
+    study : Study
+        Tells each animal's arm and last day; curves end with the animal.
+
+    Returns
+    -------
+    DataFrame
+        Columns `animal`, `arm`, `day` (as recorded), `median` (volume in the study's unit).
+    """
+    median = xr.ufuncs.exp(curves.median(("chain", "draw"))).to_series().rename("median").reset_index()
+    median["arm"] = median["animal"].map(study.animals["arm"])
+    return median[median["day"] <= median["animal"].map(study.animals["last_day"])]
+
+
+def whole_days(study: Study) -> np.ndarray:
+    """Whole days from the first dose to the last fitted reading, and that reading's day (as recorded)."""
+    last = float(study.fitted_readings["day"].max())
+    return np.unique([*np.arange(study.first_dose, last, 1.0), last])
+
+
 def _excess(study: Study, curves: xr.DataArray, reference: Reference) -> xr.DataArray:
     """Draws of the excess (chain, draw, combination, day)."""
     found = [

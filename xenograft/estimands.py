@@ -16,6 +16,9 @@ import xarray as xr
 Reference = Literal["bliss", "hsa", "additive"]
 TgiVersion = Literal["relative", "baseline", "auc", "auc_baseline"]
 
+ROUNDING = 1e-10
+"""Differences of log volumes below this are rounding error."""
+
 REFERENCES: dict[str, str] = {
     "bliss": "the agents' reductions of log volume add (independent action)",
     "hsa": "the combination reduces log volume as much as the better single agent",
@@ -76,13 +79,14 @@ def excess(
     together, alone = inhibited.sel(arm=combination, drop=True), inhibited.sel(arm=list(singles))
     match reference:
         case "bliss":
-            return together - alone.sum(dim="arm")
+            found = together - alone.sum(dim="arm")
         case "hsa":
-            return together - alone.max(dim="arm")
+            found = together - alone.max(dim="arm")
         case "additive":
-            return 1 - xr.ufuncs.exp(-together) - (1 - xr.ufuncs.exp(-alone)).sum(dim="arm")
+            found = 1 - xr.ufuncs.exp(-together) - (1 - xr.ufuncs.exp(-alone)).sum(dim="arm")
         case _:
             raise ValueError(f"reference = {reference!r} is not one of {', '.join(get_args(Reference))}")
+    return found.where(np.abs(found) > ROUNDING, 0.0)  # a card that fixes the departure is at 0, not beside it
 
 
 def combination_index(excess: xr.DataArray) -> xr.DataArray:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,50 +14,35 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from xenograft.drawing import (
+    CONTROL,
+    INK,
+    PAPER,
+    SOFT,
+    THEME,
+    doses,
+    left_early,
+    legend,
+    make_room,
+    mark_horizon,
+    name_ends,
+    order,
+    panel_key,
+    short,
+    signed,
+    unit_in_print,
+    volume_axis,
+)
 from xenograft.study import Arm, Study
 
 WIDE, NARROW = 9.0, 3.75
 """Widths (inches) of a figure for a desk or a sheet of paper, and for a telephone."""
 
-INK, SOFT, LINE, PAPER = "#1b2431", "#566172", "#d5dae1", "#fefefe"
-THEME_COLOURS = {INK: "var(--ink)", SOFT: "var(--soft)", LINE: "var(--line)", PAPER: "var(--paper)"}
-"""Colours that `svg` hands over to the page, so that figures follow its light or dark theme."""
-
-CONTROL = "#7a8494"
 ARM_COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#b8860b", "#56a0d3", "#8c6bb1")
 """Okabe & Ito (2008), yellow and black replaced so that every colour shows on white and on near-black."""
 
 REFERENCES = {"bliss": "Bliss: the agents' effects add", "hsa": "HSA: as good as the better agent"}
 MODEL_DASHES: Sequence[Any] = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (9, 3)))
-
-THEME: dict[Any, Any] = {
-    "text.parse_math": False,  # arms may be called "$…$"
-    "font.size": 9.0,
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "text.color": INK,
-    "axes.labelcolor": SOFT,
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "axes.edgecolor": SOFT,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": LINE,
-    "grid.linewidth": 0.5,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 3.0,
-    "ytick.major.size": 3.0,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-}
-_SAVED: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "xenograft", "svg.id": None}
 
 
 def arm_colours(study: Study) -> dict[str, str]:
@@ -78,16 +60,6 @@ def arm_colours(study: Study) -> dict[str, str]:
     )
     chosen = dict(zip(treated, shades, strict=False))
     return {arm.name: chosen.get(arm.name, CONTROL) for arm in study.arms}
-
-
-def unit_in_print(unit: str) -> str:
-    """A unit of volume as people write it."""
-    return {"mm3": "mm³", "cm3": "cm³"}.get(unit, unit)
-
-
-def short(name: str, characters: int) -> str:
-    """A name that fits its place."""
-    return name if len(name) <= characters else name[: max(characters - 1, 1)].rstrip() + "…"
 
 
 @mpl.rc_context(THEME)
@@ -114,21 +86,22 @@ def volume_panels(study: Study, curves: pd.DataFrame, animal_curves: pd.DataFram
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     axes: list[Axes] = list(grid.flat)
     colours = arm_colours(study)
-    handles = _panel_key(study)
+    handles = panel_key(study)
     for axis, arm in zip(axes, study.arms, strict=False):
         _panel(axis, study, arm, curves, animal_curves, colours)
-        axis.set_title(short(arm.name, int(width / columns * 72 / 5.6) - 6), color=INK)
         animals = int((study.animals["arm"] == arm.name).sum())
-        axis.set_title(f"n = {animals}", loc="right", fontsize=8, fontweight="normal", color=SOFT)
+        axis.set_title(short(arm.name, int(width / columns * 9.5)), color=INK)
+        axis.text(0.03, 0.97, f"n = {animals}", transform=axis.transAxes, va="top", fontsize=8, color=SOFT)
     for place, axis in enumerate(axes):
         if place >= number:
             axis.remove()
         elif place + columns >= number:
             axis.tick_params(labelbottom=True)
-    _volume_axis(axes[0], study, curves)
-    figure.supxlabel("day", fontsize=9, color=SOFT)
-    figure.supylabel(f"volume ({unit_in_print(study.unit)})", fontsize=9, color=SOFT, rotation_mode="anchor")
-    _legend(figure, list(handles.values()), list(handles), columns=len(handles) if width > 6 else 2)
+            axis.set_xlabel("day")
+        if place % columns == 0:
+            axis.set_ylabel(f"volume ({unit_in_print(study.unit)})")
+    volume_axis(axes[0], study, curves)
+    legend(figure, list(handles.values()), list(handles), columns=len(handles) if width > 6 else 2)
     return figure
 
 
@@ -146,7 +119,7 @@ def typical_curves(study: Study, curves: pd.DataFrame, *, width: float = WIDE) -
     width : float
         Inches; a wide figure names each curve at its end, a narrow one below.
     """
-    arms = [name for name in _order(study, curves) if (curves["arm"] == name).any()]
+    arms = [name for name in order(study, curves["arm"]) if (curves["arm"] == name).any()]
     wide = width > 6
     below = 0.0 if wide else 0.19 * len(arms)
     figure = Figure(figsize=(width, max(3.6, 0.2 * len(arms) + 0.8) if wide else 2.8 + below), layout="constrained")
@@ -161,14 +134,14 @@ def typical_curves(study: Study, curves: pd.DataFrame, *, width: float = WIDE) -
             axis.fill_between(course["day"], course["lower"], course["upper"], color=colour, alpha=0.16, linewidth=0)
         handles += axis.plot(course["day"], course["median"], color=colour, linewidth=2.0, linestyle=style)
         ends.append((float(course["day"].iloc[-1]), float(course["median"].iloc[-1]), colour))
-    _volume_axis(axis, study, curves, readings=False)
+    volume_axis(axis, study, curves, readings=False)
     axis.set_xlabel("day")
-    axis.set_ylabel(f"volume ({unit_in_print(study.unit)})", rotation_mode="anchor")
-    _mark_horizon(axis, study.horizon)
+    axis.set_ylabel(f"volume ({unit_in_print(study.unit)})")
+    mark_horizon(axis, study.horizon)
     if wide:
-        _name_ends(axis, [short(name, 34) for name in arms], ends)
+        name_ends(axis, [short(name, 34) for name in arms], ends)
     else:
-        _legend(figure, handles, [short(name, 44) for name in arms], columns=1)
+        legend(figure, handles, [short(name, 44) for name in arms], columns=1)
     return figure
 
 
@@ -211,15 +184,15 @@ def excess_by_day(interaction: pd.DataFrame, horizon: float, *, width: float = W
             named = {label: axis.plot(course["day"], course["median"], color=colour, linewidth=2.2)[0], **named}
         axis.set_title(REFERENCES[reference])
         axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        _mark_horizon(axis, horizon)
+        mark_horizon(axis, horizon)
         for words, height_in_axis, side in (("▲ enhanced", 0.98, "top"), ("▼ less than the reference", 0.02, "bottom")):
             axis.text(0.015, height_in_axis, words, transform=axis.transAxes, va=side, fontsize=8, color=SOFT)
     for axis in axes if not wide else axes[:1]:
-        axis.set_ylabel("excess (log units)", rotation_mode="anchor")
+        axis.set_ylabel("excess (log units)")
     for axis in axes if wide else axes[-1:]:
         axis.set_xlabel("day")
-    _make_room(axes[0])
-    _legend(figure, list(named.values()), [short(name, 46) for name in named], columns=3 if wide else 1)
+    make_room(axes[0])
+    legend(figure, list(named.values()), [short(name, 46) for name in named], columns=3 if wide else 1)
     return figure
 
 
@@ -240,8 +213,8 @@ def dose_grid(cells: pd.DataFrame, agents: Sequence[str], *, width: float = WIDE
     medians = cells.pivot(index="row", columns="column", values="median").sort_index(ascending=False)
     spacious = width / medians.shape[1] > 1.1
     words = [
-        f"{_signed(row.median)}{row.mark and ' ' + row.mark}"
-        + (f"\n{_signed(row.lower)} to {_signed(row.upper)}" if spacious else "")
+        f"{signed(row.median)} {row.mark}".rstrip()
+        + (f"\n{signed(row.lower)} to {signed(row.upper)}" if spacious else "")
         for row in cells.itertuples(index=False)
     ]
     labels = cells.assign(words=words).pivot(index="row", columns="column", values="words")
@@ -252,47 +225,14 @@ def dose_grid(cells: pd.DataFrame, agents: Sequence[str], *, width: float = WIDE
     extent = float(np.nanmax(np.abs(medians.to_numpy()), initial=0.1))
     sns.heatmap(
         medians, ax=axis, cmap="PuOr_r", vmin=-1.15 * extent, vmax=1.15 * extent, annot=labels, fmt="", cbar=False,
-        linewidths=1.5, linecolor=PAPER, annot_kws={"fontsize": 8.5}, xticklabels=_doses(medians.columns),
-        yticklabels=_doses(medians.index),
+        linewidths=1.5, linecolor=PAPER, annot_kws={"fontsize": 8.5}, xticklabels=doses(medians.columns),
+        yticklabels=doses(medians.index),
     )  # fmt: skip
     axis.tick_params(length=0, rotation=0)
-    axis.set_ylabel(short(agents[0], 30), rotation_mode="anchor")
+    axis.set_ylabel(short(agents[0], 30))
     axis.set_xlabel(short(agents[1], 50))
     axis.grid(visible=False)
     return figure
-
-
-def svg(figure: Figure, prefix: str) -> str:
-    """A figure as an `<svg>` element to stand inside a page: the same bytes every time, text as text.
-
-    Parameters
-    ----------
-    figure : Figure
-        What to write.
-    prefix : str
-        Put before every id, so that several figures can share a page.
-    """
-    buffer = io.StringIO()
-    with mpl.rc_context(THEME | _SAVED), warnings.catch_warnings():
-        # the reader's fonts have glyphs (emoji, scripts) that the font used for measuring here lacks
-        warnings.filterwarnings("ignore", message=r"Glyph \d+")
-        warnings.filterwarnings("ignore", message="constrained_layout not applied")
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)  # pyright: ignore[reportArgumentType]
-    text = buffer.getvalue()
-    text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    return re.sub(r"<[^>]+>", lambda tag: _for_a_page(tag.group(), prefix), text).strip()
-
-
-def _for_a_page(tag: str, prefix: str) -> str:
-    if tag.startswith("<svg"):
-        box = re.search(r'viewBox="[^"]+"', tag)
-        return f'<svg {box.group() if box else ""} aria-hidden="true" focusable="false">'
-    tag = re.sub(r'\bid="', f'id="{prefix}-', tag)
-    tag = re.sub(r'(?:xlink:)?href="#', f'href="#{prefix}-', tag).replace("url(#", f"url(#{prefix}-")
-    for colour, variable in THEME_COLOURS.items():
-        tag = tag.replace(colour, variable)
-    return tag
 
 
 def _panel(
@@ -326,6 +266,9 @@ def _panel(
     left = left_early(study)
     left = left[left["arm"] == arm.name]
     axis.plot(left["last_day"], left["last_volume"], "x", markersize=5, markeredgewidth=1.2, color=INK)
-    doses = sorted({day for dosing in arm.dosings for day in dosing.days})
-    axis.plot(doses, [0.0] * len(doses), "^", transform=axis.get_xaxis_transform(), markersize=4.5, color=SOFT,
-              markeredgewidth=0, clip_on=False, zorder=5)  # fmt: skip
+    dosed = sorted({day for dosing in arm.dosings for day in dosing.days})
+    if dosed:  # an empty line that is not clipped counts as a point at the origin and spoils the layout
+        axis.plot(
+            dosed, [0.0] * len(dosed), "^", transform=axis.get_xaxis_transform(), markersize=4.5, color=SOFT,
+            markeredgewidth=0, clip_on=False, zorder=5,
+        )  # fmt: skip

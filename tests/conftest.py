@@ -1,0 +1,65 @@
+"""What the tests share: the fixture study, the cards, and one set of fits per worker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from xenograft.cards import ModelCard
+    from xenograft.fitted import Fit
+    from xenograft.study import Study
+
+ROOT = Path(__file__).parents[1]
+COMPILING = ("fits", "compiled")
+"""Fixtures and markers whose tests run on one worker, so that no card is compiled twice."""
+
+_worker = os.environ.get("PYTEST_XDIST_WORKER")
+if _worker:  # numba's cache races across processes, so each worker has its own; set before PyTensor is imported
+    _folder = ROOT / ".pytest_cache" / f"pytensor-{_worker}"
+    _flags = os.environ.get("PYTENSOR_FLAGS")
+    os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [_flags, f"base_compiledir={_folder}"]))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put every test that needs compiled fits into one group."""
+    for item in items:
+        if set(COMPILING) & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("fits"))
+
+
+@pytest.fixture(scope="session")
+def study() -> Study:
+    """The simulated four-arm fixture."""
+    from xenograft.reading import read_study
+
+    return read_study(ROOT / "fixtures" / "her2-four-arm")
+
+
+@pytest.fixture(scope="session")
+def cards() -> dict[str, ModelCard]:
+    """All shipped cards."""
+    from xenograft.cards import read_cards
+
+    return read_cards()
+
+
+@pytest.fixture(scope="session")
+def fits(study: Study, cards: Mapping[str, ModelCard]) -> dict[str, Fit]:
+    """All shipped cards on the fixture."""
+    from xenograft.sampling import fit_all
+
+    return fit_all(study, cards, seed=1, progress=False)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real studies, where it is present."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the real studies are not on this machine")
+    return folder
