@@ -27,9 +27,8 @@ DIMS: Mapping[str, str | tuple[str, ...]] = {
 }
 """Dimensions of the model's data; those of the schedule have none."""
 
-NUMBERS = ("jump_day", "jump", "elapsed", "log_volume", "weight")
-INDICES = ("arm_index", "day_index")
-"""Order in which the sampler's two vectors hold the data, after three numbers each."""
+PACKED = ("jump_day", "jump", "elapsed", "log_volume", "weight", "arm_index", "day_index")
+"""Order in which the sampler's one vector holds the data, after six numbers."""
 
 
 def build(study: Study, card: ModelCard) -> pm.Model:
@@ -66,15 +65,15 @@ def build(study: Study, card: ModelCard) -> pm.Model:
 
 
 def build_for_sampler(study: Study, card: ModelCard) -> pm.Model:
-    """The posterior of `build` as one graph for all cards of a growth law, with all data in two vectors.
+    """The posterior of `build` as one graph for all cards of a growth law, with all data in one vector.
 
     The cards of one law differ in the departure's prior and the reference only, so these are data too: the departure
     is its prior's mean plus its prior's sd times `departure_standard`, and a card that fixes it has both at 0. Each
     array of data costs nutpie half a second of compilation, hence the packing.
     """
     with pm.Model(coords=coords(study)) as model:
-        packed = {name: pm.Data(name, value) for name, value in sampler_data(study, card).items()}
-        mu, sigma, highest_single_agent, given = _unpack(packed["numbers"], packed["indices"], schedule(study))
+        packed: Any = pm.Data("packed", sampler_data(study, card)["packed"])
+        mu, sigma, highest_single_agent, given = _unpack(packed, schedule(study))
         if study.combinations:
             standard = pm.Normal("departure_standard", dims="combination")
             departure = pm.Deterministic("departure", mu + sigma * standard, dims="combination")
@@ -96,15 +95,12 @@ def data(study: Study) -> dict[str, np.ndarray]:
 
 
 def sampler_data(study: Study, card: ModelCard) -> dict[str, np.ndarray]:
-    """The data of `build_for_sampler`: two vectors that `_unpack` takes apart."""
+    """The data of `build_for_sampler`: one vector that `_unpack` takes apart."""
     prior = card.prior_of("departure").arguments if card.departure == "estimated" else {"mu": 0.0, "sigma": 0.0}
     given = data(study)
-    hypothesis = [prior["mu"], prior["sigma"], float(card.reference == "hsa")]
     sizes = [*given["weight"].shape, len(given["elapsed"])]
-    return {
-        "numbers": np.concatenate([hypothesis, *(given[name].ravel() for name in NUMBERS)]),
-        "indices": np.concatenate([sizes, *(given[name].ravel() for name in INDICES)]),
-    }
+    head = [prior["mu"], prior["sigma"], float(card.reference == "hsa"), *sizes]
+    return {"packed": np.concatenate([head, *(given[name].ravel() for name in PACKED)])}
 
 
 def coords(study: Study) -> dict[str, tuple[str, ...]]:
@@ -117,9 +113,9 @@ def coords(study: Study) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _unpack(numbers: Any, indices: Any, given: Schedule) -> tuple[Any, Any, Any, dict[str, Any]]:
-    animals, readings, days = indices[0], indices[1], indices[2]
-    shapes = {
+def _unpack(packed: Any, given: Schedule) -> tuple[Any, Any, Any, dict[str, Any]]:
+    animals, readings, days = (packed[place].astype("int64") for place in (3, 4, 5))
+    shapes: dict[str, tuple[Any, ...]] = {
         "jump_day": given.jump_day.shape,
         "jump": given.jump.shape,
         "elapsed": (days,),
@@ -129,13 +125,13 @@ def _unpack(numbers: Any, indices: Any, given: Schedule) -> tuple[Any, Any, Any,
         "day_index": (animals, readings),
     }
     arrays: dict[str, Any] = {}
-    for vector, names in ((numbers, NUMBERS), (indices, INDICES)):
-        start: Any = 3
-        for name in names:
-            end = start + reduce(mul, shapes[name])
-            arrays[name] = vector[start:end].reshape(shapes[name])
-            start = end
-    return numbers[0], numbers[1], numbers[2], arrays
+    start: Any = 6
+    for name in PACKED:
+        end = start + reduce(mul, shapes[name])
+        arrays[name] = packed[start:end].reshape(shapes[name])
+        start = end
+    indices = {name: arrays[name].astype("int64") for name in ("arm_index", "day_index")}
+    return packed[0], packed[1], packed[2], arrays | indices
 
 
 def _panel_and_schedule(study: Study, given: Mapping[str, Any]) -> tuple[Panel, Schedule]:
