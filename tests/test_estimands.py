@@ -115,6 +115,16 @@ def test_three_agents_are_measured_against_the_sum_and_the_best_of_three():
     assert found["hsa"] == pytest.approx(np.log(8) - np.log(4))
 
 
+def test_rounding_error_is_no_excess():
+    nearly = {"vehicle": (100.0,) * 3, "A": (50.0,) * 3, "B": (50.0,) * 3, "A + B": (25.0 * (1 - 1e-12),) * 3}
+    assert (excess_of(nearly) == 0).all()
+    assert (excess_of(nearly | {"A + B": (25.0 * (1 - 1e-9),) * 3}) > 0).all()
+
+
+def test_a_curve_that_is_not_a_number_does_not_pass_for_no_excess():
+    assert excess_of(VOLUMES | {"A": (100.0, 100.0, np.nan)}).isnull().values.tolist() == [False, False, True]
+
+
 def test_an_excess_of_mean_curves_is_refused():
     with pytest.raises(ValueError, match="typical curves"):
         excess_of(of="mean")

@@ -34,9 +34,7 @@ def grid() -> tuple[Study, dict[str, Fit]]:
     """A 4 × 4 grid in which one cell alone departs from Bliss."""
     arms = [Arm("vehicle", control=True)]
     arms += [Arm(f"{agent} {dose:g}", dosings=(_dosing(agent, dose),)) for agent, dose in product("AB", DOSES)]
-    arms += [
-        Arm(f"A {a:g} + B {b:g}", dosings=(_dosing("A", a), _dosing("B", b))) for a, b in product(DOSES, DOSES)
-    ]
+    arms += [Arm(f"A {a:g} + B {b:g}", dosings=(_dosing("A", a), _dosing("B", b))) for a, b in product(DOSES, DOSES)]
     kill = {"A 1": 0.01, "A 2": 0.02, "A 4": 0.03, "B 1": 0.0, "B 2": 0.015, "B 4": 0.02}
     truth = Truth(**(COMMON | {"kill": kill, "departure": {ENHANCED_CELL: 0.05}}))
     study = simulate(arms, truth, animals=6, days=DAYS, seed=4)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -84,7 +83,10 @@ class Prior(BaseModel):
         needed = ARGUMENTS[self.distribution]
         given = [name for name in ("mu", "sigma", "alpha", "beta", "eta", "lam") if getattr(self, name) is not None]
         if set(given) != set(needed):
-            raise ValueError(f"{self.distribution} needs {' and '.join(needed)}; found {' and '.join(given) or 'none'}")
+            raise ValueError(
+                f"{self.distribution} needs {' and '.join(needed)}; found {' and '.join(given) or 'none'}. "
+                "Give each of its numbers, and no other."
+            )
         return self
 
     @property
@@ -152,7 +154,7 @@ class ModelCard(BaseModel):
         """Whether the card leaves the combination free, so that its draws may answer (DESIGN 7)."""
         return self.departure == "estimated" or self.growth == "spline"
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """SHA-256 of everything in the card that changes a posterior; name and prose do not."""
         content = self.model_dump(exclude={"name", "claim", "priors"})
@@ -194,7 +196,7 @@ def read_card(path: str | Path) -> ModelCard:
         card = ModelCard.model_validate(content)
     except ValidationError as error:
         raise CardError(problems_of(path.name, error, ModelCard)) from None
-    problems = [*_unavailable(path.name, card), *_prior_problems(path.name, card)]
+    problems = _unavailable(path.name, card) or _prior_problems(path.name, card)
     if card.name != path.stem:
         problems.append(f'{path.name}: name = "{card.name}" is not the file\'s name. Make the two equal.')
     if problems:

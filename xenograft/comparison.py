@@ -14,6 +14,12 @@ import pandas as pd
 from xenograft.errors import InputError
 from xenograft.fitted import Fit
 
+COLUMNS = (
+    "elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo", "weight", "answers", "answer_weight", "bad_k", "health",
+    "cautions",
+)  # fmt: skip
+"""Of the ranking, whether or not any fit is ranked."""
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -85,6 +91,7 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
     pointwise = pd.DataFrame({name: estimate.elpd_i.to_series() for name, estimate in estimates.items()})
     pareto_k = pd.DataFrame({name: estimate.pareto_k.to_series() for name, estimate in estimates.items()})
     good_k = min((float(estimate.good_k) for estimate in estimates.values()), default=np.nan)
+    ranked = ranked.reindex(columns=COLUMNS)
     if healthy:
         ranked["answers"] = [healthy[name].card.answers for name in ranked.index]
         ranked["answer_weight"] = answering["weight"].reindex(ranked.index)

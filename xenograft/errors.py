@@ -117,6 +117,7 @@ _ASKED = {
     "string_type": "text in quotes",
     "string_too_short": "text of at least one character",
     "float_type": "a number",
+    "tuple_type": "a list",
     "dict_type": "a table of keys",
     "model_type": "a table of keys",
 }

@@ -79,14 +79,14 @@ def excess(
     together, alone = inhibited.sel(arm=combination, drop=True), inhibited.sel(arm=list(singles))
     match reference:
         case "bliss":
-            found = together - alone.sum(dim="arm")
+            found = together - alone.sum(dim="arm", skipna=False)
         case "hsa":
-            found = together - alone.max(dim="arm")
+            found = together - alone.max(dim="arm", skipna=False)
         case "additive":
-            found = 1 - xr.ufuncs.exp(-together) - (1 - xr.ufuncs.exp(-alone)).sum(dim="arm")
+            found = 1 - xr.ufuncs.exp(-together) - (1 - xr.ufuncs.exp(-alone)).sum(dim="arm", skipna=False)
         case _:
             raise ValueError(f"reference = {reference!r} is not one of {', '.join(get_args(Reference))}")
-    return found.where(np.abs(found) > ROUNDING, 0.0)  # a card that fixes the departure is at 0, not beside it
+    return found.where(~(np.abs(found) <= ROUNDING), 0.0)  # a card that fixes the departure is at 0, not beside it
 
 
 def combination_index(excess: xr.DataArray) -> xr.DataArray:

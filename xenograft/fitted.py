@@ -182,19 +182,10 @@ class Fit:
             found = tree.attrs.get("schema", "none")
             raise FitFileError(f"{path.name}: its schema is {found}, not {SCHEMA}. Give a file that Fit.save wrote.")
         attrs, tree.attrs = tree.attrs, {}
-        readings = tree["readings"].to_dataset()
-        del tree["readings"]
-        health = json.loads(attrs["health"])
-        attempts = json.loads(attrs["attempts"])
-        fit = Fit(
-            study=_study_from_json(json.loads(attrs["study"]), readings),
-            card=ModelCard.model_validate_json(attrs["card"]),
-            draws=tree,
-            health=Health(**(health | {"failures": tuple(health["failures"])})),
-            attempts=tuple(Attempt(**(item | {"failures": tuple(item["failures"])})) for item in attempts),
-            seed=int(attrs["seed"]),
-            seconds=json.loads(attrs["seconds"]),
-        )
+        try:
+            fit = _fit_of(tree, attrs)
+        except (KeyError, TypeError, ValueError):
+            raise FitFileError(f"{path.name}: a part of the fit is missing or broken. Fit the study again.") from None
         if (fit.study.digest, fit.card.digest) != (attrs["study_digest"], attrs["card_digest"]):
             raise FitFileError(f"{path.name}: its content does not match its digests. Fit the study again.")
         return fit
@@ -231,12 +222,13 @@ def judge(quantities: xr.Dataset, sample_stats: xr.Dataset) -> Health:
     """
     diverging = sample_stats["diverging"]
     at_limit = sample_stats["reached_max_treedepth"]
-    per_quantity = {
-        "R-hat": _worst(az.rhat(quantities), largest=True),
-        "bulk ESS": _worst(az.ess(quantities, method="bulk"), largest=False),
-        "tail ESS": _worst(az.ess(quantities, method="tail"), largest=False),
-    }
-    bfmi = np.asarray(az.bfmi(sample_stats["energy"].to_dataset(name="energy"))["energy"])
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a quantity that never moved: not a number, which fails
+        per_quantity = {
+            "R-hat": _worst(az.rhat(quantities), largest=True),
+            "bulk ESS": _worst(az.ess(quantities, method="bulk"), largest=False),
+            "tail ESS": _worst(az.ess(quantities, method="tail"), largest=False),
+        }
+        bfmi = np.asarray(az.bfmi(sample_stats["energy"].to_dataset(name="energy"))["energy"])
     found: dict[str, tuple[float, str]] = {
         **per_quantity,
         "share of divergences": (float(diverging.mean()), f"{int(diverging.sum())} draws"),
@@ -260,6 +252,23 @@ def judge(quantities: xr.Dataset, sample_stats: xr.Dataset) -> Health:
 def versions() -> dict[str, str]:
     """Versions of what a result depends on."""
     return {name: version(name) for name in ("xenograft", "pymc", "nutpie", "pytensor", "arviz", "numpy")}
+
+
+def _fit_of(tree: xr.DataTree, attrs: Mapping[str, Any]) -> Fit:
+    """The fit in a file's groups and attributes."""
+    readings = tree["readings"].to_dataset()
+    del tree["readings"]
+    health = json.loads(attrs["health"])
+    attempts = json.loads(attrs["attempts"])
+    return Fit(
+        study=_study_from_json(json.loads(attrs["study"]), readings),
+        card=ModelCard.model_validate_json(attrs["card"]),
+        draws=tree,
+        health=Health(**(health | {"failures": tuple(health["failures"])})),
+        attempts=tuple(Attempt(**(item | {"failures": tuple(item["failures"])})) for item in attempts),
+        seed=int(attrs["seed"]),
+        seconds=json.loads(attrs["seconds"]),
+    )
 
 
 def _grade(name: str, value: float) -> int:

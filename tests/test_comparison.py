@@ -1,0 +1,214 @@
+"""Ranking: who predicts the next animal, who may answer, who is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from xenograft import comparison
+from xenograft.comparison import Comparison, compare
+from xenograft.errors import InputError
+from xenograft.fitted import Fit
+
+ANSWERING = ("exponential-bliss-departure", "gompertz-bliss-departure")
+FAILURES = ("R-hat 1.3 (kill[pertuzumab])", "share of divergences 0.02 (80 draws)")
+
+
+@pytest.fixture(scope="module")
+def ranking(fits: Mapping[str, Fit]) -> Comparison:
+    return compare(fits)
+
+
+def sick(fit: Fit, status: Any = "fail") -> Fit:
+    return replace(fit, health=replace(fit.health, status=status, failures=FAILURES))
+
+
+# The table
+
+
+def test_every_healthy_card_has_a_row_the_best_one_first(ranking: Comparison, fits: Mapping[str, Fit]) -> None:
+    table = ranking.table
+    assert sorted(table.index) == sorted(fits)
+    assert list(table.columns) == [
+        "elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo", "weight", "cautions", "answers", "answer_weight",
+        "bad_k", "health",
+    ]  # fmt: skip
+    assert table["elpd"].is_monotonic_decreasing
+    assert table["elpd_diff"].iloc[0] == 0
+    assert (table["elpd_diff"] <= 0).all()
+    np.testing.assert_allclose(table["elpd_diff"], table["elpd"] - table["elpd"].iloc[0])
+
+
+def test_the_numbers_are_those_of_arviz(ranking: Comparison, fits: Mapping[str, Fit]) -> None:
+    estimates = {name: az.loo(fit.draws, pointwise=True) for name, fit in fits.items() if name in ANSWERING}
+    for name, estimate in estimates.items():
+        row = ranking.table.loc[name]
+        assert (row["elpd"], row["elpd_se"], row["p_loo"]) == pytest.approx((estimate.elpd, estimate.se, estimate.p))
+    expected = az.compare(estimates, round_to="none")
+    found = ranking.table.loc[list(ANSWERING), "answer_weight"]
+    np.testing.assert_allclose(found, expected["weight"][list(ANSWERING)], atol=1e-6)
+
+
+def test_weights_sum_to_1_over_all_cards_and_over_the_answering_ones(ranking: Comparison) -> None:
+    assert ranking.table["weight"].sum() == pytest.approx(1)
+    assert ranking.table["answer_weight"].sum() == pytest.approx(1)
+    assert (ranking.table["weight"] >= 0).all()
+
+
+def test_only_cards_that_leave_the_combination_free_answer(ranking: Comparison) -> None:
+    assert set(ranking.answer_weights) == set(ANSWERING)
+    table = ranking.table
+    assert table.index[table["answers"].astype(bool)].sort_values().tolist() == sorted(ANSWERING)
+    assert table.loc[~table["answers"].astype(bool), "answer_weight"].isna().all()
+
+
+def test_the_animals_elpds_add_up_to_the_elpd(ranking: Comparison, fits: Mapping[str, Fit]) -> None:
+    animals = list(next(iter(fits.values())).study.animals.index)
+    assert list(ranking.pointwise.index) == animals
+    np.testing.assert_allclose(ranking.pointwise.sum()[ranking.table.index], ranking.table["elpd"].astype(float))
+    assert ranking.pareto_k.shape == ranking.pointwise.shape
+
+
+def test_the_departure_that_is_there_is_found_by_the_ranking(ranking: Comparison) -> None:
+    assert ranking.table["answers"].tolist()[:2] == [True, True]
+    assert (ranking.nulls["elpd_diff"] < 0).all()
+
+
+# Nulls
+
+
+def test_each_null_is_held_against_the_answering_card_of_its_own_growth_law(ranking: Comparison) -> None:
+    pairs = set(zip(ranking.nulls["null"], ranking.nulls["answering"], strict=True))
+    assert pairs == {
+        (f"{law}-{reference}", f"{law}-bliss-departure")
+        for law in ("exponential", "gompertz")
+        for reference in ("bliss", "hsa")
+    }
+
+
+def test_the_difference_to_a_null_is_paired_by_animal(ranking: Comparison) -> None:
+    for _, row in ranking.nulls.iterrows():
+        difference = ranking.pointwise[row["null"]] - ranking.pointwise[row["answering"]]
+        assert row["elpd_diff"] == pytest.approx(difference.sum())
+        assert row["elpd_diff_se"] == pytest.approx(np.sqrt(len(difference)) * np.std(difference))
+
+
+def test_a_null_without_its_answering_card_has_no_pair(fits: Mapping[str, Fit]) -> None:
+    found = compare({name: fits[name] for name in ("exponential-bliss", "gompertz-bliss-departure")})
+    assert found.nulls.empty
+    assert list(found.nulls.columns) == ["null", "answering", "elpd_diff", "elpd_diff_se"]
+
+
+# Refusals
+
+
+def test_a_failed_fit_is_refused_by_name_with_the_reason_and_never_ranked(fits: Mapping[str, Fit]) -> None:
+    name = "gompertz-bliss-departure"
+    found = compare(fits | {name: sick(fits[name])})
+    assert found.refused == {
+        name: "the sampler did not converge (R-hat 1.3 (kill[pertuzumab]); share of divergences 0.02 (80 draws))"
+    }
+    for table in (found.table.T, found.pointwise, found.pareto_k):
+        assert name not in table.columns
+    assert found.answer_weights == {"exponential-bliss-departure": 1.0}
+    assert name not in set(found.nulls["answering"])
+
+
+def test_a_fit_of_caution_is_ranked_and_says_so(fits: Mapping[str, Fit]) -> None:
+    name = ANSWERING[0]
+    found = compare(fits | {name: sick(fits[name], "caution")})
+    assert found.table.loc[name, "health"] == "caution"
+    assert name in found.answer_weights
+    assert found.refused == {}
+
+
+def test_without_a_healthy_fit_nothing_is_ranked_and_nobody_answers(fits: Mapping[str, Fit]) -> None:
+    found = compare({name: sick(fit) for name, fit in fits.items()})
+    assert found.table.empty
+    assert found.answer_weights == {}
+    assert found.nulls.empty
+    assert sorted(found.refused) == sorted(fits)
+
+
+def test_without_a_healthy_answering_fit_the_nulls_are_ranked_and_nobody_answers(fits: Mapping[str, Fit]) -> None:
+    found = compare({name: sick(fit) if name in ANSWERING else fit for name, fit in fits.items()})
+    assert len(found.table) == len(fits) - 2
+    assert found.answer_weights == {}
+
+
+def test_fits_of_two_studies_are_refused_with_their_names(fits: Mapping[str, Fit]) -> None:
+    first, second = (fits[name] for name in ANSWERING)
+    other = replace(second.study, name="Another", readings=second.study.readings.assign(volume=123.0))
+    with pytest.raises(InputError) as raised:
+        compare({"a": first, "b": replace(second, study=other)})
+    assert str(raised.value) == (
+        "compare: the fits are of different studies: a (HER2-positive four-arm study (simulated)), b (Another). "
+        "Compare fits of one study."
+    )
+
+
+def test_the_name_of_a_study_does_not_make_it_another(fits: Mapping[str, Fit]) -> None:
+    renamed = {name: replace(fit, study=replace(fit.study, name=f"as {name}")) for name, fit in fits.items()}
+    assert len(compare(renamed).table) == len(fits)
+
+
+# Few cards, bad estimates
+
+
+@pytest.mark.parametrize("name", [ANSWERING[0], "exponential-bliss"])
+def test_one_card_alone_is_ranked_first(fits: Mapping[str, Fit], ranking: Comparison, name: str) -> None:
+    found = compare({name: fits[name]})
+    row = found.table.loc[name]
+    assert (row["weight"], row["elpd_diff"], row["elpd_diff_se"]) == (1.0, 0.0, 0.0)
+    assert list(found.table.columns) == list(ranking.table.columns)
+    for column in ("elpd", "elpd_se", "p_loo"):
+        assert row[column] == pytest.approx(ranking.table.loc[name, column])
+    assert found.answer_weights == ({name: 1.0} if name in ANSWERING else {})
+
+
+def test_the_order_of_the_fits_does_not_matter(fits: Mapping[str, Fit], ranking: Comparison) -> None:
+    backwards = compare(dict(reversed(fits.items())))
+    pd.testing.assert_frame_equal(backwards.table, ranking.table, atol=1e-5)
+
+
+def test_animals_whose_estimate_is_not_trusted_are_counted(
+    fits: Mapping[str, Fit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loo = az.loo
+
+    def with_bad_k(draws: xr.DataTree, **options: Any) -> Any:
+        estimate = loo(draws, **options)
+        estimate.pareto_k[:3] = [np.nan, 0.95, float(estimate.good_k)]
+        estimate.pareto_k[3:] = 0.1
+        return estimate
+
+    monkeypatch.setattr(comparison.az, "loo", with_bad_k)
+    found = compare({name: fits[name] for name in ANSWERING})
+    assert found.table["bad_k"].tolist() == [2, 2]  # one beyond the threshold and one that is not a number
+    assert found.good_k == pytest.approx(0.7, abs=0.02)
+
+
+def test_large_pareto_k_is_counted_and_does_not_warn(fits: Mapping[str, Fit]) -> None:
+    fit = fits[ANSWERING[0]]
+    wild = fit.draws.copy()
+    values = wild["log_likelihood"]["volume_readings"].copy()
+    values[{"animal": 0}] = 50 * np.random.default_rng(1).standard_cauchy(values.shape[:2])
+    wild["log_likelihood"] = xr.DataTree(values.to_dataset(name="volume_readings"))
+    found = compare({"wild": replace(fit, draws=wild), ANSWERING[1]: fits[ANSWERING[1]]})
+    assert found.table.loc["wild", "bad_k"] == 1
+    assert "k̂" in found.table.loc["wild", "cautions"]
+
+
+def test_the_cautions_of_arviz_are_passed_on(ranking: Comparison) -> None:
+    assert ranking.table["cautions"].str.contains("N < 100").any()  # 40 animals
+
+
+def test_a_ranking_shows_itself_in_a_notebook(ranking: Comparison) -> None:
+    assert "exponential-bliss-departure" in ranking._repr_html_()
