@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from xenograft import comparison
-from xenograft.comparison import Comparison, compare
+from xenograft.comparison import COLUMNS, Comparison, compare
 from xenograft.errors import InputError
 from xenograft.fitted import Fit
 
@@ -36,10 +36,7 @@ def sick(fit: Fit, status: Any = "fail") -> Fit:
 def test_every_healthy_card_has_a_row_the_best_one_first(ranking: Comparison, fits: Mapping[str, Fit]) -> None:
     table = ranking.table
     assert sorted(table.index) == sorted(fits)
-    assert list(table.columns) == [
-        "elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo", "weight", "cautions", "answers", "answer_weight",
-        "bad_k", "health",
-    ]  # fmt: skip
+    assert tuple(table.columns) == COLUMNS
     assert table["elpd"].is_monotonic_decreasing
     assert table["elpd_diff"].iloc[0] == 0
     assert (table["elpd_diff"] <= 0).all()
@@ -132,6 +129,7 @@ def test_a_fit_of_caution_is_ranked_and_says_so(fits: Mapping[str, Fit]) -> None
 def test_without_a_healthy_fit_nothing_is_ranked_and_nobody_answers(fits: Mapping[str, Fit]) -> None:
     found = compare({name: sick(fit) for name, fit in fits.items()})
     assert found.table.empty
+    assert tuple(found.table.columns) == COLUMNS
     assert found.answer_weights == {}
     assert found.nulls.empty
     assert sorted(found.refused) == sorted(fits)
@@ -199,11 +197,13 @@ def test_large_pareto_k_is_counted_and_does_not_warn(fits: Mapping[str, Fit]) ->
     fit = fits[ANSWERING[0]]
     wild = fit.draws.copy()
     values = wild["log_likelihood"]["volume_readings"].copy()
-    values[{"animal": 0}] = 50 * np.random.default_rng(1).standard_cauchy(values.shape[:2])
+    # exp(−log likelihood) is then Pareto distributed with k = 1.2
+    values[{"animal": 0}] = -1.2 * np.random.default_rng(1).standard_exponential(values.shape[:2])
     wild["log_likelihood"] = xr.DataTree(values.to_dataset(name="volume_readings"))
     found = compare({"wild": replace(fit, draws=wild), ANSWERING[1]: fits[ANSWERING[1]]})
     assert found.table.loc["wild", "bad_k"] == 1
-    assert "k̂" in found.table.loc["wild", "cautions"]
+    assert found.pareto_k.loc[found.pareto_k.index[0], "wild"] == pytest.approx(1.2, abs=0.2)
+    assert "1 k̂ > 0.70" in found.table.loc["wild", "cautions"]
 
 
 def test_the_cautions_of_arviz_are_passed_on(ranking: Comparison) -> None:

@@ -282,6 +282,16 @@ def test_the_best_attempt_is_kept_and_the_earlier_of_equals(
     assert found.draws["log_likelihood"].sizes["draw"] == found.attempts[kept].draws
 
 
+def test_a_null_of_caution_is_good_enough_and_a_failed_one_is_not(
+    study: Study, cards: Mapping[str, ModelCard], judged: Callable[..., None]
+) -> None:
+    null = cards["exponential-bliss"]
+    judged(health("caution", STUCK))
+    assert len(attempted(study, null)[1]) == 1
+    judged(health("fail", STUCK), health("caution", STUCK))
+    assert len(attempted(study, null)[1]) == 2
+
+
 @pytest.mark.parametrize("retries", [0, 1, 2])
 def test_no_more_retries_than_asked_for(
     study: Study, card: ModelCard, judged: Callable[..., None], retries: int

@@ -101,9 +101,18 @@ def model_curves(
     dict of str to DataArray (chain, draw, arm, day)
         As `prediction.curves`, on its default days.
     """
-    own = {name: curves(fits[name], of=of) for name in ranking.table.index}
+    own = {str(name): curves(fits[str(name)], of=of) for name in ranking.table.index}
     weights = ranking.answer_weights
     return ({AVERAGED: average({name: own[name] for name in weights}, weights)} if weights else {}) | own
+
+
+def averaged_curves(
+    fits: Mapping[str, Fit], ranking: Comparison, *, of: Literal["typical", "mean"] = "typical"
+) -> dict[str, xr.DataArray]:
+    """The average of `model_curves` alone; empty where no healthy card answers."""
+    weights = ranking.answer_weights
+    own = {name: curves(fits[name], of=of) for name in weights}
+    return {AVERAGED: average(own, weights)} if weights else {}
 
 
 def average(draws: Mapping[str, xr.DataArray], weights: Mapping[str, float]) -> xr.DataArray:

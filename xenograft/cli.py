@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from xenograft.fitted import Fit
     from xenograft.sampling import SamplerSettings
     from xenograft.study import Study
+    from xenograft.workers import Worker
 
 INTERNAL_ERROR, INTERRUPTED, NO_HEALTHY_FIT = 4, 130, 3
 LOG = "xenograft.log"
@@ -70,7 +71,7 @@ def models() -> None:
 
     table = Table("card", "claim", "answers", box=None, pad_edge=False)
     for card in read_cards().values():
-        table.add_row(card.name, card.claim, "yes" if card.answers else "null")
+        table.add_row(_plain(card.name), _plain(card.claim), "yes" if card.answers else "null")
     _stdout().print(table)
 
 
@@ -105,7 +106,7 @@ def fit(
     analysis = _Analysis(study, model, seed, draws, chains, quiet)
     for name, one in analysis.fits.items():
         one.save(output / f"{name}.nc")
-        _stdout().print(f"{name}: {_health(one)} → {_plain(output / f'{name}.nc')}")
+        _stdout().print(_plain(f"{name}: {_health(one)} → {output / f'{name}.nc'}"))
     analysis.write_json(output / "results.json", "bliss")
     analysis.finish()
 
@@ -128,21 +129,21 @@ def compare(
     )
     for name, row in ranking.table.iterrows():
         table.add_row(
-            str(name),
+            _plain(name),
             f"{row['elpd']:.1f} ± {row['elpd_se']:.1f}",
             f"{row['elpd_diff']:.1f} ± {row['elpd_diff_se']:.1f}",
             f"{row['weight']:.2f}",
             f"{row['answer_weight']:.2f}" if row["answers"] else "null",
             f"{row['bad_k']:d}",
             str(row["health"]),
-            str(row["cautions"]),
+            _plain(row["cautions"]),
         )
     out.print(table)
     for _, row in ranking.nulls.iterrows():
         difference = f"{row['elpd_diff']:.1f} ± {row['elpd_diff_se']:.1f}"
-        out.print(f"null {row['null']} against {row['answering']}: elpd {difference}")
+        out.print(_plain(f"null {row['null']} against {row['answering']}: elpd {difference}"))
     for name, reason in ranking.refused.items():
-        out.print(f"refused {name}: {reason}")
+        out.print(_plain(f"refused {name}: {reason}"))
     if json:
         analysis.write_json(json, "bliss")
     analysis.finish()
@@ -183,22 +184,59 @@ class _Analysis:
 
     def __init__(self, study: Path, model: list[str] | None, seed: int, draws: int, chains: int, quiet: bool) -> None:
         from xenograft.cards import read_cards
-        from xenograft.reading import read_study
+        from xenograft.workers import Worker
 
         self._started = time.perf_counter()
-        self.study: Study = read_study(study)
         cards = read_cards(*(model or ()))
-        if not model:
-            cards = _default_cards(self.study, cards)
+        several = len({card.growth for card in cards.values()}) > 1 and (os.cpu_count() or 1) > 1
+        worker = Worker() if several else None
+        try:
+            self._read_and_fit(
+                study, cards, worker, seed=seed, draws=draws, chains=chains, quiet=quiet, default=not model
+            )
+        finally:
+            if worker:
+                worker.close()
+
+    def _read_and_fit(
+        self,
+        place: Path,
+        cards: dict[str, ModelCard],
+        worker: Worker | None,
+        *,
+        seed: int,
+        draws: int,
+        chains: int,
+        quiet: bool,
+        default: bool,
+    ) -> None:
+        from xenograft.reading import read_study
+
+        self.study: Study = read_study(place)
+        cards = _default_cards(self.study, cards) if default else cards
         if not quiet:
             for notice in self.study.notices:
                 typer.echo(f"note: {notice}", err=True)
-            typer.echo(f"fitting {len(cards)} cards; the first of each growth law is compiled once", err=True)
+            laws = list(dict.fromkeys(card.growth for card in cards.values()))
+            typer.echo(f"fitting {len(cards)} cards; each growth law ({', '.join(laws)}) is compiled once", err=True)
         from xenograft.comparison import compare as rank
         from xenograft.sampling import SamplerSettings, fit_all
 
         settings: SamplerSettings = SamplerSettings(draws=draws, tune=draws, chains=chains)
-        self.fits: dict[str, Fit] = fit_all(self.study, cards, seed=seed, settings=settings, progress=not quiet)
+        first = next(iter(cards.values())).growth
+        here = {name: card for name, card in cards.items() if worker is None or card.growth == first}
+        there = {name: card for name, card in cards.items() if name not in here}
+        if worker:
+            worker.begin(self.study, there, seed=seed, settings=settings)
+        fits = fit_all(self.study, here, seed=seed, settings=settings, progress=not quiet)
+        if worker:
+            if not quiet:
+                typer.echo(f"waiting for {', '.join(there)}, fitted by a second process", err=True)
+            found = worker.fits()
+            if found is None:
+                found = fit_all(self.study, there, seed=seed, settings=settings, progress=not quiet)
+            fits |= found
+        self.fits: dict[str, Fit] = {name: fits[name] for name in cards}
         self.ranking: Comparison = rank(self.fits)
 
     def write_json(self, path: Path, reference: Literal["bliss", "hsa"]) -> dict[str, Any]:
@@ -257,9 +295,10 @@ def main() -> None:
     """Entry point: every outcome is a sentence and an exit code, never a traceback."""
     try:
         app()
-    except KeyboardInterrupt:
-        typer.echo("xenograft: interrupted; files that were there before are unchanged.", err=True)
-        sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer turns an interruption into this exit code without a word
+            typer.echo("xenograft: interrupted; files that were there before are unchanged.", err=True)
+        raise
     except XenograftError as error:
         typer.echo(str(error), err=True)
         sys.exit(error.exit_code)
@@ -267,11 +306,17 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
-        Path(LOG).write_text(traceback.format_exc(), encoding="utf-8")
-        typer.echo(
-            f"xenograft: internal error ({type(error).__name__}: {error}). Please report it with {LOG}.", err=True
-        )
+        typer.echo(f"xenograft: internal error ({type(error).__name__}: {error}). {_logged()}", err=True)
         sys.exit(INTERNAL_ERROR)
+
+
+def _logged() -> str:
+    """Write the traceback of the current error to the log file; what to do with it, in words."""
+    try:
+        Path(LOG).write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError as error:
+        return f"Please report it; {LOG} could not be written ({error.strerror})."
+    return f"Please report it with {LOG}."
 
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ def interval(draws: xr.DataArray, probability: float = 0.95) -> pd.DataFrame:
     tail = (1 - probability) / 2
     # infinite times are ordinary order statistics, but interpolating between two of them would be inf − inf
     method = "linear" if bool(np.isfinite(draws).all()) else "inverted_cdf"
-    table = draws.quantile([0.5, tail, 1 - tail], ("chain", "draw"), method=method)
+    table = draws.quantile([0.5, tail, 1 - tail], ("chain", "draw"), method=method, skipna=False)
     rest = [str(name) for name in table.dims if name != "quantile"]
     columns = {name: table.isel(quantile=i, drop=True) for i, name in enumerate(("median", "lower", "upper"))}
     if not rest:

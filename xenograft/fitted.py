@@ -183,7 +183,7 @@ class Fit:
             raise FitFileError(f"{path.name}: its schema is {found}, not {SCHEMA}. Give a file that Fit.save wrote.")
         attrs, tree.attrs = tree.attrs, {}
         try:
-            fit = _fit_of(tree, attrs)
+            fit = _fit_of(tree, {str(key): value for key, value in attrs.items()})
         except (KeyError, TypeError, ValueError):
             raise FitFileError(f"{path.name}: a part of the fit is missing or broken. Fit the study again.") from None
         if (fit.study.digest, fit.card.digest) != (attrs["study_digest"], attrs["card_digest"]):

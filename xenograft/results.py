@@ -15,6 +15,7 @@ from xenograft.answers import (
     AVERAGED,
     Verdict,
     arm_estimands,
+    averaged_curves,
     interaction_of,
     model_curves,
     no_conclusion,
@@ -22,7 +23,7 @@ from xenograft.answers import (
 )
 from xenograft.comparison import Comparison
 from xenograft.estimands import REFERENCES, combination_index, interval
-from xenograft.fitted import Fit, versions
+from xenograft.fitted import Fit, Health, versions
 from xenograft.study import Study
 
 SCHEMA = "xenograft-results/1"
@@ -63,7 +64,7 @@ def collect_results(
         Plain data; numbers that are not finite are None, with a reason beside them.
     """
     typical = model_curves(fits, ranking)
-    mean = model_curves(fits, ranking, of="mean")
+    mean = averaged_curves(fits, ranking, of="mean")
     found = verdicts(fits, ranking, typical)
     said = [asdict(verdict) | {"sentence": sentence(study, verdict, typical)} for verdict in found]
     primary = study.primary_combination
@@ -73,7 +74,7 @@ def collect_results(
         "study": _study(study),
         "models": [_model(name, fit, ranking) for name, fit in fits.items()],
         "interaction": _interactions(study, typical),
-        "arms": _arms(study, typical) + _arms(study, {AVERAGED: mean[AVERAGED]} if AVERAGED in mean else {}),
+        "arms": _arms(study, typical) + _arms(study, mean),
         "verdicts": said,
         "verdict": chosen[0] if chosen else None,
         "reason": None if chosen else _no_verdict(fits, ranking),
@@ -153,14 +154,15 @@ def _study(study: Study) -> dict[str, Any]:
 def _model(name: str, fit: Fit, ranking: Comparison) -> dict[str, Any]:
     ranked = ranking.table.loc[name].to_dict() if name in ranking.table.index else {}
     posterior = fit.posterior
-    tables = {
-        "mean": posterior.mean(("chain", "draw")),
-        "sd": posterior.std(("chain", "draw"), ddof=1),
-        "lower": posterior.quantile(0.025, ("chain", "draw")),
-        "upper": posterior.quantile(0.975, ("chain", "draw")),
-        "ess_bulk": az.ess(posterior, method="bulk"),
-        "rhat": az.rhat(posterior),
-    }
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a parameter that never moved: not a number, so null
+        tables = {
+            "mean": posterior.mean(("chain", "draw"), skipna=False),
+            "sd": posterior.std(("chain", "draw"), ddof=1, skipna=False),
+            "lower": posterior.quantile(0.025, ("chain", "draw"), skipna=False),
+            "upper": posterior.quantile(0.975, ("chain", "draw"), skipna=False),
+            "ess_bulk": az.ess(posterior, method="bulk"),
+            "rhat": az.rhat(posterior),
+        }
     flat = {key: _flat(table) for key, table in tables.items()}
     return {
         "name": name,
@@ -169,7 +171,7 @@ def _model(name: str, fit: Fit, ranking: Comparison) -> dict[str, Any]:
         "answers": fit.card.answers,
         "answer_weight": _number(ranked.get("answer_weight")),
         "weight": _number(ranked.get("weight")),
-        "health": asdict(fit.health) | {"failures": list(fit.health.failures)},
+        "health": _health(fit.health),
         "refused": ranking.refused.get(name),
         **{key: _number(ranked.get(key)) for key in ("elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo")},
         "bad_k": int(ranked["bad_k"]) if ranked else None,
@@ -178,6 +180,12 @@ def _model(name: str, fit: Fit, ranking: Comparison) -> dict[str, Any]:
         "seconds": dict(fit.seconds),
         "parameters": {parameter: {key: _number(flat[key][parameter]) for key in tables} for parameter in flat["mean"]},
     }
+
+
+def _health(health: Health) -> dict[str, Any]:
+    """Measures that are not numbers become null; `failures` says which and why."""
+    measures = {key: _number(value) if isinstance(value, float) else value for key, value in asdict(health).items()}
+    return measures | {"failures": list(health.failures)}
 
 
 def _flat(table: xr.Dataset) -> dict[str, float]:

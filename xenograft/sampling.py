@@ -102,7 +102,7 @@ def fit(
         run = _Run(settings.draws, settings.tune)
         attempts: list[Attempt] = []
         kept: _Sampled | None = None
-        while kept is None or (kept.health.status != "pass" and len(attempts) <= settings.retries):
+        while kept is None or (_worth_more(card, kept.health) and len(attempts) <= settings.retries):
             found = _sample(bound, study, card, run, settings, sampler_seed(seed, card) + len(attempts), bar)
             attempts.append(Attempt(**asdict(run), status=found.health.status, failures=found.health.failures))
             if kept is None or STATUSES.index(found.health.status) < STATUSES.index(kept.health.status):
@@ -173,6 +173,11 @@ class _Sampled:
     posterior: xr.Dataset
     sample_stats: xr.Dataset
     health: Health
+
+
+def _worth_more(card: ModelCard, health: Health) -> bool:
+    """Whether to sample again: an answer should pass; a null that may be ranked with caution is good enough."""
+    return health.status == "fail" or (health.status == "caution" and card.answers)
 
 
 _CACHE: dict[Any, Any] = {}

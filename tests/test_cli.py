@@ -1,0 +1,435 @@
+"""The command line: results on standard output, everything else on standard error, and an exit code for every end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from xenograft import files, sampling
+from xenograft.cards import ModelCard
+from xenograft.cli import main
+from xenograft.fitted import Fit, Health
+from xenograft.sampling import SamplerSettings
+from xenograft.simulation import Truth, simulate
+from xenograft.study import Arm, Dosing, Study
+
+ROOT = Path(__file__).parents[1]
+FIXTURE = ROOT / "fixtures" / "her2-four-arm"
+BROKEN = ROOT / "fixtures" / "broken-studies"
+CARD = "exponential-bliss-departure"
+ONE = ("-m", CARD, "--draws", "500")
+TWO = ("-m", CARD, "-m", "exponential-bliss", "--draws", "500")
+"""Cards of one growth law, so that the model compiled for the other tests is used."""
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+type Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Call `xenograft …` in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["xenograft", *map(str, words)])
+        capsys.readouterr()
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        else:
+            code = 0
+        return Outcome(int(code or 0), *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judge every fit a failure."""
+    health = Health("fail", 1.3, 12.0, 9.0, 0, 0.0, 1.0, ("R-hat 1.3 (kill[pertuzumab])",))
+    monkeypatch.setattr(sampling, "judge", lambda *_: health)
+
+
+def instead_of_fitting(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def end(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sampling, "fit_all", end)
+
+
+def write_study(study: Study, folder: Path) -> Path:
+    """A study as the files that the command line reads."""
+    folder.mkdir()
+    study.readings[["animal", "arm", "day", "volume"]].to_csv(folder / "volumes.csv", index=False)
+    lines = [f'name = "{study.name}"', 'data = "volumes.csv"', 'unit = "mm3"']
+    for arm in study.arms:
+        lines += ["", f'[arms."{arm.name}"]', *(["control = true"] if arm.control else [])]
+        lines += [f'agents."{d.agent}" = {{ dose = {list(d.doses or ())}, unit = "{d.unit}", days = {list(d.days)} }}'
+                  for d in arm.dosings]  # fmt: skip
+    (folder / "study.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+# Help and usage
+
+
+def test_help_names_every_command(run: Run) -> None:
+    found = run("--help")
+    assert found.code == 0
+    assert all(command in found.out for command in ("check", "models", "example", "fit", "compare", "report"))
+    assert run("-h").out == found.out
+
+
+@pytest.mark.parametrize("command", ["check", "models", "example", "fit", "compare", "report"])
+def test_every_command_explains_itself(run: Run, command: str) -> None:
+    found = run(command, "--help")
+    assert (found.code, found.err) == (0, "")
+    assert f"xenograft {command}" in found.out
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("reprot", "study"), "reprot"),
+        (("report", FIXTURE, "--sed", "1"), "--sed"),
+        (("report",), "STUDY"),
+        (("check",), "STUDY"),
+        (("fit", FIXTURE), "--output"),
+        (("report", FIXTURE, "--draws", "99"), "--draws"),
+        (("report", FIXTURE, "--chains", "1"), "--chains"),
+        (("report", FIXTURE, "--seed", "one"), "--seed"),
+        (("report", FIXTURE, "--reference", "loewe"), "--reference"),
+    ],
+)
+def test_wrong_usage_is_named_with_exit_code_2(run: Run, words: tuple[object, ...], named: str) -> None:
+    found = run(*words)
+    assert found.code == 2
+    assert named in found.err
+    assert "Traceback" not in found.err
+    assert found.out == ""
+
+
+# check, models, example
+
+
+@pytest.mark.parametrize("place", [FIXTURE, FIXTURE / "study.toml"])
+def test_check_prints_the_arms_their_animals_and_the_horizon(run: Run, place: Path) -> None:
+    found = run("check", place)
+    assert (found.code, found.err) == (0, "")
+    lines = found.out.splitlines()
+    assert lines[0] == "HER2-positive four-arm study (simulated)"
+    assert lines[1] == "first dose day 0 · horizon day 31 · volumes in mm3"
+    for arm in ("vehicle", "T-DM1", "pertuzumab", "T-DM1 + pertuzumab"):
+        assert any(line.startswith(f"{arm} ") and " 10 " in line for line in lines), arm
+    assert lines[-1] == "No problems found."
+
+
+def test_check_prints_what_the_reader_should_know(run: Run, tmp_path: Path, study: Study) -> None:
+    alone = replace(study, name="[bold]ladder[/bold]", arms=study.arms[:3])
+    alone = replace(alone, readings=study.readings[study.readings["arm"] != study.arms[3].name])
+    found = run("check", write_study(alone, tmp_path / "alone"))
+    assert found.code == 0
+    assert found.out.startswith("[bold]ladder[/bold]\n")  # shown as written
+    assert "note: No arm receives two agents or more: there is no combination to judge." in found.out
+
+
+@pytest.mark.parametrize("folder", sorted(BROKEN.iterdir()), ids=lambda folder: folder.name)
+def test_check_prints_every_problem_of_a_broken_study(run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.chdir(folder)
+    found = run("check", "study.toml")
+    sentences = (folder / "expected.txt").read_text(encoding="utf-8").splitlines()
+    assert (found.code, found.out) == (2, "")
+    shown = found.err.splitlines()
+    assert shown[:10] == sentences[:10]
+    assert shown[10:] == ([f"… and {len(sentences) - 10} more."] if len(sentences) > 10 else [])
+
+
+@pytest.mark.parametrize("command", ["check", "fit", "compare", "report"])
+def test_a_study_that_is_not_there_is_named_by_every_command(run: Run, command: str, tmp_path: Path) -> None:
+    found = run(command, "nowhere.toml", *(("-o", "fits") if command == "fit" else ()))
+    assert (found.code, found.out) == (2, "")
+    assert found.err == "nowhere.toml: there is no such file. Check the path.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_models_lists_every_shipped_card_with_its_claim(run: Run, cards: Mapping[str, ModelCard]) -> None:
+    found = run("models")
+    assert (found.code, found.err) == (0, "")
+    for card in cards.values():
+        line = next(line for line in found.out.splitlines() if line.split()[0] == card.name)
+        assert card.claim in line
+        assert line.split()[-1] == ("yes" if card.answers else "null")
+
+
+def test_example_writes_a_study_that_can_be_read_and_never_overwrites(run: Run, tmp_path: Path) -> None:
+    found = run("example", "my study")
+    assert (found.code, found.err) == (0, "")
+    assert found.out == "Wrote my study. Next: xenograft report 'my study'\n"
+    assert {file.name for file in (tmp_path / "my study").iterdir()} == {file.name for file in FIXTURE.iterdir()}
+    assert run("check", "my study").code == 0
+    (tmp_path / "my study" / "volumes.csv").write_text("mine", encoding="utf-8")
+    again = run("example", "my study")
+    assert (again.code, again.out) == (2, "")
+    assert again.err.startswith("my study: it already holds ")
+    assert again.err.endswith(". Name another folder.\n")
+    assert (tmp_path / "my study" / "volumes.csv").read_text(encoding="utf-8") == "mine"
+
+
+def test_example_says_so_when_it_cannot_write(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = run("example", "file/study")
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith("file/study: cannot be written (")
+
+
+# Cards
+
+
+@pytest.mark.parametrize("command", ["compare", "report"])
+def test_an_unknown_card_is_named_with_a_suggestion(run: Run, command: str) -> None:
+    found = run(command, FIXTURE, "-m", "exponential-blis")
+    assert (found.code, found.out) == (2, "")
+    assert found.err == (
+        '"exponential-blis" is neither a shipped card nor a file or folder. Did you mean "exponential-bliss"?\n'
+    )
+
+
+def test_a_broken_card_is_refused_in_its_own_words(run: Run, tmp_path: Path) -> None:
+    text = (ROOT / "models" / f"{CARD}.toml").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(text.replace('"exponential"', '"exponental"'), encoding="utf-8")
+    found = run("compare", FIXTURE, "-m", "mine.toml")
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith('mine.toml: growth = "exponental" is not one of exponential, gompertz, spline.')
+
+
+# fit, compare, report
+
+
+@pytest.mark.usefixtures("fits")
+def test_fit_writes_a_fit_per_card_and_the_results(run: Run, tmp_path: Path, study: Study) -> None:
+    found = run("fit", FIXTURE, *ONE, "-o", "out/fits", "--seed", "5")
+    assert found.code == 0
+    assert found.out == f"{CARD}: pass → out/fits/{CARD}.nc\n"
+    assert sorted(file.name for file in (tmp_path / "out" / "fits").iterdir()) == [f"{CARD}.nc", "results.json"]
+    fit = Fit.load(tmp_path / "out" / "fits" / f"{CARD}.nc")
+    assert (fit.card.name, fit.study.digest, fit.seed) == (CARD, study.digest, 5)
+    assert fit.posterior.sizes["draw"] == 500
+    results = json.loads((tmp_path / "out" / "fits" / "results.json").read_text(encoding="utf-8"))
+    assert results["provenance"]["seed"] == 5
+    assert [model["name"] for model in results["models"]] == [CARD]
+
+
+@pytest.mark.usefixtures("fits")
+def test_report_writes_the_page_and_the_numbers_and_says_the_verdict(run: Run, tmp_path: Path) -> None:
+    found = run("report", FIXTURE, *ONE, "-o", "out/my.html")
+    assert found.code == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    sentences = [verdict["sentence"] for verdict in results["verdicts"]]
+    assert found.out.splitlines() == [*sentences, "Report: out/my.html  Numbers: out/results.json"]
+    page = (tmp_path / "out" / "my.html").read_text(encoding="utf-8")
+    assert "T-DM1 + pertuzumab" in page
+    assert f"xenograft report {FIXTURE} -m {CARD} --draws 500 -o out/my.html" in page
+    assert 0 < results["provenance"]["seconds_total"] < 600
+
+
+@pytest.mark.usefixtures("fits")
+def test_progress_is_on_standard_error_and_can_be_silenced(run: Run) -> None:
+    found = run("report", FIXTURE, *ONE)
+    assert CARD in found.err
+    assert "fitting 1 card" in found.err
+    quiet = run("report", FIXTURE, *ONE, "--quiet")
+    assert quiet.err == ""
+    assert quiet.out == found.out  # the same seed, the same numbers
+
+
+@pytest.mark.usefixtures("fits")
+def test_the_verdicts_reference_and_the_place_of_the_numbers_may_be_chosen(run: Run, tmp_path: Path) -> None:
+    found = run("report", FIXTURE, *ONE, "--quiet", "--reference", "hsa", "--json", "n/numbers.json")
+    assert (found.code, found.err) == (0, "")
+    results = json.loads((tmp_path / "n" / "numbers.json").read_text(encoding="utf-8"))
+    assert results["verdict"]["reference"] == "hsa"
+    assert not (tmp_path / "results.json").exists()
+
+
+@pytest.mark.parametrize("command", ["fit", "compare", "report"])
+def test_seed_draws_and_chains_reach_the_sampler(run: Run, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def recording(*_: object, **options: Any) -> None:
+        asked.append(options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sampling, "fit_all", recording)
+    where = ("-o", "fits") if command == "fit" else ()
+    run(command, FIXTURE, "-m", CARD, *where)
+    run(command, FIXTURE, "-m", CARD, *where, "--seed", "9", "--draws", "700", "--chains", "3", "--quiet")
+    assert asked == [
+        {"seed": 1, "settings": SamplerSettings(draws=1000, tune=1000, chains=4), "progress": True},
+        {"seed": 9, "settings": SamplerSettings(draws=700, tune=700, chains=3), "progress": False},
+    ]
+
+
+@pytest.mark.usefixtures("fits")
+def test_compare_prints_the_ranking_and_the_nulls(run: Run, tmp_path: Path) -> None:
+    found = run("compare", FIXTURE, *TWO, "--quiet")
+    assert (found.code, found.err) == (0, "")
+    header, first, second, null = found.out.splitlines()
+    assert header.split()[:4] == ["card", "elpd", "difference", "weight"]
+    assert first.split()[0] == CARD
+    assert "0.0 ± 0.0" in first
+    assert second.split()[0] == "exponential-bliss"
+    assert " null " in second
+    assert null.startswith(f"null exponential-bliss against {CARD}: elpd -")
+    assert list(tmp_path.iterdir()) == []
+    assert run("compare", FIXTURE, *TWO, "--quiet", "--json", "out/r.json").code == 0
+    assert len(json.loads((tmp_path / "out" / "r.json").read_text(encoding="utf-8"))["nulls"]) == 1
+
+
+@pytest.mark.usefixtures("fits")
+def test_a_folder_of_cards_may_be_given(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for name in (CARD, "exponential-bliss"):
+        text = (ROOT / "models" / f"{name}.toml").read_text(encoding="utf-8")
+        (tmp_path / "mine" / f"{name}.toml").write_text(text, encoding="utf-8")
+    found = run("compare", FIXTURE, "-m", "mine", "--draws", "500", "--quiet")
+    assert found.code == 0
+    assert found.out == run("compare", FIXTURE, *TWO, "--quiet").out
+
+
+@pytest.mark.usefixtures("fits")
+def test_an_output_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    found = run("fit", FIXTURE, *ONE, "-o", "file", "--quiet")
+    assert found.code == 2
+    assert found.err.startswith(f"file/{CARD}.nc: cannot be written (")
+    found = run("report", FIXTURE, *ONE, "-o", "folder", "--quiet")
+    assert found.code == 2
+    assert found.err == "folder: this is a folder. Give a file name.\n"
+
+
+@pytest.mark.usefixtures("fits")
+def test_a_study_without_a_combination_has_no_verdict_and_that_is_no_failure(run: Run, tmp_path: Path) -> None:
+    ladder = [Dosing("A", (0.0, 7.0, 14.0), (dose,) * 3, "mg/kg") for dose in (1.0, 4.0)]
+    arms = [Arm("vehicle", control=True), *(Arm(f"A {d.level:g}", dosings=(d,)) for d in ladder)]
+    truth = Truth(
+        baseline=170.0, growth=0.09, sd_baseline=0.2, sd_growth=0.012, error=0.1, kill={"A 1": 0.01, "A 4": 0.05}
+    )
+    study = simulate(arms, truth, animals=6, days=range(0, 25, 4), seed=5, name="Ladder")
+    found = run("report", write_study(study, tmp_path / "ladder"), *ONE)
+    sentence = "The study has no combination arm, so there is no interaction to judge."
+    assert found.code == 0
+    assert found.out.splitlines() == [sentence, "Report: report.html  Numbers: results.json"]
+    assert "note: No arm receives two agents or more" in found.err
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert (results["verdict"], results["reason"]) == (None, sentence)
+    assert (tmp_path / "report.html").is_file()
+
+
+# Ends
+
+
+@pytest.mark.usefixtures("fits", "failing")
+def test_without_a_healthy_answer_everything_is_written_and_the_exit_code_is_3(run: Run, tmp_path: Path) -> None:
+    found = run("report", FIXTURE, *ONE, "--quiet")
+    assert found.code == 3
+    reason = "the sampler did not converge (R-hat 1.3 (kill[pertuzumab]))"
+    assert found.err == f"{CARD}: {reason}\n"
+    words = f"no conclusion: the sampler did not converge ({CARD}: {reason})"
+    assert f"T-DM1 + pertuzumab against independent action (Bliss): {words}." in found.out.splitlines()
+    assert (tmp_path / "report.html").is_file()
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert results["verdict"]["words"] == words
+
+
+@pytest.mark.usefixtures("fits", "failing")
+def test_a_failed_fit_is_named_with_the_quantity_by_fit_and_compare(run: Run, tmp_path: Path) -> None:
+    found = run("fit", FIXTURE, *ONE, "-o", ".", "--quiet")
+    assert found.code == 3
+    assert found.out == f"{CARD}: fail (R-hat 1.3 (kill[pertuzumab])) → {CARD}.nc\n"
+    assert Fit.load(tmp_path / f"{CARD}.nc").health.status == "fail"
+    found = run("compare", FIXTURE, *ONE, "--quiet")
+    assert found.code == 3
+    assert f"refused {CARD}: the sampler did not converge (R-hat 1.3 (kill[pertuzumab]))" in found.out.splitlines()
+
+
+@pytest.mark.usefixtures("fits", "failing")
+def test_a_failed_null_alone_is_no_missing_answer(run: Run) -> None:
+    assert run("compare", FIXTURE, "-m", "exponential-bliss", "--draws", "500", "--quiet").code == 0
+
+
+def test_an_interrupt_ends_with_130_and_leaves_the_old_files(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("report.html", "results.json"):
+        (tmp_path / name).write_text("old", encoding="utf-8")
+    instead_of_fitting(monkeypatch, KeyboardInterrupt())
+    found = run("report", FIXTURE, *ONE, "--quiet")
+    assert (found.code, found.out) == (130, "")
+    assert found.err == "xenograft: interrupted; files that were there before are unchanged.\n"
+    assert {file.name: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()} == {
+        "report.html": "old",
+        "results.json": "old",
+    }
+
+
+def test_an_internal_error_is_one_line_and_a_log_file_with_the_traceback(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    instead_of_fitting(monkeypatch, ZeroDivisionError("unlucky"))
+    found = run("report", FIXTURE, *ONE, "--quiet")
+    assert (found.code, found.out) == (4, "")
+    assert found.err == (
+        "xenograft: internal error (ZeroDivisionError: unlucky). Please report it with xenograft.log.\n"
+    )
+    log = (tmp_path / "xenograft.log").read_text(encoding="utf-8")
+    assert log.startswith("Traceback (most recent call last):")
+    assert log.endswith("ZeroDivisionError: unlucky\n")
+
+
+def test_an_internal_error_is_still_one_line_where_no_log_can_be_written(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "xenograft.log").mkdir()
+    instead_of_fitting(monkeypatch, ZeroDivisionError("unlucky"))
+    found = run("report", FIXTURE, *ONE, "--quiet")
+    assert found.code == 4
+    assert found.err == (
+        "xenograft: internal error (ZeroDivisionError: unlucky). "
+        "Please report it; xenograft.log could not be written (Is a directory).\n"
+    )
+
+
+@pytest.mark.usefixtures("fits")
+def test_a_failure_while_writing_leaves_the_old_report_alone(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "report.html").write_text("old", encoding="utf-8")
+    write = Path.write_text
+
+    def torn(self: Path, text: str, **options: Any) -> int:
+        if ".html" in self.name:
+            write(self, text[:100], **options)
+            raise OSError(28, "No space left on device")
+        return write(self, text, **options)
+
+    monkeypatch.setattr(files.Path, "write_text", torn)
+    found = run("report", FIXTURE, *ONE, "--quiet")
+    monkeypatch.undo()
+    assert found.code in (2, 4)
+    assert len(found.err.splitlines()) == 1
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == "old"
+    assert {file.name for file in tmp_path.iterdir()} <= {"report.html", "results.json", "xenograft.log"}

@@ -1,0 +1,79 @@
+"""A second process, so that two growth laws are compiled at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xenograft.cards import ModelCard
+    from xenograft.fitted import Fit
+    from xenograft.sampling import SamplerSettings
+    from xenograft.study import Study
+
+
+class Worker:
+    """A spawned process that fits cards; it starts to import what it needs at once.
+
+    It has a compile directory of its own, since numba's cache does not bear two writers.
+    """
+
+    def __init__(self) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._ours, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=_serve, args=(theirs, _own_flags()), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def begin(self, study: Study, cards: Mapping[str, ModelCard], *, seed: int, settings: SamplerSettings) -> None:
+        """Have the cards fitted, without waiting."""
+        self._ours.send((study, dict(cards), seed, settings))
+
+    def fits(self) -> dict[str, Fit] | None:
+        """Wait for the fits; None where the process was lost.
+
+        Raises
+        ------
+        Exception
+            What went wrong in the other process.
+        """
+        try:
+            found = self._ours.recv()
+        except EOFError:
+            return None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        self._process.kill()
+        self._ours.close()
+
+
+def _own_flags() -> str:
+    flags = [flag for flag in os.environ.get("PYTENSOR_FLAGS", "").split(",") if flag]
+    given = [flag.partition("=")[2] for flag in flags if flag.startswith("base_compiledir=")]
+    base = Path(given[-1] if given else Path.home() / ".pytensor")
+    others = [flag for flag in flags if not flag.startswith("base_compiledir=")]
+    return ",".join([*others, f"base_compiledir={base / 'xenograft-worker'}"])
+
+
+def _serve(connection: Connection, flags: str) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides what an interruption means
+    os.environ["PYTENSOR_FLAGS"] = flags
+    from xenograft.sampling import fit_all
+
+    try:
+        study, cards, seed, settings = connection.recv()
+    except EOFError:
+        return
+    try:
+        connection.send(fit_all(study, cards, seed=seed, settings=settings, progress=False))
+    except Exception as error:
+        connection.send(error)
