@@ -162,11 +162,23 @@ class ModelCard(BaseModel):
         return digest_of(content | {"varies": sorted(self.varies), "priors": priors})
 
     def prior_of(self, parameter: str, agent: str | None = None) -> Prior:
-        """The prior of a parameter; an agent's own kill prior where the card has one."""
+        """The prior of a parameter.
+
+        Parameters
+        ----------
+        parameter, agent : str
+            For example "kill"; an agent's own prior is returned where the card has one.
+        """
         return self.priors.get(f"{parameter}.{agent}", self.priors[parameter])
 
     def null_of(self, other: ModelCard) -> bool:
-        """Whether this card is the null of `other`: the same growth, exposure and error, departure fixed."""
+        """Whether this card fixes what another leaves free.
+
+        Parameters
+        ----------
+        other : ModelCard
+            An answering card of the same growth, exposure and error.
+        """
         same = all(getattr(self, key) == getattr(other, key) for key in ("growth", "exposure", "error"))
         return same and not self.answers and other.answers
 

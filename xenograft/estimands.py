@@ -90,7 +90,7 @@ def excess(
 
 
 def combination_index(excess: xr.DataArray) -> xr.DataArray:
-    """exp(−excess) of a bliss or hsa excess: volume over the volume that the reference predicts.
+    """Volume over the volume that the reference predicts: exp(−excess) of a bliss or hsa excess.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def growth_rate(curves: xr.DataArray, horizon: float) -> xr.DataArray:
 
 
 def doubling_time(growth_rate: xr.DataArray) -> xr.DataArray:
-    """ln 2 over a growth rate.
+    """Days in which the volume doubles: ln 2 over a growth rate.
 
     Returns
     -------

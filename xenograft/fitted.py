@@ -128,7 +128,13 @@ class Fit:
         return self.draws["posterior"].to_dataset()
 
     def parameters(self, thin: int = 1) -> Parameters:
-        """The posterior draws as arrays (chain, draw, …), every `thin`-th draw."""
+        """The posterior draws as arrays (chain, draw, …).
+
+        Parameters
+        ----------
+        thin : int
+            Every `thin`-th draw is used.
+        """
         return parameters_of(self.posterior.isel(draw=slice(None, None, thin)), self.card)
 
     def save(self, path: str | Path) -> None:

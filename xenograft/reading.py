@@ -13,7 +13,7 @@ from xenograft.errors import StudyError
 from xenograft.study import Study
 from xenograft.study_file import StudyFile, counted, read_study_file
 from xenograft.table import SEPARATORS, SPREADSHEETS, chosen_columns, read_cells, rows_in_our_words
-from xenograft.table_problems import place_of, table_problems
+from xenograft.table_problems import place_of, problems_of_table
 
 
 def read_study(path: str | Path) -> Study:
@@ -49,7 +49,7 @@ def read_study(path: str | Path) -> Study:
     columns, column_problems = chosen_columns(file, table.name, list(cells.columns))
     rows = rows_in_our_words(file, cells, columns)
     analysed = rows[~rows["arm"].isin(file.ignored)] if "arm" in rows else rows
-    problems = [*file.problems, *column_problems, *table_problems(file, table.name, rows, analysed, columns)]
+    problems = [*file.problems, *column_problems, *problems_of_table(file, table.name, rows, analysed, columns)]
     if problems:
         raise StudyError(problems)
     return _study(file, table.name, rows, analysed, checksum)

@@ -79,6 +79,11 @@ class Truth(BaseModel):
 def read_truth(path: str | Path) -> Truth:
     """The truth of a simulated study, from its truth.toml.
 
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file with the fields of `Truth`.
+
     Raises
     ------
     InputError

@@ -213,7 +213,18 @@ class Study:
         return float(held[-1] if held else after[0])
 
     def reference_arms(self, combination: Arm) -> dict[str, Arm | None]:
-        """The single-agent arm with the same agent, dose and days for each agent of a combination, None if absent."""
+        """The single-agent arms that a combination is measured against.
+
+        Parameters
+        ----------
+        combination : Arm
+            An arm with two agents or more.
+
+        Returns
+        -------
+        dict of str to Arm or None
+            By agent: the arm with the same agent, dose and days, None if the study has none.
+        """
         singles = {arm.dosings[0]: arm for arm in self.arms if len(arm.dosings) == 1}
         return {dosing.agent: singles.get(dosing) for dosing in combination.dosings}
 

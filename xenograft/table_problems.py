@@ -17,7 +17,7 @@ _REMEDIES = {"day": "Write the day as a number, for example 14.", "weight": "Cor
 _RECORD_ZERO = "Record an unmeasurable tumour as 0 and give limit_of_quantification."
 
 
-def table_problems(
+def problems_of_table(
     file: StudyFile, place: str, rows: pd.DataFrame, analysed: pd.DataFrame, columns: Mapping[str, str]
 ) -> list[str]:
     """A sentence for everything in a table that cannot be analysed.

@@ -1,0 +1,156 @@
+"""Imports point one way, PyMC stays in two modules, and reading a study needs none of it (DESIGN 9)."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "xenograft"
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+
+LAYERS = (
+    ("errors",),
+    ("files", "growth", "study"),
+    ("cards", "exposure", "study_file"),
+    ("dynamics", "table"),
+    ("likelihood", "table_problems"),
+    ("estimands", "fitted", "reading", "simulation"),
+    ("prediction",),
+    ("model",),
+    ("sampling",),
+    ("comparison", "workers"),
+    ("answers",),
+    ("results",),
+    ("drawing",),
+    ("figures",),
+    ("reporting",),
+    ("cli",),
+)
+"""A module imports from layers above its own only."""
+
+LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
+SAMPLER = {"pymc", "pytensor", "nutpie"}
+DRAWING = {"matplotlib", "seaborn"}
+LONGEST = 350
+
+
+@cache
+def imports_of(module: str, *, typing_too: bool) -> frozenset[str]:
+    """Everything a module imports, in functions too, as dotted names."""
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+    skipped = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for statement in block.body
+        for node in ast.walk(statement)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in skipped and not typing_too:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: a relative import"
+            # `from xenograft import answers` is an import of the module
+            found |= {
+                f"{node.module}.{a.name}" if node.module == "xenograft" else node.module or "" for a in node.names
+            }
+    return frozenset(found)
+
+
+def own_imports(module: str, *, typing_too: bool) -> set[str]:
+    dotted = (name.split(".") for name in imports_of(module, typing_too=typing_too))
+    return {parts[1] for parts in dotted if parts[0] == "xenograft" and len(parts) > 1}
+
+
+def outside_imports(module: str) -> set[str]:
+    return {name.split(".")[0] for name in imports_of(module, typing_too=True)} - {"xenograft"}
+
+
+def test_every_module_has_a_layer() -> None:
+    assert sorted(LEVEL) == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_from_lower_layers_only(module: str) -> None:
+    # names for the type checker alone may come from anywhere in cli, which imports late to answer fast
+    imported = own_imports(module, typing_too=module not in ("cli", "workers"))
+    wrong = {name for name in imported if LEVEL[name] >= LEVEL[module]}
+    assert not wrong
+
+
+def test_the_sampler_is_used_by_model_and_sampling_only() -> None:
+    assert {module for module in MODULES if outside_imports(module) & SAMPLER} == {"model", "sampling"}
+
+
+def test_only_figures_and_what_they_share_draw() -> None:
+    assert {module for module in MODULES if outside_imports(module) & DRAWING} == {"drawing", "figures"}
+
+
+def test_only_the_command_line_knows_typer() -> None:
+    assert {module for module in MODULES if "typer" in outside_imports(module)} == {"cli"}
+
+
+def test_estimands_see_arrays_only() -> None:
+    assert own_imports("estimands", typing_too=True) == set()
+    assert outside_imports("estimands") <= {"__future__", "collections", "typing", "numpy", "pandas", "xarray"}
+
+
+def test_the_simulator_shares_no_code_with_the_likelihood() -> None:
+    assert own_imports("simulation", typing_too=True) == {"errors", "study"}
+
+
+def test_the_equation_is_one_text_for_numpy_and_pytensor() -> None:
+    for module in ("growth", "exposure", "dynamics", "likelihood"):
+        assert not outside_imports(module) & SAMPLER
+
+
+def test_figures_compute_no_answers() -> None:
+    for module in ("drawing", "figures"):
+        assert own_imports(module, typing_too=True) <= {"study", "drawing", "estimands"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import xenograft", "from xenograft import read_study, read_cards, InputError", "import xenograft.reading",
+     "import xenograft.cli", "import xenograft.estimands", "import xenograft.simulation"],
+)  # fmt: skip
+def test_what_needs_no_sampler_and_no_figures_imports_neither(statement: str) -> None:
+    code = f"import sys; {statement}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & (SAMPLER | DRAWING)
+    assert done.stderr == ""
+
+
+def test_the_package_itself_imports_none_of_its_modules() -> None:
+    code = "import sys, xenograft; print(*(name for name in sys.modules if name.startswith('xenograft')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["xenograft"]
+
+
+@pytest.mark.parametrize("module", [*MODULES, "__init__"])
+def test_a_module_is_short_and_says_what_it_is_for(module: str) -> None:
+    text = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < LONGEST
+    assert ast.get_docstring(ast.parse(text))
+
+
+@pytest.mark.parametrize("module", [*MODULES, "__init__"])
+def test_a_module_has_no_star_import_and_hides_no_failed_import(module: str) -> None:
+    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert [alias.name for alias in node.names] != ["*"]
+        if isinstance(node, ast.ExceptHandler):
+            caught = {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else {"all"}
+            assert not caught & {"ImportError", "ModuleNotFoundError", "all", "BaseException"}
+
+
+def test_no_module_is_a_drawer_for_everything() -> None:
+    assert not set(MODULES) & {"utils", "util", "base", "core", "helpers", "common", "misc", "tools"}

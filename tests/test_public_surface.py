@@ -1,0 +1,141 @@
+"""What `import xenograft as xg` offers: sorted, complete, documented."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import xenograft
+from xenograft import errors
+
+PACKAGE = Path(xenograft.__file__).parent
+MODULES = {path.stem for path in PACKAGE.glob("*.py")}
+CALLABLE = [name for name in xenograft.__all__ if callable(getattr(xenograft, name))]
+EXPECTED = [
+    "Arm", "CardError", "Comparison", "Dosing", "Fit", "FitFileError", "Health", "InputError", "Interaction",
+    "ModelCard", "NoHealthyFitError", "Prior", "SamplerSettings", "Study", "StudyError", "Truth", "Verdict",
+    "XenograftError", "animal_curves", "average", "build", "collect_results", "combination_index", "compare", "curves",
+    "doubling_time", "excess", "fit", "fit_all", "growth_rate", "interaction", "model_curves", "read_card",
+    "read_cards", "read_study", "read_truth", "reduction", "simulate", "time_to_multiple", "true_curves",
+    "tumour_growth_inhibition", "verdicts", "write_report",
+]  # fmt: skip
+
+
+def names_for_the_type_checker() -> dict[str, str]:
+    """Name to module, as the block for type checkers in the package says."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    assert ast.unparse(block.test) == "TYPE_CHECKING"
+    return {
+        alias.name: str(statement.module)
+        for statement in block.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
+
+
+def public_functions(of: Any) -> list[tuple[str, Any]]:
+    """A callable, and the public methods of a class that it writes itself."""
+    found = [("", of)]
+    if inspect.isclass(of):
+        found += [
+            (f".{name}", getattr(of, name))
+            for name, value in vars(of).items()
+            if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, staticmethod))
+        ]
+    return found
+
+
+def test_the_public_names_are_these() -> None:
+    assert xenograft.__all__ == EXPECTED
+
+
+def test_the_public_names_are_sorted_and_named_once() -> None:
+    assert xenograft.__all__ == sorted(set(xenograft.__all__))
+
+
+def test_every_name_is_imported_on_first_use_from_where_the_type_checker_looks() -> None:
+    expected = names_for_the_type_checker()
+    assert sorted(expected) == xenograft.__all__
+    assert {name: f"xenograft.{module}" for name, module in xenograft._MODULE_OF.items()} == expected
+
+
+@pytest.mark.parametrize("name", xenograft.__all__)
+def test_a_public_name_is_the_thing_its_module_defines(name: str) -> None:
+    module = importlib.import_module(f"xenograft.{xenograft._MODULE_OF[name]}")
+    assert getattr(xenograft, name) is getattr(module, name)
+    assert getattr(xenograft, name).__module__ == module.__name__
+
+
+def test_dir_lists_the_public_names() -> None:
+    assert dir(xenograft) == xenograft.__all__
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'xenograft' has no attribute 'fits'"):
+        _ = xenograft.fits
+
+
+def test_no_public_name_is_that_of_a_module() -> None:
+    assert not set(xenograft.__all__) & MODULES
+
+
+@pytest.mark.parametrize("module", sorted(MODULES - {"__init__", "cli"}))
+def test_no_public_function_or_class_is_called_like_a_module(module: str) -> None:
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assert not {name for name in defined if not name.startswith("_")} & MODULES
+
+
+@pytest.mark.parametrize("name", CALLABLE)
+def test_everything_public_is_documented_with_what_it_takes_and_gives(name: str) -> None:
+    for suffix, function in public_functions(getattr(xenograft, name)):
+        where = f"{name}{suffix}"
+        text = inspect.getdoc(function)
+        assert text, where
+        assert re.match(r"[A-Z\"].*\.$", text.split("\n\n")[0], flags=re.DOTALL), where
+        if inspect.isclass(function) and issubclass(function, Exception):
+            continue
+        if function is xenograft.Truth:  # its fields carry their own descriptions
+            assert all(field.description for field in function.model_fields.values())
+            continue
+        signature = inspect.signature(function)
+        taken = [p for p in signature.parameters if p != "self"]
+        if taken:
+            assert "Parameters\n----------" in text or "Returns\n-------" in text, where
+        if "Parameters\n----------" in text and not inspect.isclass(function):
+            section = text.split("Parameters\n----------")[1].split("\n\n")[0]
+            described = re.findall(r"^\*{0,2}(\w+(?:, \w+)*)(?: :|$)", section, flags=re.MULTILINE)
+            assert {word for line in described for word in line.split(", ")} == set(taken), where
+
+
+@pytest.mark.parametrize("name", CALLABLE)
+def test_public_signatures_are_plain(name: str) -> None:
+    function = getattr(xenograft, name)
+    if inspect.isclass(function):
+        return
+    for parameter in inspect.signature(function).parameters.values():
+        assert parameter.kind is not parameter.VAR_KEYWORD
+        assert parameter.annotation is not parameter.empty
+        if isinstance(parameter.default, bool):
+            assert parameter.kind is parameter.KEYWORD_ONLY
+    assert inspect.signature(function).return_annotation is not inspect.Signature.empty
+
+
+def test_the_package_is_typed() -> None:
+    assert (PACKAGE / "py.typed").is_file()
+
+
+def test_the_exceptions_are_the_tree_drawn_in_their_module() -> None:
+    drawn = re.findall(r"^[│├└─ ]*(\w+Error)\b", errors.__doc__ or "", flags=re.MULTILINE)
+    classes = {name: value for name, value in vars(errors).items() if inspect.isclass(value)}
+    defined = [name for name, value in classes.items() if value.__module__ == errors.__name__]
+    assert sorted(drawn) == sorted(defined)
+    assert set(defined) <= set(xenograft.__all__)
+    assert all(issubclass(getattr(errors, name), errors.XenograftError) for name in defined)
