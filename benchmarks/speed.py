@@ -44,14 +44,15 @@ def sampler() -> list[tuple[str, str]]:
     from xenograft.sampling import fit
 
     study, card = read_study(FIXTURE), read_cards(CARD)[CARD]
-    integrated = nutpie.compile_pymc_model(build_for_sampler(study, card))
+    integrated = nutpie.compile_pymc_model(build_for_sampler(study, card), default_initialization_strategy="prior")
     plain = explicit_model(study)
     explicit = nutpie.compile_pymc_model(plain)
 
-    def with_nutpie(compiled: Any) -> Callable[[int], Any]:
+    def with_nutpie(compiled: Any, adaptation: str) -> Callable[[int], Any]:
         return lambda seed: nutpie.sample(
-            compiled, draws=1000, tune=1000, chains=4, seed=seed, progress_bar=False, save_warmup=False
-        )
+            compiled, draws=1000, tune=1000, chains=4, seed=seed, progress_bar=False, save_warmup=False,
+            adaptation=adaptation,
+        )  # fmt: skip
 
     def default(seed: int) -> Any:
         with plain:
@@ -60,20 +61,25 @@ def sampler() -> list[tuple[str, str]]:
     seconds: dict[str, float] = {}
     rates: dict[str, float] = {}
     for name, run, repeats in (
-        ("integrated", with_nutpie(integrated), 5),
-        ("explicit", with_nutpie(explicit), 3),
+        ("integrated", with_nutpie(integrated, "low_rank"), 5),
+        ("explicit", with_nutpie(explicit, "diag"), 3),
+        ("explicit, low-rank", with_nutpie(explicit, "low_rank"), 3),
         ("default", default, 1),
     ):
         found = [_timed(lambda seed=seed, run=run: run(seed)) for seed in range(repeats)]
         seconds[name] = statistics.median(taken for taken, _ in found)
         rates[name] = statistics.median(_effective(trace) / taken for taken, trace in found)
     refits = [_timed(lambda seed=seed: fit(study, card, seed=seed, progress=False))[0] for seed in range(4)][1:]
-    bound = [_timed(lambda: with_nutpie(integrated.with_data(**sampler_data(study, card)))(3))[0] for _ in range(3)]
+    bound = [
+        _timed(lambda: with_nutpie(integrated.with_data(**sampler_data(study, card)), "low_rank")(3))[0]
+        for _ in range(3)
+    ]
     return [
         ("sampling, animals integrated out, nutpie", f"{seconds['integrated']:.2f} s"),
         ("… effective draws per second (worst parameter)", f"{rates['integrated']:,.0f}"),
         ("sampling, explicit animal effects, nutpie", f"{seconds['explicit']:.2f} s"),
         ("… effective draws per second: integrated is faster by", f"{rates['integrated'] / rates['explicit']:.0f} ×"),
+        ("… with the low-rank mass matrix", f"{rates['integrated'] / rates['explicit, low-rank']:.0f} ×"),
         ("sampling and compiling, explicit effects, PyMC's own sampler", f"{seconds['default']:.1f} s"),
         ("… effective draws per second: integrated is faster by", f"{rates['integrated'] / rates['default']:.0f} ×"),
         ("refit through with_data", f"{statistics.median(bound):.2f} s"),
