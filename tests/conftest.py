@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from xenograft.study import Study
 
 ROOT = Path(__file__).parents[1]
-COMPILING = ("fits", "compiled")
-"""Fixtures and markers whose tests run on one worker, so that no card is compiled twice."""
 
 _worker = os.environ.get("PYTEST_XDIST_WORKER")
 if _worker:  # numba's cache races across processes, so each worker has its own; set before PyTensor is imported
@@ -25,10 +23,11 @@ if _worker:  # numba's cache races across processes, so each worker has its own;
     os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [_flags, f"base_compiledir={_folder}"]))
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put every test that needs compiled fits into one group."""
     for item in items:
-        if set(COMPILING) & set(getattr(item, "fixturenames", ())):
+        if "fits" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("fits"))
 
 

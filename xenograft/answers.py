@@ -205,7 +205,7 @@ def verdicts(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[str, 
                 continue
             own = {name: draws.sel(combination=arm.name) for name, draws in by_card.items()}
             probability = float(probability_positive(averaged.sel(combination=arm.name)))
-            error = float(np.sqrt(sum((weights[name] * _mcse(draws)) ** 2 for name, draws in own.items())))
+            error = float(np.sqrt(sum(weights[name] * _mcse(draws) ** 2 for name, draws in own.items())))
             agreement = _agreement([float(probability_positive(draws)) for draws in own.values()])
             found.append(
                 Verdict(

@@ -1,0 +1,47 @@
+"""Two growth laws in two processes give the numbers of one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from xenograft.fitted import Fit
+from xenograft.sampling import SamplerSettings, fit
+from xenograft.workers import Worker, _own_flags
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "her2-four-arm"
+GOMPERTZ = "gompertz-bliss"
+
+
+def test_a_second_process_gives_the_same_numbers(fits: Mapping[str, Fit], tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    options = ["-m", "exponential-bliss", "-m", GOMPERTZ, "--draws", "200", "--quiet", "--json", str(file)]
+    command = [sys.executable, "-m", "xenograft.cli", "compare", str(FIXTURE), *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    assert done.stderr == ""
+    found = {model["name"]: model for model in json.loads(file.read_text(encoding="utf-8"))["models"]}
+    assert list(found) == ["exponential-bliss", GOMPERTZ]
+    settings = SamplerSettings(draws=200, tune=200)
+    here = fit(fits[GOMPERTZ].study, fits[GOMPERTZ].card, seed=1, settings=settings, progress=False)
+    assert found[GOMPERTZ]["parameters"]["growth"]["mean"] == pytest.approx(
+        float(here.posterior["growth"].mean()), rel=1e-9
+    )
+
+
+def test_the_second_process_has_a_compile_directory_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTENSOR_FLAGS", "floatX=float64,base_compiledir=/somewhere")
+    assert _own_flags() == f"floatX=float64,base_compiledir={Path('/somewhere') / 'xenograft-worker'}"
+    monkeypatch.delenv("PYTENSOR_FLAGS")
+    assert _own_flags().endswith("xenograft-worker")
+
+
+def test_a_lost_process_is_noticed() -> None:
+    worker = Worker()
+    worker._process.kill()
+    assert worker.fits() is None
+    worker.close()
