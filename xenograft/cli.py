@@ -187,10 +187,12 @@ class _Analysis:
         from xenograft.workers import Worker
 
         self._started = time.perf_counter()
-        cards = read_cards(*(model or ()))
-        several = len({card.growth for card in cards.values()}) > 1 and (os.cpu_count() or 1) > 1
-        worker = Worker() if several else None
+        two_cores = (os.cpu_count() or 1) > 1
+        worker = Worker() if two_cores and not model else None  # the shipped cards are of two growth laws
         try:
+            cards = read_cards(*(model or ()))
+            if two_cores and worker is None and len({card.growth for card in cards.values()}) > 1:
+                worker = Worker()
             self._read_and_fit(
                 study, cards, worker, seed=seed, draws=draws, chains=chains, quiet=quiet, default=not model
             )
