@@ -297,7 +297,7 @@ def test_a_probability_within_its_own_error_of_a_limit_is_borderline(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(answers, "_mcse", lambda draws: 0.01)
     found = verdict_of(fits, ranking, study, {"exponential": share, "gompertz": share})
-    assert found.mcse == pytest.approx(0.01 / np.sqrt(2))  # two laws of weight ½, independent
+    assert found.mcse == pytest.approx(0.01)  # two laws, half of the draws of each
     assert found.borderline is borderline
 
 

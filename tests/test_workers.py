@@ -1,4 +1,4 @@
-"""Two growth laws in two processes give the numbers of one."""
+"""Two growth laws in two processes give the posteriors of one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIXTURE = Path(__file__).parents[1] / "fixtures" / "her2-four-arm"
 GOMPERTZ = "gompertz-bliss"
 
 
-def test_a_second_process_gives_the_same_numbers(fits: Mapping[str, Fit], tmp_path: Path) -> None:
+def test_a_second_process_gives_the_same_posterior(fits: Mapping[str, Fit], tmp_path: Path) -> None:
     file = tmp_path / "results.json"
     options = ["-m", "exponential-bliss", "-m", GOMPERTZ, "--draws", "200", "--quiet", "--json", str(file)]
     command = [sys.executable, "-m", "xenograft.cli", "compare", str(FIXTURE), *options]
@@ -28,9 +28,11 @@ def test_a_second_process_gives_the_same_numbers(fits: Mapping[str, Fit], tmp_pa
     assert list(found) == ["exponential-bliss", GOMPERTZ]
     settings = SamplerSettings(draws=200, tune=200)
     here = fit(fits[GOMPERTZ].study, fits[GOMPERTZ].card, seed=1, settings=settings, progress=False)
-    assert found[GOMPERTZ]["parameters"]["growth"]["mean"] == pytest.approx(
-        float(here.posterior["growth"].mean()), rel=1e-9
-    )
+    growth = here.posterior["growth"]
+    # code compiled in another process may round otherwise, after which the chains part: the posterior is the same;
+    # the difference of two means of some 700 effective draws has sd 0.05 posterior sd
+    difference = found[GOMPERTZ]["parameters"]["growth"]["mean"] - float(growth.mean())
+    assert abs(difference) < 0.35 * float(growth.std())
 
 
 def test_the_second_process_has_a_compile_directory_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
