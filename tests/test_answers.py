@@ -295,9 +295,9 @@ def test_a_probability_within_its_own_error_of_a_limit_is_borderline(
     fits: Mapping[str, Fit], ranking: Comparison, study: Study, share: float, borderline: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(answers, "_mcse", lambda draws: 0.01)
+    monkeypatch.setattr(answers, "_mcse", lambda draws: 0.005)
     found = verdict_of(fits, ranking, study, {"exponential": share, "gompertz": share})
-    assert found.mcse == pytest.approx(0.01)  # two laws, half of the draws of each
+    assert found.mcse == pytest.approx(0.005)  # two laws, half of the draws of each
     assert found.borderline is borderline
 
 
