@@ -61,8 +61,11 @@ def unit_in_print(unit: str) -> str:
 
 
 def short(name: str, characters: int) -> str:
-    """A name that fits its place."""
-    return name if len(name) <= characters else name[: max(characters - 1, 1)].rstrip() + "…"
+    """A name that fits its place; what is left out is in the middle, because arms of a grid differ at their ends."""
+    if len(name) <= characters:
+        return name
+    end = max(characters - 1, 2) // 2
+    return f"{name[: max(characters - 1, 2) - end].rstrip()}…{name[-end:].lstrip()}"
 
 
 def left_early(study: Study) -> pd.DataFrame:
@@ -80,6 +83,10 @@ def panel_key(study: Study) -> dict[str, Any]:
         "typical control": Line2D([], [], color=CONTROL, linewidth=1.2, linestyle=(0, (1, 1.5))),
         "dose": Line2D([], [], color=SOFT, marker="^", markersize=4.5, linestyle="none"),
     }
+    if not study.readings["fitted"].all():
+        key["not fitted"] = Line2D(
+            [], [], color=SOFT, marker="o", markersize=3, markerfacecolor=PAPER, linestyle="none"
+        )
     if len(left_early(study)):
         key["left early"] = Line2D([], [], color=INK, marker="x", markersize=5, linestyle="none")
     return key
@@ -98,12 +105,9 @@ def volume_axis(axis: Axes, study: Study, curves: pd.DataFrame, *, readings: boo
     low, high = float(values.min()) / 1.25, float(values.max()) * 1.25
     axis.set_yscale("log")
     axis.set_ylim(low, high)
-    steps = (1, 2, 5) if high / low < 200 else (1,)
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    ticks = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
-    axis.yaxis.set_major_locator(FixedLocator(ticks))
+    axis.yaxis.set_major_locator(FixedLocator(_ticks(low, high)))
     axis.yaxis.set_minor_locator(NullLocator())
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _volume(value)))
     for place in (study.limit_of_quantification, study.endpoint_volume):
         if place is not None and low < place < high:
             for one in axis.figure.axes if readings else (axis,):
@@ -120,17 +124,25 @@ def mark_horizon(axis: Axes, horizon: float) -> None:
 
 
 def name_ends(axis: Axes, names: Sequence[str], ends: Sequence[tuple[float, float, str]]) -> None:
-    """Write each curve's name beside its end, moved apart so that none covers another."""
+    """Write each curve's name beside its end, moved apart so that none covers another, with a line that leads to it."""
     low, high = np.log(axis.get_ylim())
     places = np.array([(np.log(volume) - low) / (high - low) for _, volume, _ in ends]).clip(0, 1)
-    ascending = np.argsort(places)
-    gap = min(0.055, 1 / max(len(places), 1))
+    ascending = np.argsort(places, kind="stable")
+    room = axis.figure.bbox.height / axis.figure.dpi * 62  # points, without the axis below
+    gap = min(13 / room, 1 / max(len(places) - 1, 1))
     spread = places.copy()
     for before, after in itertools.pairwise(ascending):
         spread[after] = max(spread[after], spread[before] + gap)
-    spread -= max(0.0, float(spread.max(initial=0)) - 1.0)
-    for name, place, (_, _, colour) in zip(names, spread, ends, strict=True):
-        axis.text(1.01, place, name, transform=axis.transAxes, color=colour, fontsize=8.5, va="center")
+    ceiling = 1.0 + gap
+    for place in ascending[::-1]:  # back down from the top, only as far as needed
+        ceiling = spread[place] = min(spread[place], ceiling - gap)
+    for name, place, (day, volume, colour) in zip(names, spread, ends, strict=True):
+        leader = {"arrowstyle": "-", "color": colour, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)}
+        axis.annotate(
+            name, (day, volume), (1.03, place), "data", "axes fraction", arrowprops=leader, color=INK, fontsize=8.5,
+            va="center", annotation_clip=False,
+        )  # fmt: skip
+    axis.set_xlim(right=max((day for day, _, _ in ends), default=1.0))
 
 
 def legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str], *, columns: int) -> None:
@@ -186,10 +198,32 @@ def svg(figure: Figure, prefix: str) -> str:
     return re.sub(r"<[^>]+>", lambda tag: _for_a_page(tag.group(), prefix), text).strip()
 
 
+def _ticks(low: float, high: float) -> list[float]:
+    """At least three round volumes on a log axis where the range allows it."""
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks: list[float] = []
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
+        ticks = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
+        if len(ticks) > 3:
+            break
+    return ticks
+
+
+def _volume(value: float) -> str:
+    """A volume on an axis: 300, 1,000, 10⁶."""
+    if 0.001 <= value < 1e6:
+        return f"{value:,.6g}"
+    digits, power = f"{value:.1e}".split("e")
+    raised = f"10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    return raised if digits == "1.0" else f"{float(digits):g} × {raised}"
+
+
 def _for_a_page(tag: str, prefix: str) -> str:
     if tag.startswith("<svg"):
         box = re.search(r'viewBox="[^"]+"', tag)
-        return f'<svg {box.group() if box else ""} aria-hidden="true" focusable="false">'
+        width = float(box.group().split()[2]) if box else 0.0
+        # about as large as drawn, so that the text of every figure is of one size
+        return f'<svg {box.group() if box else ""} style="max-width:{width * 1.45:.0f}px" focusable="false">'
     tag = re.sub(r'\bid="', f'id="{prefix}-', tag)
     tag = re.sub(r'(?:xlink:)?href="#', f'href="#{prefix}-', tag).replace("url(#", f"url(#{prefix}-")
     for colour, variable in THEME_COLOURS.items():

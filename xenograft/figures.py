@@ -56,7 +56,7 @@ def arm_colours(study: Study) -> dict[str, str]:
     treated = [arm.name for arm in study.arms if not arm.control]
     many = len(treated) > len(ARM_COLOURS)
     shades = (
-        [to_hex(mpl.colormaps["viridis"](x)) for x in np.linspace(0.3, 0.88, len(treated))] if many else ARM_COLOURS
+        [to_hex(mpl.colormaps["viridis"](x)) for x in np.linspace(0.25, 0.75, len(treated))] if many else ARM_COLOURS
     )
     chosen = dict(zip(treated, shades, strict=False))
     return {arm.name: chosen.get(arm.name, CONTROL) for arm in study.arms}
@@ -90,7 +90,9 @@ def volume_panels(study: Study, curves: pd.DataFrame, animal_curves: pd.DataFram
     for axis, arm in zip(axes, study.arms, strict=False):
         _panel(axis, study, arm, curves, animal_curves, colours)
         animals = int((study.animals["arm"] == arm.name).sum())
-        axis.set_title(short(arm.name, int(width / columns * 9.5)), color=INK)
+        narrow = width / columns < 2  # smaller letters rather than names cut until arms of a grid look alike
+        characters = int((width - 0.6) / columns * (12 if narrow else 9.5))
+        axis.set_title(short(arm.name, characters), color=INK, fontsize=8.0 if narrow else 9.5)
         axis.text(0.03, 0.97, f"n = {animals}", transform=axis.transAxes, va="top", fontsize=8, color=SOFT)
     for place, axis in enumerate(axes):
         if place >= number:
@@ -101,6 +103,7 @@ def volume_panels(study: Study, curves: pd.DataFrame, animal_curves: pd.DataFram
         if place % columns == 0:
             axis.set_ylabel(f"volume ({unit_in_print(study.unit)})")
     volume_axis(axes[0], study, curves)
+    axes[0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
     legend(figure, list(handles.values()), list(handles), columns=len(handles) if width > 6 else 2)
     return figure
 

@@ -23,7 +23,7 @@ from xenograft.results import collect_results
 from xenograft.study import Arm, Study
 
 LEVELS = {
-    "good": ("✓", "sound"),
+    "good": ("✓", "analysis sound"),
     "doubt": ("!", "read with caution"),
     "bad": ("✕", "no conclusion"),
 }
@@ -171,12 +171,13 @@ def _animal_curves(study: Study, fits: Mapping[str, Fit], ranking: Comparison) -
 def _level(results: Mapping[str, Any]) -> str:
     """good, doubt or bad: what the badge beside the verdict says."""
     verdict = results["verdict"]
-    if verdict is None:
-        return "bad" if results["reason"].startswith("no conclusion") else "good"
-    if verdict["words"].startswith("no conclusion"):
+    words = verdict["words"] if verdict else results["reason"]
+    health = {model["health"]["status"] for model in results["models"] if model["answers"]}
+    if words.startswith("no conclusion") or health == {"fail"}:
         return "bad"
-    doubts = verdict["caution"] or verdict["borderline"] or verdict["agreement"] == "conflict"
-    return "doubt" if doubts else "good"
+    doubts = verdict and (verdict["caution"] or verdict["borderline"] or verdict["agreement"] == "conflict")
+    # an answering model that failed is left out of the average, and its growth law of the agreement: never "sound"
+    return "doubt" if doubts or health != {"pass"} else "good"
 
 
 def _figures(content: ReportContent) -> dict[str, Any]:
