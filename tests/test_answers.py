@@ -400,3 +400,9 @@ def test_the_table_of_animals_ends_with_each_animal(fits: Mapping[str, Fit], stu
     last = table.groupby("animal")["day"].max()
     assert (last == study.animals["last_day"][last.index]).all()
     assert (table["arm"] == table["animal"].map(study.animals["arm"])).all()
+
+
+def test_a_failed_answering_fit_makes_the_verdict_cautious(fits: Mapping[str, Fit]) -> None:
+    sick = with_status(fits, "fail", GOMPERTZ)
+    ranking = compare(sick)
+    assert all(verdict.caution for verdict in verdicts(sick, ranking, model_curves(sick, ranking)))

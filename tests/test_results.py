@@ -356,7 +356,7 @@ def test_the_sentence_says_day_size_interval_and_probability(
         ({"agreement": "differ in strength"}, "The growth laws differ in strength."),
         ({"agreement": "conflict"}, "The growth laws contradict each other."),
         ({"borderline": True}, "Borderline: the probability is within its Monte-Carlo error of a limit"),
-        ({"caution": True}, "Caution: an averaged fit mixed slowly"),
+        ({"caution": True}, "Caution: a model that may answer did not sample well"),
         ({"probability": 0.9999}, "does more is above 0.999."),
         ({"probability": 0.0}, "does more is below 0.001."),
         ({"probability": 0.5}, "does more is 0.500."),

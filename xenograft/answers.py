@@ -77,7 +77,7 @@ class Verdict:
     borderline : bool
         Whether the probability is within 3 Monte-Carlo standard errors of a limit.
     caution : bool
-        Whether an answering fit's health is *caution*.
+        Whether an answering fit is not *pass*: averaged with caution, or failed and left out.
     """
 
     combination: str
@@ -217,7 +217,7 @@ def verdicts(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[str, 
                     words=verdict_words(probability, agreement),
                     agreement=agreement,
                     borderline=any(abs(probability - limit) <= 3 * error for limit in (ENHANCED, LESS)),
-                    caution=any(fits[name].health.status == "caution" for name in weights),
+                    caution=any(one.health.status != "pass" for one in fits.values() if one.card.answers),
                 )
             )
     return found

@@ -119,7 +119,7 @@ def sentence(study: Study, verdict: Verdict, curves: Mapping[str, xr.DataArray])
 
 def _doubts(verdict: Verdict) -> str:
     borderline = " Borderline: the probability is within its Monte-Carlo error of a limit; use more draws."
-    caution = " Caution: an averaged fit mixed slowly; look at the health of the fits."
+    caution = " Caution: a model that may answer did not sample well; look at the health of the fits."
     return f"{borderline if verdict.borderline else ''}{caution if verdict.caution else ''}"
 
 
