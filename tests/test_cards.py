@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytest
+from scipy import stats
 
 from xenograft.cards import ModelCard, read_card, read_cards, shipped_cards
 from xenograft.errors import CardError
 from xenograft.estimands import excess, growth_rate
 from xenograft.model import build
 from xenograft.prediction import curves_of, prior_draws, reference_names
+from xenograft.priors import ARGUMENTS, SUPPORTED, Prior
 from xenograft.study import Study
 
 BROKEN = Path(__file__).parents[1] / "fixtures" / "broken-cards"
@@ -20,12 +26,137 @@ NAMES = sorted(read_cards())
 DRAWS = 4000
 
 
-@pytest.mark.parametrize("name", sorted(file.stem for file in BROKEN.glob("*.toml")))
+BROKEN_NAMES = sorted(file.stem for file in BROKEN.glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", BROKEN_NAMES)
 def test_a_broken_card_gets_its_sentence(name: str) -> None:
     with pytest.raises(CardError) as caught:
         read_card(BROKEN / f"{name}.toml")
     assert list(caught.value.problems) == (BROKEN / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     assert caught.value.exit_code == 2
+
+
+def test_every_broken_card_has_its_sentence_and_every_sentence_its_card() -> None:
+    assert sorted(file.stem for file in BROKEN.glob("*.txt")) == BROKEN_NAMES
+    assert len(BROKEN_NAMES) >= 40
+
+
+def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    for name in ("growth-misspelled", "sigma-negative"):
+        shutil.copy(BROKEN / f"{name}.toml", tmp_path)
+    with pytest.raises(CardError) as caught:
+        read_cards(tmp_path, shipped_cards())
+    told = [
+        (BROKEN / f"{name}.txt").read_text(encoding="utf-8").strip() for name in ("growth-misspelled", "sigma-negative")
+    ]
+    assert list(caught.value.problems) == told
+
+
+def test_one_name_for_two_cards_is_refused(tmp_path: Path) -> None:
+    text = (shipped_cards() / "exponential-bliss.toml").read_text(encoding="utf-8")
+    file = tmp_path / "exponential-bliss.toml"
+    file.write_text(text, encoding="utf-8")
+    assert list(read_cards(file, "exponential-bliss")) == ["exponential-bliss"]  # the same card twice is no conflict
+    file.write_text(text.replace("mu = 0.5", "mu = 0.6"), encoding="utf-8")
+    with pytest.raises(CardError, match='"exponential-bliss" stands for two different cards'):
+        read_cards(file, "exponential-bliss")
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "card.toml").write_bytes(b"\xff\xfe name")
+    with pytest.raises(CardError, match=r"^card\.toml: this is not valid TOML"):
+        read_card(tmp_path / "card.toml")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_prior_of_a_card_is_needed(cards: dict[str, ModelCard], name: str, tmp_path: Path) -> None:
+    for parameter in cards[name].priors:
+        content = _content(name)
+        del content["priors"][parameter]
+        with pytest.raises(CardError) as caught:
+            read_card(_written(content, tmp_path))
+        missing = f"{name}.toml: the prior of {parameter} is missing. Add [priors.{parameter}]."
+        assert caught.value.problems == (missing,)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_key_of_a_card_without_a_default_is_needed(name: str, tmp_path: Path) -> None:
+    for key in ("name", "claim", "growth", "exposure", "reference", "departure", "varies", "error"):
+        content = _content(name)
+        del content[key]
+        with pytest.raises(CardError) as caught:
+            read_card(_written(content, tmp_path, name))
+        assert caught.value.problems == (f'{name}.toml: "{key}" is missing. Add it.',)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_digest_does_not_see_layout(cards: dict[str, ModelCard], name: str, tmp_path: Path) -> None:
+    content = _content(name)
+    content["priors"] = {parameter: dict(reversed(p.items())) for parameter, p in reversed(content["priors"].items())}
+    content = dict(reversed(content.items()))  # the priors stay last: TOML has no way back to the top
+    content["priors"] = content.pop("priors")
+    content["varies"] = content["varies"][::-1]
+    for prior in content["priors"].values():
+        for key, value in prior.items():  # 2.0 and 2 are one number
+            prior[key] = int(value) if isinstance(value, float) and value.is_integer() else value
+    assert read_card(_written(content, tmp_path)).digest == cards[name].digest
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_digest_sees_every_number_and_distribution(cards: dict[str, ModelCard], name: str) -> None:
+    card = cards[name]
+    digests = [card.digest]
+    for parameter, prior in card.priors.items():
+        for key, value in prior.arguments.items():
+            moved = prior.model_copy(update={key: value + 1e-6})
+            digests.append(card.model_copy(update={"priors": card.priors | {parameter: moved}}).digest)
+        others = [word for word in SUPPORTED[parameter] if word != prior.distribution]
+        for word in others:
+            other = Prior(distribution=word, **dict.fromkeys(ARGUMENTS[word], 0.4), unit=prior.unit, why=prior.why)
+            digests.append(card.model_copy(update={"priors": card.priors | {parameter: other}}).digest)
+    assert len(set(digests)) == len(digests)
+
+
+def test_the_digest_sees_every_word_of_the_vocabulary(cards: dict[str, ModelCard]) -> None:
+    card = cards["exponential-bliss-departure"]
+    words = {
+        "growth": ["gompertz", "spline"], "exposure": ["decaying", "delayed", {"A": "constant"}], "reference": ["hsa"],
+        "departure": ["none"], "departure_by": ["study"], "dose_effect": ["power", "linear"],
+        "varies": [("baseline",), ("baseline", "growth", "effect")], "spread": ["arm"], "error": ["student"],
+        "error_small": [True],
+    }  # fmt: skip
+    assert {*words, "name", "claim", "priors"} == set(ModelCard.model_fields)
+    digests = [card.model_copy(update={key: word}).digest for key, choices in words.items() for word in choices]
+    assert len({card.digest, *digests}) == 1 + len(digests)
+
+
+def test_shipped_cards_are_different_hypotheses(cards: dict[str, ModelCard]) -> None:
+    assert len({card.digest for card in cards.values()}) == len({card.claim for card in cards.values()}) == len(cards)
+
+
+def test_a_null_fixes_what_the_answering_card_of_its_growth_leaves_free(cards: dict[str, ModelCard]) -> None:
+    for card in cards.values():
+        freer = [other.name for other in cards.values() if card.null_of(other)]
+        assert freer == ([] if card.answers else [f"{card.growth}-bliss-departure"])
+
+
+@pytest.mark.parametrize("distribution", sorted(set(ARGUMENTS) - {"LKJ"}))
+def test_a_prior_in_scipy_is_the_one_in_pymc(distribution: str) -> None:
+    prior = Prior(distribution=distribution, **dict.fromkeys(ARGUMENTS[distribution], 1.7), unit="", why="A test.")
+    at = np.array([0.11, 0.4, 0.83])
+    theirs = pm.logp(getattr(pm, distribution).dist(**prior.arguments), at).eval(mode="FAST_COMPILE")
+    assert np.allclose(prior.frozen.logpdf(at), theirs)
+
+
+@pytest.mark.parametrize("eta", [0.5, 1.0, 2.0, 7.0])
+def test_the_prior_of_a_correlation_is_that_of_lewandowski_kurowicka_and_joe(eta: float) -> None:
+    """The density of a 2 × 2 correlation matrix is its determinant to the power η − 1 (LKJ 2009)."""
+    prior = Prior(distribution="LKJ", eta=eta, unit="none", why="A test.")
+    at = np.linspace(-0.95, 0.95, 9)
+    relative = prior.frozen.pdf(at) / prior.frozen.pdf(0.0)
+    assert np.allclose(relative, (1 - at**2) ** (eta - 1))
+    assert prior.frozen.support() == (-1, 1)
 
 
 def test_every_shipped_card_is_listed_in_its_readme(cards: dict[str, ModelCard]) -> None:
@@ -88,15 +219,15 @@ def test_the_priors_imply_what_is_known_of_xenografts(study: Study, cards: dict[
     """DESIGN 3.7."""
     card = cards[name]
     draws = prior_draws(study, card, DRAWS, seed=1)
-    doubling = np.log(2) / draws["growth"].to_numpy()
+    doubling = np.log(2) / draws["growth"].to_numpy()  # of a vehicle tumour of the reference volume
     assert np.mean((doubling > 2) & (doubling < 60)) >= 0.95
     curves = curves_of(draws, study, card, [0.0, 21.0])
     treated = curves.sel(day=21.0, arm=[arm.name for arm in study.arms if not arm.control])
-    assert float((treated < 0).mean()) < 0.10  # below 1 mm³
+    assert (treated < 0).mean(("chain", "draw")).max() < 0.10  # below 1 mm³, in the arm where most are
     if card.departure == "estimated":
         arm = study.combinations[0]
         found = excess(curves, arm.name, reference_names(study, arm), study.control.name).sel(day=21.0)
-        assert float((abs(found) < 1.3).mean()) >= 0.945  # Monte-Carlo error 0.004
+        assert float((abs(found) < 1.3).mean()) >= 0.95
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,9 +238,24 @@ def test_priors_drawn_without_pymc_are_the_models_priors(study: Study, cards: di
     for variable, drawn in zip(variables, theirs, strict=True):
         mine = ours[variable.name].to_numpy().reshape(DRAWS, -1)
         drawn = np.asarray(drawn).reshape(DRAWS, -1)
-        error = np.sqrt(2 / DRAWS) * mine.std(axis=0)
-        assert (abs(np.median(mine, axis=0) - np.median(drawn, axis=0)) < 1.5 * 4 * error).all(), variable.name
-        assert np.allclose(np.quantile(mine, 0.9), np.quantile(drawn, 0.9), rtol=0.2), variable.name
+        # two samples of one distribution are further apart than this once in a million times
+        limit = np.sqrt(-np.log(1e-6 / 2) / DRAWS)
+        for one, other in zip(mine.T, drawn.T, strict=True):
+            assert stats.ks_2samp(one, other).statistic < limit, variable.name
+
+
+def _content(name: str) -> dict[str, Any]:
+    return tomllib.loads((shipped_cards() / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _written(content: dict[str, Any], folder: Path, name: str | None = None) -> Path:
+    """A card file from plain data, in the order of that data."""
+    tables = [("", {key: value for key, value in content.items() if key != "priors"})]
+    tables += [(f"[priors.{parameter}]\n", prior) for parameter, prior in content["priors"].items()]
+    rows = [head + "\n".join(f"{key} = {json.dumps(value)}" for key, value in table.items()) for head, table in tables]
+    file = folder / f"{name or content['name']}.toml"
+    file.write_text("# of this test\n" + "\n\n".join(rows) + "\n", encoding="utf-8")
+    return file
 
 
 def test_growth_on_the_fixture_starts_from_doubling_times_of_her2_positive_lines(

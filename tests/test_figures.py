@@ -41,6 +41,7 @@ def a_study(arms: tuple[Arm, ...]) -> Study:
     ]
     readings = pd.DataFrame(rows).assign(reason_left="").astype({"animal": "str", "arm": "str"})
     readings["fitted"] = readings["day"] >= 0
+    readings["censored"] = readings["volume"] <= 90
     readings["baseline"] = readings["day"] == 0
     return Study("A study", "mm3", arms, readings, limit_of_quantification=90.0, endpoint_volume=200.0)
 

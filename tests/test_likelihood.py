@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from xenograft.dynamics import Parameters
+from xenograft.dynamics import Parameters, typical_log_volume
 from xenograft.exposure import schedule
 from xenograft.likelihood import effects, log_density, moments, panel
-from xenograft.study import Study
+from xenograft.simulation import Truth, simulate
+from xenograft.study import Arm, Dosing, Study
 
 DECADE = 10.0
 
@@ -88,6 +90,127 @@ def test_the_animals_effects_are_drawn_from_their_exact_distribution() -> None:
         assert np.allclose(np.cov(drawn[:, i].T), covariance, atol=5 * np.sqrt(2 / 40_000))
 
 
+def _parameters(law: str) -> Parameters:
+    return Parameters(
+        baseline=np.array(0.4), growth=np.array(0.1), slowing=np.array(0.04) if law == "gompertz" else None,
+        kill=np.array([0.05, 0.02]), departure=np.array([0.015]), highest_single_agent=0.0, sd_baseline=np.array(0.3),
+        sd_growth=np.array(0.02), correlation=np.array(-0.3), error=np.array(0.15),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def uneven() -> Study:
+    """Four arms whose animals leave at the endpoint volume, so that numbers of readings differ."""
+    a, b = Dosing("A", (2.0, 9.0)), Dosing("B", (6.0, 13.0))
+    arms = (Arm("v", control=True), Arm("a", dosings=(a,)), Arm("b", dosings=(b,)), Arm("ab", dosings=(a, b)))
+    truth = Truth(
+        baseline=150.0, growth=0.12, sd_baseline=0.3, sd_growth=0.03, error=0.12, kill={"A": 0.05, "B": 0.02},
+        departure={"ab": 0.015},
+    )  # fmt: skip
+    days = (-1.0, 2.0, 5.0, 9.0, 12.0, 16.0, 19.0, 23.0)
+    return simulate(arms, truth, animals=4, days=days, seed=8, endpoint_volume=600.0)
+
+
+def test_a_panel_holds_every_fitted_reading_in_its_place(uneven: Study) -> None:
+    found = panel(uneven)
+    assert len(set(found.weight.sum(axis=1))) > 2  # the point of this study
+    assert found.elapsed.tolist() == [
+        0.0,
+        3.0,
+        7.0,
+        10.0,
+        14.0,
+        17.0,
+        21.0,
+    ]  # no day −1: the baseline reading is of day 2
+    for row, (animal, about) in enumerate(uneven.animals.iterrows()):
+        own = uneven.fitted_readings[uneven.fitted_readings["animal"] == animal]
+        present = found.weight[row] == 1
+        assert present.tolist() == [True] * len(own) + [False] * (present.size - len(own))
+        assert np.allclose(np.exp(found.log_volume[row][present]) * 100, own["volume"])
+        assert found.elapsed[found.day_index[row][present]].tolist() == (own["day"] - 2).tolist()
+        assert uneven.arms[found.arm_index[row]].name == about["arm"]
+
+
+@pytest.mark.parametrize("law", ["exponential", "gompertz"])
+def test_animals_with_unequal_numbers_of_readings_each_have_their_own_normal_density(uneven: Study, law: str) -> None:
+    p = _parameters(law)
+    readings, given = panel(uneven), schedule(uneven)
+    found = log_density(readings.log_volume, *moments(readings, given, p))
+    covariance_of_effects = np.array([[0.3**2, -0.3 * 0.3 * 0.02], [-0.3 * 0.3 * 0.02, 0.02**2]])
+    for row, animal in enumerate(uneven.animals.index):
+        own = uneven.fitted_readings[uneven.fitted_readings["animal"] == animal]
+        day = own["day"].to_numpy() - 2  # the first dose
+        mean = typical_log_volume(day, given, p)[readings.arm_index[row]]
+        slowing = 1e-12 if p.slowing is None else float(p.slowing)
+        weights = np.stack([np.exp(-slowing * day), -np.expm1(-slowing * day) / slowing], axis=-1)
+        covariance = weights @ covariance_of_effects @ weights.T + 0.15**2 * np.eye(len(day))
+        expected = stats.multivariate_normal(mean, covariance).logpdf(np.log(own["volume"] / 100))
+        assert found[row] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("law", ["exponential", "gompertz"])
+def test_gradients_of_the_density_agree_with_finite_differences_in_spite_of_padding(uneven: Study, law: str) -> None:
+    p, readings, given = _parameters(law), panel(uneven), schedule(uneven)
+    weight = readings.weight.copy()
+    weight[2] = 0  # an animal left out of comparison
+    readings = replace(readings, weight=weight)
+    values = {k: v for k, v in vars(p).items() if v is not None and k != "highest_single_agent"}
+    symbols = {k: pt.tensor(k, shape=v.shape, dtype="float64") for k, v in values.items()}
+
+    def total(**changed: Any) -> float:
+        return float(log_density(readings.log_volume, *moments(readings, given, replace(p, **changed))).sum())
+
+    in_graph = replace(readings, **{k: pt.constant(v) for k, v in vars(readings).items()})
+    density = log_density(in_graph.log_volume, *moments(in_graph, given, replace(p, **symbols), xp=pt), xp=pt).sum()
+    outputs = [density, *pytensor.grad(density, list(symbols.values()))]
+    value, *found = pytensor.function(list(symbols.values()), outputs, mode="FAST_COMPILE")(*values.values())
+    assert float(value) == pytest.approx(total(), rel=1e-12)
+    for (name, at), gradient in zip(values.items(), found, strict=True):
+        for i in range(at.size):
+            step = 1e-6 * (np.arange(at.size) == i).reshape(at.shape)
+            difference = (total(**{name: at + step}) - total(**{name: at - step})) / 2e-6
+            # rounding: 1e-16 of a few hundred over 1e-6; curvature (up to 1e7 for sd_growth) is even, its slope small
+            assert np.ravel(gradient)[i] == pytest.approx(difference, rel=1e-5, abs=1e-5)
+
+
+def test_animals_without_spread_are_independent_readings() -> None:
+    y, mean, precision, columns = _random_case(3)
+    expected = stats.norm(mean, 1 / np.sqrt(precision)).logpdf(y).sum(axis=-1)
+    assert np.allclose(log_density(y, mean, precision, [0 * column for column in columns]), expected)
+    assert np.allclose(log_density(y, mean, precision, []), expected)
+
+
+def test_effects_that_repeat_each_other_keep_a_finite_density() -> None:
+    """A correlation of ±1: the second column is a multiple of the first."""
+    y, mean, precision, (column,) = _random_case(1)
+    one = log_density(y, mean, precision, [column * np.sqrt(1 + 0.5**2)])
+    assert np.allclose(log_density(y, mean, precision, [column, 0.5 * column]), one)
+
+
+def test_the_density_does_not_depend_on_the_order_of_effects() -> None:
+    y, mean, precision, columns = _random_case(3)
+    whole = log_density(y, mean, precision, columns)
+    assert np.allclose(log_density(y, mean, precision, columns[::-1]), whole)
+
+
+def test_posterior_draws_lead_the_density() -> None:
+    scales = np.array([0.5, 1.0, 2.0])
+    y, mean, precision, columns = _random_case(2)
+    together = log_density(
+        y, mean * scales[:, None, None], precision * scales[:, None, None], [c * scales[:, None, None] for c in columns]
+    )
+    assert together.shape == (3, 3)
+    for i, scale in enumerate(scales):
+        assert np.allclose(together[i], log_density(y, scale * mean, scale * precision, [scale * c for c in columns]))
+
+
+def test_an_animal_whose_readings_are_all_left_out_has_effects_of_the_population() -> None:
+    y, mean, precision, columns = _random_case(2)
+    noise = np.random.default_rng(1).standard_normal((3, 2))
+    assert np.array_equal(effects(y, mean, 0 * precision, columns, noise), noise)
+
+
 def test_the_linear_case_agrees_with_a_mixed_linear_model(study: Study) -> None:
     readings = study.fitted_readings.assign(y=lambda t: np.log(t["volume"] / 100), treated=1.0)
     gets = {arm.name: arm.agents for arm in study.arms}
@@ -117,6 +240,6 @@ def test_the_linear_case_agrees_with_a_mixed_linear_model(study: Study) -> None:
         return float(log_density(arranged.log_volume, *moments(arranged, schedule(study), Parameters(**values))).sum())
 
     assert total() == pytest.approx(fitted.llf, rel=1e-6)
-    for name in ("baseline", "growth", "kill", "departure", "sd_baseline", "sd_growth", "error"):
+    for name in ("baseline", "growth", "kill", "departure", "sd_baseline", "sd_growth", "correlation", "error"):
         for factor in (0.8, 1.2):
             assert total(**{name: at_maximum[name] * factor}) < fitted.llf

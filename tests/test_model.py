@@ -6,13 +6,19 @@ import os
 from pathlib import Path
 from typing import Any
 
+import arviz as az
 import numpy as np
+import nutpie
 import pymc as pm
 import pytest
 
 from xenograft.cards import ModelCard, read_cards
-from xenograft.model import build, build_for_sampler
+from xenograft.dynamics import Parameters
+from xenograft.exposure import schedule
+from xenograft.likelihood import moments, panel
+from xenograft.model import build, build_for_sampler, coords, data, sampler_data
 from xenograft.prediction import log_likelihood, prior_draws
+from xenograft.sampling import SamplerSettings, fit
 from xenograft.simulation import Truth, simulate
 from xenograft.study import Arm, Dosing, Study
 
@@ -101,6 +107,148 @@ def test_an_agent_can_have_its_own_kill_prior(study: Study, cards: dict[str, Mod
     assert {"kill_T-DM1", "kill_pertuzumab"} <= set(names)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if "departure" not in name])
+def test_a_fixed_departure_leaves_its_standard_variable_at_its_own_prior(
+    study: Study, cards: dict[str, ModelCard], name: str
+) -> None:
+    model = build_for_sampler(study, cards[name])
+    logp = model.compile_logp(mode="FAST_COMPILE")
+    point = _transformed(model, _points(study, cards[name], 1)[0] | {"departure_standard": np.zeros(1)})
+    at_zero = float(logp(point))
+    for standard in (-3.0, 0.7):
+        moved = float(logp(point | {"departure_standard": np.array([standard])}))
+        # a sum of some hundred densities is rounded to 1e-12
+        assert moved - at_zero == pytest.approx(-(standard**2) / 2, abs=1e-9)
+
+
+def test_the_two_references_share_a_graph_and_differ_in_one_number(study: Study, cards: dict[str, ModelCard]) -> None:
+    bliss, hsa = (sampler_data(study, cards[f"exponential-{reference}"])["packed"] for reference in ("bliss", "hsa"))
+    assert np.flatnonzero(bliss != hsa).tolist() == [2]
+    free = sampler_data(study, cards["exponential-bliss-departure"])["packed"]
+    assert np.flatnonzero(bliss != free).tolist() == [1]  # the prior sd of the departure
+
+
+def _another_study() -> Study:
+    """Other animals, days, numbers of readings, dosing days and endings than the fixture, the same arms."""
+    a, b = Dosing("A", (2.0, 6.0), ends=True), Dosing("B", (5.0, 12.0))
+    arms = (Arm("v", control=True), Arm("a", dosings=(a,)), Arm("b", dosings=(b,)), Arm("ab", dosings=(a, b)))
+    truth = Truth(
+        baseline=250.0, growth=0.13, sd_baseline=0.3, sd_growth=0.02, error=0.1, kill={"A": 0.05, "B": 0.03},
+        departure={"ab": 0.02},
+    )  # fmt: skip
+    days = (0.0, 2.0, 4.0, 5.0, 8.0, 12.0, 15.0, 19.0)
+    return simulate(arms, truth, animals=3, days=days, seed=6, endpoint_volume=900.0)
+
+
+@pytest.mark.parametrize("name", ["exponential-bliss-departure", "gompertz-hsa"])
+def test_every_part_of_a_study_can_be_exchanged(study: Study, cards: dict[str, ModelCard], name: str) -> None:
+    card, other = cards[name], _another_study()
+    plain, compiled, expected = build(study, card), build_for_sampler(study, card), build(other, card)
+    logp = [model.compile_logp(mode="FAST_COMPILE") for model in (plain, compiled, expected)]
+    at_first = [float(logp[0](_transformed(plain, values))) for values in _points(study, card, 2)]
+    with plain:
+        pm.set_data(data(other), coords={"animal": coords(other)["animal"]})
+    with compiled:
+        pm.set_data(sampler_data(other, card))
+    differences = []
+    for values, before in zip(_points(other, card, 2), at_first, strict=True):
+        right = float(logp[2](_transformed(expected, values)))
+        assert float(logp[0](_transformed(plain, values))) == pytest.approx(right, rel=1e-10)
+        assert abs(right - before) > 1  # it is another study
+        prior = card.prior_of("departure").arguments if card.departure == "estimated" else {"mu": 0.0, "sigma": 1.0}
+        standard = (values["departure"] - prior["mu"]) / prior["sigma"] if "departure" in values else np.zeros(1)
+        point = _transformed(compiled, values | {"departure_standard": standard})
+        differences.append(float(logp[1](point)) - right)
+    assert np.ptp(differences) < 1e-8 * abs(right)
+
+
+def test_readings_drawn_by_the_model_have_the_mean_and_spread_of_its_density(
+    study: Study, cards: dict[str, ModelCard]
+) -> None:
+    card, draws = cards["gompertz-bliss-departure"], 4000
+    values = _points(study, card, 1)[0] | {
+        "sd_baseline": 0.3, "sd_growth": 0.02, "correlation": -0.4, "error": 0.15, "slowing": 0.03,
+    }  # fmt: skip
+    model = build(study, card)
+    fixed = {variable.name: values[variable.name] for variable in model.free_RVs if variable.name in values}
+    fixed["correlation_unit"] = (values["correlation"] + 1) / 2
+    observed = pm.do(model, fixed)["volume_readings"]
+    drawn = np.asarray(pm.draw(observed, draws=draws, random_seed=1, mode="FAST_COMPILE"))
+    parameters = Parameters(**{k: np.asarray(v) for k, v in values.items()}, highest_single_agent=0.0)
+    arranged = panel(study)
+    mean, precision, columns = moments(arranged, schedule(study), parameters)
+    present = arranged.weight > 0
+    for animal in (0, len(study.animals) // 2, len(study.animals) - 1):
+        seen = present[animal]
+        basis = np.stack([column[animal][seen] for column in columns], axis=-1)
+        covariance = basis @ basis.T + np.diag(1 / precision[animal][seen])
+        own = drawn[:, animal, seen]
+        sd = np.sqrt(np.diag(covariance))
+        assert (abs(own.mean(axis=0) - mean[animal][seen]) < 4.5 * sd / np.sqrt(draws)).all()
+        # a sample covariance of normal numbers has sd √((c_ij² + c_ii c_jj)/n) ≤ √2 sd_i sd_j / √n
+        assert (abs(np.cov(own.T) - covariance) < 4.5 * np.sqrt(2 / draws) * np.outer(sd, sd)).all()
+
+
+def _explicit(study: Study, card: ModelCard) -> pm.Model:
+    """The card as one would first write it: two effects per animal, one normal per reading, priors as numbers."""
+    readings = study.fitted_readings
+    animal = study.animals.index.get_indexer(readings["animal"])
+    arm_of = {arm.name: arm for arm in study.arms}
+    day = readings["day"].to_numpy() - study.first_dose
+    gets = np.array([[agent in arm_of[name].agents for agent, _ in study.levels] for name in readings["arm"]])
+    with pm.Model() as model:
+        baseline = pm.Normal("baseline", 0.5, 1.0)
+        growth = pm.LogNormal("growth", -2.6, 0.6)
+        kill = pm.Normal("kill", 0.03, 0.1, shape=2)
+        departure = pm.Normal("departure", 0.0, 0.03)
+        sd_baseline = pm.HalfNormal("sd_baseline", 0.5)
+        sd_growth = pm.LogNormal("sd_growth", -4.2, 0.7)
+        correlation = pm.Deterministic("correlation", 2 * pm.Beta("correlation_unit", 2.0, 2.0) - 1)
+        error = pm.HalfNormal("error", 0.3)
+        first, second = pm.Normal("first", shape=len(study.animals)), pm.Normal("second", shape=len(study.animals))
+        own_baseline = baseline + sd_baseline * first
+        own_growth = growth + sd_growth * (correlation * first + pm.math.sqrt(1 - correlation**2) * second)
+        rate = own_growth[animal] - gets @ kill - gets.all(axis=1) * departure
+        if card.growth == "gompertz":
+            slowing = pm.LogNormal("slowing", -4.2, 1.0)
+            left = pm.math.exp(-slowing * day)
+            curve = own_baseline[animal] * left + rate * (1 - left) / slowing
+        else:
+            curve = own_baseline[animal] + rate * day
+        pm.Normal("log_volume", curve, error, observed=np.log(readings["volume"].to_numpy() / 100))
+    return model
+
+
+@pytest.mark.usefixtures("fits")  # the cards' own graphs are compiled there
+@pytest.mark.parametrize("name", ["exponential-bliss-departure", "gompertz-bliss-departure"])
+def test_integrating_the_animals_out_leaves_the_posterior_of_the_parameters(
+    cards: dict[str, ModelCard], name: str
+) -> None:
+    card = cards[name]
+    weekly = tuple(range(0, 21, 7))
+    a, b = Dosing("A", weekly), Dosing("B", weekly)
+    arms = (Arm("v", control=True), Arm("a", dosings=(a,)), Arm("b", dosings=(b,)), Arm("ab", dosings=(a, b)))
+    truth = Truth(
+        baseline=180.0, growth=0.1, sd_baseline=0.3, sd_growth=0.02, correlation=0.2, error=0.12,
+        kill={"A": 0.04, "B": 0.02}, departure={"ab": 0.02},
+    )  # fmt: skip
+    study = simulate(arms, truth, animals=4, days=[0.0, 3.0, 7.0, 10.0, 14.0, 17.0, 21.0], seed=2)
+    settings = SamplerSettings(draws=2000, tune=1000)
+    ours = fit(study, card, seed=1, settings=settings, progress=False).posterior
+    compiled = nutpie.compile_pymc_model(_explicit(study, card))
+    sampled = nutpie.sample(
+        compiled, draws=2000, tune=1000, chains=4, seed=1, progress_bar=False, save_warmup=False, target_accept=0.95
+    )
+    theirs = sampled["posterior"].to_dataset()
+    for parameter in card.priors:
+        pair = [data[parameter].isel(combination=0) if "combination" in data[parameter].dims else data[parameter]
+                for data in (ours, theirs)]  # fmt: skip
+        means, sds = ([np.ravel(getattr(one, of)(("chain", "draw"))) for one in pair] for of in ("mean", "std"))
+        errors = [np.ravel(az.mcse(one, method="mean")) for one in pair]
+        assert (abs(means[0] - means[1]) < 4 * np.hypot(*errors)).all(), parameter
+        assert np.allclose(*sds, rtol=0.1), parameter  # five times the Monte-Carlo error of their ratio
+
+
 @pytest.mark.parametrize("shape", ["grid", "ladder"])
 def test_other_shapes_assemble_to_a_finite_density(cards: dict[str, ModelCard], shape: str) -> None:
     doses = (1.0, 2.0, 4.0)
@@ -115,6 +263,11 @@ def test_other_shapes_assemble_to_a_finite_density(cards: dict[str, ModelCard], 
     assert np.isfinite(model.compile_logp(mode="FAST_COMPILE")(model.initial_point()))
     assert len(model.coords["agent"]) == 6
     assert len(model.coords["combination"]) == (9 if shape == "grid" else 0)
+    card = cards["gompertz-bliss-departure"]
+    elementwise = model.compile_logp(vars=model["volume_readings"], sum=False, mode="FAST_COMPILE")
+    (found,) = elementwise(_transformed(model, _points(study, card, 1)[0]))
+    expected = log_likelihood(prior_draws(study, card, 1, seed=3), study, card)
+    assert np.allclose(found, expected.isel(chain=0, draw=0))
 
 
 def _described(model: pm.Model) -> str:
@@ -129,9 +282,9 @@ def _described(model: pm.Model) -> str:
     lines.append("fixed functions of them")
     lines += [f"  {variable.name}" for variable in model.deterministics]
     lines.append("data")
-    for data in model.data_vars:
-        dims = ", ".join(model.named_vars_to_dims.get(data.name, ()))
-        lines.append(f"  {data.name} [{dims}] {data.get_value().shape}")
+    for item in model.data_vars:
+        dims = ", ".join(model.named_vars_to_dims.get(item.name, ()))
+        lines.append(f"  {item.name} [{dims}] {item.get_value().shape}")
     lines.append("observed")
     for variable in model.observed_RVs:
         lines.append(f"  {variable.name} [{', '.join(model.named_vars_to_dims[variable.name])}]")

@@ -33,7 +33,9 @@ def content_for(names: tuple[str, ...] = ("vehicle", "A", "B", "A + B"), **chang
         for day in (0.0, 7.0, 14.0)
         if not (arm.control and i == 0 and day == 14.0)
     ]
-    readings = pd.DataFrame(rows).assign(fitted=True, reason_left="").astype({"animal": "str", "arm": "str"})
+    readings = (
+        pd.DataFrame(rows).assign(fitted=True, censored=False, reason_left="").astype({"animal": "str", "arm": "str"})
+    )
     readings["baseline"] = readings["day"] == 0
     study = Study("A study", "mm3", arms, readings, limit_of_quantification=16.0, endpoint_volume=280.0)
     days = (0.0, 7.0, 14.0)

@@ -23,6 +23,7 @@ def study_with(arms=ARMS, last_days=None, **fields) -> Study:
         for day in range(0, last + 1, 7)
     ]
     readings = pd.DataFrame(rows, columns=["animal", "arm", "day", "volume", "fitted", "baseline"])
+    readings["censored"] = False
     return Study(**({"name": "Study", "unit": "mm3", "arms": arms, "readings": readings} | fields))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xenograft.answers import Interaction, Verdict, average, interaction, model_curves, verdicts
-    from xenograft.cards import ModelCard, Prior, read_card, read_cards
+    from xenograft.cards import ModelCard, read_card, read_cards
     from xenograft.comparison import Comparison, compare
     from xenograft.errors import CardError, FitFileError, InputError, NoHealthyFitError, StudyError, XenograftError
     from xenograft.estimands import (
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from xenograft.fitted import Fit, Health
     from xenograft.model import build
     from xenograft.prediction import animal_curves, curves
+    from xenograft.priors import Prior
     from xenograft.reading import read_study
     from xenograft.reporting import write_report
     from xenograft.results import collect_results
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "answers": ("Interaction", "Verdict", "average", "interaction", "model_curves", "verdicts"),
-    "cards": ("ModelCard", "Prior", "read_card", "read_cards"),
+    "cards": ("ModelCard", "read_card", "read_cards"),
     "comparison": ("Comparison", "compare"),
     "errors": ("CardError", "FitFileError", "InputError", "NoHealthyFitError", "StudyError", "XenograftError"),
     "estimands": (
@@ -52,6 +53,7 @@ _HOME = {
     "fitted": ("Fit", "Health"),
     "model": ("build",),
     "prediction": ("animal_curves", "curves"),
+    "priors": ("Prior",),
     "reading": ("read_study",),
     "reporting": ("write_report",),
     "results": ("collect_results",),

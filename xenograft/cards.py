@@ -3,121 +3,19 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from scipy import stats
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from xenograft.errors import CardError, did_you_mean, missing_file, not_available, problems_of
+from xenograft.priors import SUPPORTED, Distribution, Prior, PriorName
 from xenograft.study import digest_of
 
 Growth = Literal["exponential", "gompertz", "spline"]
 Exposure = Literal["constant", "decaying", "delayed"]
-Distribution = Literal["Normal", "HalfNormal", "LogNormal", "Gamma", "Beta", "LKJ", "Exponential"]
-PriorName = Literal[
-    "baseline", "growth", "slowing", "kill", "waning", "onset", "departure", "dose_power", "sd_baseline", "sd_growth",
-    "sd_effect", "sd_cohort", "correlation", "error", "small_tumour_error", "degrees_of_freedom", "smoothness",
-]  # fmt: skip
-
-ARGUMENTS: Mapping[str, tuple[str, ...]] = {
-    "Normal": ("mu", "sigma"),
-    "HalfNormal": ("sigma",),
-    "LogNormal": ("mu", "sigma"),
-    "Gamma": ("alpha", "beta"),
-    "Beta": ("alpha", "beta"),
-    "LKJ": ("eta",),
-    "Exponential": ("lam",),
-}
-"""Numbers that each distribution needs, named as in PyMC."""
-
-SUPPORTED: Mapping[str, tuple[str, ...]] = {
-    "baseline": ("Normal",),
-    "growth": ("Normal", "LogNormal", "Gamma"),
-    "slowing": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
-    "kill": ("Normal", "HalfNormal", "LogNormal", "Gamma", "Exponential"),
-    "departure": ("Normal",),
-    "sd_baseline": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
-    "sd_growth": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
-    "correlation": ("LKJ",),
-    "error": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
-}
-"""Distributions that make sense for each parameter that can be fitted today (sign and support)."""
-
-_STRICT = ConfigDict(extra="forbid", frozen=True)
-_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class Prior(BaseModel):
-    """A prior distribution with its unit and reason.
-
-    Parameters
-    ----------
-    distribution : str
-        Name of the distribution as in PyMC.
-    mu, sigma, alpha, beta, eta, lam : float
-        Its numbers, as PyMC names them; each distribution needs its own.
-    unit : str
-        Unit of the parameter.
-    why : str
-        The reason for these numbers; starts with "Differs:" where another shipped card has another prior.
-    """
-
-    model_config = _STRICT
-
-    distribution: Distribution
-    mu: _Finite | None = None
-    sigma: _Positive | None = None
-    alpha: _Positive | None = None
-    beta: _Positive | None = None
-    eta: _Positive | None = None
-    lam: _Positive | None = None
-    unit: str
-    why: str = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _numbers_fit_the_distribution(self) -> Prior:
-        needed = ARGUMENTS[self.distribution]
-        given = [name for name in ("mu", "sigma", "alpha", "beta", "eta", "lam") if getattr(self, name) is not None]
-        if set(given) != set(needed):
-            raise ValueError(
-                f"{self.distribution} needs {' and '.join(needed)}; found {' and '.join(given) or 'none'}. "
-                "Give each of its numbers, and no other."
-            )
-        return self
-
-    @property
-    def arguments(self) -> dict[str, float]:
-        """The numbers of the distribution by name."""
-        return {name: float(getattr(self, name)) for name in ARGUMENTS[self.distribution]}
-
-    @property
-    def frozen(self) -> Any:
-        """The distribution in SciPy; LKJ is that of the single correlation of a 2 × 2 matrix on (−1, 1)."""
-        a = self.arguments
-        match self.distribution:
-            case "Normal":
-                return stats.norm(a["mu"], a["sigma"])
-            case "HalfNormal":
-                return stats.halfnorm(scale=a["sigma"])
-            case "LogNormal":
-                return stats.lognorm(s=a["sigma"], scale=np.exp(a["mu"]))
-            case "Gamma":
-                return stats.gamma(a["alpha"], scale=1 / a["beta"])
-            case "Beta":
-                return stats.beta(a["alpha"], a["beta"])
-            case "LKJ":
-                return stats.beta(a["eta"], a["eta"], loc=-1, scale=2)
-            case "Exponential":
-                return stats.expon(scale=1 / a["lam"])
-
-    def in_words(self) -> str:
-        """The distribution as a reader would write it, for example "Normal(0.03, 0.1) 1/day"."""
-        numbers = ", ".join(f"{value:g}" for value in self.arguments.values())
-        return f"{self.distribution}({numbers}) {self.unit}".strip()
+_ONE_EXPOSURE: TypeAdapter[Exposure] = TypeAdapter(Exposure)
+_EXPOSURE_BY_AGENT: TypeAdapter[dict[str, Exposure]] = TypeAdapter(dict[str, Exposure])
 
 
 class ModelCard(BaseModel):
@@ -133,7 +31,7 @@ class ModelCard(BaseModel):
         One per parameter; `kill.<agent>` holds an agent's own kill prior.
     """
 
-    model_config = _STRICT
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1)
     claim: str = Field(min_length=1)
@@ -146,8 +44,15 @@ class ModelCard(BaseModel):
     varies: tuple[Literal["baseline", "growth", "effect", "cohort"], ...]
     spread: Literal["common", "arm"] = "common"
     error: Literal["normal", "student"]
-    error_small: bool = False
+    error_small: Annotated[bool, Field(strict=True)] = False
     priors: dict[str, Prior]
+
+    @field_validator("exposure", mode="before")
+    @classmethod
+    def _a_word_or_a_word_per_agent(cls, written: Any) -> Any:
+        """Read as what is meant, so that a misspelled word is found once and not once per kind."""
+        kind = _EXPOSURE_BY_AGENT if isinstance(written, dict) else _ONE_EXPOSURE
+        return kind.validate_python(written)
 
     @property
     def answers(self) -> bool:
@@ -159,7 +64,7 @@ class ModelCard(BaseModel):
         """SHA-256 of everything in the card that changes a posterior; name and prose do not."""
         content = self.model_dump(exclude={"name", "claim", "priors"})
         priors = {name: [prior.distribution, prior.arguments] for name, prior in self.priors.items()}
-        return digest_of(content | {"varies": sorted(self.varies), "priors": priors})
+        return digest_of(content | {"varies": sorted(set(self.varies)), "priors": priors})
 
     def prior_of(self, parameter: str, agent: str | None = None) -> Prior:
         """The prior of a parameter.

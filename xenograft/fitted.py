@@ -330,7 +330,8 @@ def _study_from_json(content: dict[str, Any], readings: xr.Dataset) -> Study:
     )
     content["notices"] = tuple(content["notices"])
     table = pd.DataFrame({name: variable.to_numpy() for name, variable in readings.items()})
-    for name in table.columns.difference(["day", "volume", "weight", "fitted", "baseline"]):
+    flags = ["censored", "fitted", "baseline"]
+    for name in table.columns.difference(["day", "volume", "weight", *flags]):
         table[name] = table[name].astype("str")
-    table[["fitted", "baseline"]] = table[["fitted", "baseline"]].astype(bool)
+    table[flags] = table[flags].astype(bool)
     return Study(readings=table, **content)

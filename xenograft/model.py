@@ -12,10 +12,11 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from xenograft.cards import ModelCard, Prior
+from xenograft.cards import ModelCard
 from xenograft.dynamics import Parameters
 from xenograft.exposure import Schedule, schedule
 from xenograft.likelihood import Panel, log_density, moments, panel
+from xenograft.priors import Prior
 from xenograft.study import Study
 
 DIMS: Mapping[str, str | tuple[str, ...]] = {

@@ -106,7 +106,10 @@ def _readings(file: StudyFile, rows: pd.DataFrame) -> pd.DataFrame:
     kept = rows[~rows["missing"]]
     order = kept["arm"].map({arm.name: place for place, arm in enumerate(file.arms)})
     kept = kept.assign(order=order).sort_values(["order", "animal", "day_number"], ignore_index=True)
-    readings = kept[["animal", "arm"]].assign(day=kept["day_number"], volume=kept["volume_number"])
+    readings = kept[["animal", "arm"]].assign(
+        day=kept["day_number"], volume=kept["volume_number"].where(~kept["censored"], kept["limit_number"])
+    )
+    readings["censored"] = kept["censored"]
     before = readings["day"].where(readings["day"] <= file.first_dose)
     baseline_day = before.groupby(readings["animal"]).transform("max")
     from_day = baseline_day.fillna(-np.inf) if file.entry.fit_from is None else file.entry.fit_from
@@ -114,8 +117,9 @@ def _readings(file: StudyFile, rows: pd.DataFrame) -> pd.DataFrame:
     readings["baseline"] = readings["day"] == baseline_day
     if "weight" in kept:
         readings["weight"] = kept["weight_number"]
-    if "cage" in kept:
-        readings["cage"] = kept["cage"]
+    for part in ("cohort", "cage"):
+        if part in kept and kept[part].ne("").any():
+            readings[part] = kept[part]
     if "reason_left" in kept:  # often written beside a volume that could no longer be measured
         told = rows[rows["reason_left"] != ""].drop_duplicates("animal", keep="last")
         reasons = dict(zip(told["animal"], told["reason_left"], strict=True))
@@ -152,8 +156,6 @@ def _table_notices(place: str, rows: pd.DataFrame) -> Iterable[str]:
             row = place_of("", rows, wider[0]).removeprefix(", ")
             count = counted(len(wider), "reading")
             yield f"{place}: {count} with a width above the length (the first in {row}), used as ½ · length · width²."
-    if "cohort" in rows and rows["cohort"].ne("").any():
-        yield f"{place}: the column for the cohort says nothing beyond the arm; it is not used."
 
 
 def _fit_notices(study: Study, rows: pd.DataFrame) -> Iterable[str]:

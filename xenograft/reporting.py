@@ -12,13 +12,14 @@ import pandas as pd
 from markupsafe import Markup
 
 from xenograft import answers
-from xenograft.cards import ModelCard, Prior
+from xenograft.cards import ModelCard
 from xenograft.comparison import Comparison
 from xenograft.drawing import left_early, unit_in_print
 from xenograft.estimands import REFERENCES
 from xenograft.files import write_text
 from xenograft.fitted import Fit
 from xenograft.prediction import animal_curves
+from xenograft.priors import Prior
 from xenograft.results import collect_results
 from xenograft.study import Arm, Study
 

@@ -14,13 +14,14 @@ import xarray as xr
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from xenograft.cards import ModelCard, Prior
+from xenograft.cards import ModelCard
 from xenograft.estimands import excess
 from xenograft.exposure import schedule
 from xenograft.fitted import Attempt, Fit, Health, Status, judge
 from xenograft.likelihood import panel
 from xenograft.model import build_for_sampler, coords, sampler_data
 from xenograft.prediction import curves_of, log_likelihood, new_readings, prior_draws, reference_names
+from xenograft.priors import Prior
 from xenograft.study import Study
 
 STATUSES: Sequence[Status] = ("pass", "caution", "fail")

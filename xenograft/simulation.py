@@ -128,7 +128,7 @@ def simulate(
     endpoint_volume : float or None
         An animal leaves after its first reading (mm³, with its error) at or above this volume; that reading is kept.
     limit_of_quantification : float or None
-        A smaller reading (mm³) is recorded as this volume.
+        A smaller reading (mm³) is censored at this volume.
     name : str
         Name of the study.
 
@@ -148,13 +148,14 @@ def simulate(
 
     log_volume = _log_volume(arms, truth, baseline, growth, effect, visits)
     volume = np.exp(log_volume + truth.error * rng.standard_normal(log_volume.shape))
-    if limit_of_quantification is not None:
-        volume = np.maximum(volume, limit_of_quantification)
+    limit = 0.0 if limit_of_quantification is None else limit_of_quantification
+    censored = volume <= limit
+    volume = np.where(censored, limit, volume)
     return Study(
         name=name,
         unit="mm3",
         arms=tuple(arms),
-        readings=_readings(arms, visits, volume, endpoint_volume),
+        readings=_readings(arms, visits, volume, censored, endpoint_volume),
         limit_of_quantification=limit_of_quantification,
         endpoint_volume=endpoint_volume,
     )
@@ -267,7 +268,9 @@ def _dose_key(dosing: Dosing) -> str:
     return dosing.agent if dosing.level is None else f"{dosing.agent} {dosing.level:g}"
 
 
-def _readings(arms: Sequence[Arm], days: Floats, volume: Floats, endpoint_volume: float | None) -> pd.DataFrame:
+def _readings(
+    arms: Sequence[Arm], days: Floats, volume: Floats, censored: NDArray[np.bool_], endpoint_volume: float | None
+) -> pd.DataFrame:
     over = volume >= (np.inf if endpoint_volume is None else endpoint_volume)
     seen = np.cumsum(over, axis=-1) - over == 0  # no earlier reading was at the endpoint
     first_dose = min(dosing.days[0] for arm in arms for dosing in arm.dosings)
@@ -283,6 +286,7 @@ def _readings(arms: Sequence[Arm], days: Floats, volume: Floats, endpoint_volume
             "arm": [arms[a].name for a in arm_at],
             "day": days[day_at],
             "volume": volume[seen],
+            "censored": censored[seen],
             "fitted": fitted[seen],
             "baseline": baseline[seen],
             "reason_left": np.where(over[seen], ENDPOINT_REASON, ""),

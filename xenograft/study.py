@@ -101,9 +101,10 @@ class Study:
         In the order of study.toml, ignored arms left out.
     readings : DataFrame
         One row per reading of the analysed arms, sorted by arm, animal, day: `animal` (str, unique in the study),
-        `arm` (str), `day` (float, as recorded), `volume` (float, in `unit`, > 0), `fitted` (bool: in the likelihood),
-        `baseline` (bool: the animal's baseline reading), and where the table has them `weight` (g), `cage`,
-        `reason_left` (str).
+        `arm` (str), `day` (float, as recorded), `volume` (float, in `unit`, > 0; of a censored reading the limit),
+        `censored` (bool: the tumour was at or below `volume`), `fitted` (bool: in the likelihood), `baseline` (bool:
+        the animal's baseline reading), and where the table has them `weight` (g), `cohort`, `cage`, `reason_left`,
+        `exclude` (str, the reason for which a reading is kept out of the likelihood; empty: it is not).
     limit_of_quantification : float or None
         Smallest volume (in `unit`) the laboratory could measure.
     endpoint_volume : float or None
@@ -170,14 +171,17 @@ class Study:
     def animals(self) -> pd.DataFrame:
         """One row per animal with a fitted reading, in the order of the readings.
 
-        Columns `arm`, `baseline` (volume in `unit`, NaN without a baseline reading), `last_day` (as recorded),
-        `last_volume`, `readings` (number fitted), `reason_left` (str, empty where unknown).
+        Columns `arm`, `cohort` (str, empty without), `baseline` (volume in `unit`, NaN without a baseline reading),
+        `last_day` (as recorded), `last_volume`, `readings` (number fitted), `censored` (number of them), `reason_left`
+        (str, empty where unknown).
         """
         fitted = self.fitted_readings
         by_animal = fitted.groupby("animal", sort=False)
         table = by_animal.agg(
-            arm=("arm", "first"), last_day=("day", "last"), last_volume=("volume", "last"), readings=("day", "size")
-        )
+            arm=("arm", "first"), last_day=("day", "last"), last_volume=("volume", "last"), readings=("day", "size"),
+            censored=("censored", "sum"),
+        )  # fmt: skip
+        table["cohort"] = by_animal["cohort"].first() if "cohort" in fitted else ""
         baselines = self.readings[self.readings["baseline"]]
         table["baseline"] = baselines.set_index("animal")["volume"].reindex(table.index)
         if "reason_left" in fitted:
@@ -244,7 +248,8 @@ class Study:
     def digest(self) -> str:
         """SHA-256 of everything in the study that changes a posterior; names, prose and layout do not."""
         rows = self.readings.sort_values(["animal", "day"])
-        rows = rows[["animal", "arm", "day", "volume", "fitted"]].itertuples(index=False, name=None)
+        columns = ["animal", "arm", "day", "volume", "fitted", "censored", *(["cohort"] if "cohort" in rows else [])]
+        rows = rows[columns].itertuples(index=False, name=None)
         arms = sorted(
             (arm.name, arm.control, sorted((d.agent, d.days, d.doses or (), d.ends) for d in arm.dosings))
             for arm in self.arms

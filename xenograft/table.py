@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from xenograft.errors import StudyError, missing_file, not_available, quoted
@@ -111,7 +112,8 @@ def rows_in_our_words(file: StudyFile, cells: pd.DataFrame, columns: Mapping[str
     -------
     DataFrame
         The parts as text, whitespace trimmed; `day_number`, `volume_number`, … are their values (NaN where a cell is
-        not a number; volumes in `file.unit`); `missing` marks readings not taken, `below` those below a limit in words.
+        not a number; volumes in `file.unit`); `missing` marks readings not taken, `below` those below a limit in words,
+        `censored` those at or below their `limit_number` (in `file.unit`).
     """
     rows = pd.DataFrame({part: cells[name].str.strip() for part, name in columns.items()}, index=cells.index)
     for part in ("day", *MEASURES):
@@ -127,7 +129,20 @@ def rows_in_our_words(file: StudyFile, cells: pd.DataFrame, columns: Mapping[str
         rows["volume_number"] = 0.5 * rows["length_number"] * rows["width_number"] ** 2
     if "volume_number" in rows:
         rows["volume_number"] *= file.volume_factor
+        rows["limit_number"] = _limits(file, rows)
+        rows["censored"] = rows["below"] | (rows["volume_number"] <= rows["limit_number"])
     return rows
+
+
+def _limits(file: StudyFile, rows: pd.DataFrame) -> pd.Series:
+    """The limit of quantification of each reading: its own ("<16"), else its row's, else the study's; NaN without."""
+    study = file.entry.limit_of_quantification
+    limit = pd.Series(np.nan if study is None else study, index=rows.index)
+    if "limit" in rows:
+        limit = pd.to_numeric(rows["limit"], errors="coerce").fillna(limit)
+    if "volume" in rows:
+        limit = pd.to_numeric(rows["volume"].str.extract(rf"^<\s*({_NUMBER})$", expand=False)).fillna(limit)
+    return limit.astype(float) * file.volume_factor
 
 
 def _content(path: Path) -> bytes:

@@ -97,25 +97,22 @@ def _number_problems(place: str, rows: pd.DataFrame) -> Iterable[_Problem]:
 
 
 def _limit_problems(file: StudyFile, place: str, rows: pd.DataFrame) -> Iterable[_Problem]:
-    """Readings at or below a limit: those that lack one, and those that no code stands behind yet."""
+    """Readings of 0 or below a limit in words that have no limit, and limits that are none."""
     if "volume_number" not in rows:
         return
-    limit, volume = file.in_unit(file.entry.limit_of_quantification), rows["volume_number"]
+    if "limit" in rows:
+        stated = rows["limit"].ne("") & ~rows["limit"].str.lower().isin(MISSING)
+        number = pd.to_numeric(rows["limit"], errors="coerce")
+        for row in rows.index[stated & ~((number > 0) & np.isfinite(number))]:
+            finding = f"limit is {quoted(rows.at[row, 'limit'])}; it must be a volume above 0"
+            yield row, f"{place_of(place, rows, row)}: {finding}. Correct it, or leave it blank for the study's limit."
     shown = rows["volume"] if "volume" in rows else rows["length"] + " × " + rows["width"]
-    if limit is None:
-        own = rows["below"] & shown.str.contains(r"<\s*[\d.]")
-        asking, censored = rows.index[(volume == 0) | (rows["below"] & ~own)], rows.index[own]
-    else:
-        asking, censored = rows.index[:0], rows.index[rows["below"] | volume.between(0, limit)]
+    asking = rows.index[((rows["volume_number"] == 0) | rows["below"]) & ~(rows["limit_number"] > 0)]
     if len(asking):
         row = asking[0]
         first = "" if len(asking) == 1 else f", the first of {len(asking)} such readings"
         remedy = "Give limit_of_quantification, the smallest volume the laboratory can measure, in study.toml."
         yield row, f"{place_of(place, rows, row)}: volume is {shown[row]}{first}. {remedy}"
-    if len(censored):
-        first = f"the first in {place_of('', rows, censored[0]).removeprefix(', ')}: {shown[censored[0]]}"
-        what = f"analysing readings at or below the limit of quantification ({len(censored)}, {first})"
-        yield 0, not_available(place, what, "Keep them as they are: dropping or replacing them would bias the answer.")
 
 
 def _identity_problems(file: StudyFile, place: str, rows: pd.DataFrame) -> Iterable[_Problem]:
@@ -147,11 +144,11 @@ def _unavailable_problems(
     file: StudyFile, place: str, rows: pd.DataFrame, columns: Mapping[str, str]
 ) -> Iterable[_Problem]:
     """Columns that are part of the format and that no code stands behind yet."""
-    for part in ("limit", "exclude", "cohort", "study"):
+    for part in ("exclude", "study"):
         if part not in rows or rows[part].eq("").all():
             continue
         finding = f"{counted(int(rows[part].ne('').sum()), 'cell')} filled"
-        if part in ("cohort", "study"):
+        if part == "study":
             if _says_nothing_beyond_arm(rows, part):
                 continue
             finding = f"{rows[part].nunique()} values that are not one per arm"

@@ -1,0 +1,126 @@
+"""Commands that fit: fit, compare, report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from xenograft.analysis import Analysis
+from xenograft.console import plain, standard_output
+from xenograft.options import Cards, Chains, Draws, JsonPath, Quiet, Reference, Seed, StudyPath
+
+if TYPE_CHECKING:
+    from xenograft.fitted import Fit
+
+NO_HEALTHY_FIT = 3
+
+app = typer.Typer()
+
+
+@app.command()
+def fit(
+    study: StudyPath,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the fits.")],
+    model: Cards = None,
+    seed: Seed = 1,
+    draws: Draws = 1000,
+    chains: Chains = 4,
+    quiet: Quiet = False,
+) -> None:
+    """Fit model cards; write one NetCDF file per card and results.json."""
+    analysis = Analysis(study, model, seed, draws, chains, quiet)
+    for name, one in analysis.fits.items():
+        one.save(output / f"{name}.nc")
+        standard_output().print(plain(f"{name}: {_health(one)} → {output / f'{name}.nc'}"))
+    analysis.write_json(output / "results.json", "bliss")
+    _finish(analysis)
+
+
+@app.command()
+def compare(
+    study: StudyPath,
+    model: Cards = None,
+    json: JsonPath = None,
+    seed: Seed = 1,
+    draws: Draws = 1000,
+    chains: Chains = 4,
+    quiet: Quiet = False,
+) -> None:
+    """Rank model cards by how well they predict an animal they have not seen."""
+    analysis = Analysis(study, model, seed, draws, chains, quiet)
+    out, ranking = standard_output(), analysis.ranking
+    table = Table(
+        "card", "elpd", "difference", "weight", "answer weight", "bad k", "health", "cautions", box=None, pad_edge=False
+    )
+    for name, row in ranking.table.iterrows():
+        table.add_row(
+            plain(name),
+            f"{row['elpd']:.1f} ± {row['elpd_se']:.1f}",
+            f"{row['elpd_diff']:.1f} ± {row['elpd_diff_se']:.1f}",
+            f"{row['weight']:.2f}",
+            f"{row['answer_weight']:.2f}" if row["answers"] else "null",
+            f"{row['bad_k']:d}",
+            str(row["health"]),
+            plain(row["cautions"]),
+        )
+    out.print(table)
+    for _, row in ranking.nulls.iterrows():
+        difference = f"{row['elpd_diff']:.1f} ± {row['elpd_diff_se']:.1f}"
+        out.print(plain(f"null {row['null']} against {row['answering']}: elpd {difference}"))
+    for name, reason in ranking.refused.items():
+        out.print(plain(f"refused {name}: {reason}"))
+    if json:
+        analysis.write_json(json, "bliss")
+    _finish(analysis)
+
+
+@app.command()
+def report(
+    study: StudyPath,
+    model: Cards = None,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The HTML file.")] = Path(
+        "report.html"
+    ),
+    json: JsonPath = None,
+    reference: Reference = "bliss",
+    seed: Seed = 1,
+    draws: Draws = 1000,
+    chains: Chains = 4,
+    quiet: Quiet = False,
+) -> None:
+    """Fit, compare, average: one HTML report, results.json and the verdict."""
+    from xenograft.reporting import report_content, write_html
+
+    analysis = Analysis(study, model, seed, draws, chains, quiet)
+    json = json or output.with_name("results.json")
+    content = analysis.write_json(json, reference)
+    write_html(output, report_content(analysis.study, analysis.fits, analysis.ranking, content, _command()))
+    out = standard_output()
+    for verdict in content["verdicts"]:
+        out.print(plain(verdict["sentence"]))
+    if content["reason"]:
+        out.print(plain(content["reason"]))
+    out.print(f"Report: {plain(output)}  Numbers: {plain(json)}")
+    _finish(analysis)
+
+
+def _finish(analysis: Analysis) -> None:
+    """Say which fits failed; exit 3 when no healthy card may answer."""
+    for name, reason in analysis.ranking.refused.items():
+        typer.echo(f"{name}: {reason}", err=True)
+    if analysis.has_no_answer:
+        raise typer.Exit(NO_HEALTHY_FIT)
+
+
+def _health(one: Fit) -> str:
+    failures = f" ({'; '.join(one.health.failures)})" if one.health.failures else ""
+    return f"{one.health.status}{failures}"
+
+
+def _command() -> str:
+    return shlex.join(["xenograft", *sys.argv[1:]])

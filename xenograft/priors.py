@@ -1,0 +1,112 @@
+"""Priors: distributions by PyMC's names, each with its unit and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from scipy import stats
+
+Distribution = Literal["Normal", "HalfNormal", "LogNormal", "Gamma", "Beta", "LKJ", "Exponential"]
+PriorName = Literal[
+    "baseline", "growth", "slowing", "kill", "waning", "onset", "departure", "dose_power", "sd_baseline", "sd_growth",
+    "sd_effect", "sd_cohort", "correlation", "error", "small_tumour_error", "degrees_of_freedom", "smoothness",
+]  # fmt: skip
+
+ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "Normal": ("mu", "sigma"),
+    "HalfNormal": ("sigma",),
+    "LogNormal": ("mu", "sigma"),
+    "Gamma": ("alpha", "beta"),
+    "Beta": ("alpha", "beta"),
+    "LKJ": ("eta",),
+    "Exponential": ("lam",),
+}
+"""Numbers that each distribution needs, named as in PyMC."""
+
+SUPPORTED: Mapping[str, tuple[str, ...]] = {
+    "baseline": ("Normal",),
+    "growth": ("Normal", "LogNormal", "Gamma"),
+    "slowing": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
+    "kill": ("Normal", "HalfNormal", "LogNormal", "Gamma", "Exponential"),
+    "departure": ("Normal",),
+    "sd_baseline": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
+    "sd_growth": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
+    "correlation": ("LKJ",),
+    "error": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
+}
+"""Distributions that make sense for each parameter that can be fitted today (sign and support)."""
+
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
+_Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+
+
+class Prior(BaseModel):
+    """A prior distribution with its unit and reason.
+
+    Parameters
+    ----------
+    distribution : str
+        Name of the distribution as in PyMC.
+    mu, sigma, alpha, beta, eta, lam : float
+        Its numbers, as PyMC names them; each distribution needs its own.
+    unit : str
+        Unit of the parameter.
+    why : str
+        The reason for these numbers; starts with "Differs:" where another shipped card has another prior.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    distribution: Distribution
+    mu: _Finite | None = None
+    sigma: _Positive | None = None
+    alpha: _Positive | None = None
+    beta: _Positive | None = None
+    eta: _Positive | None = None
+    lam: _Positive | None = None
+    unit: str
+    why: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _numbers_fit_the_distribution(self) -> Prior:
+        needed = ARGUMENTS[self.distribution]
+        given = [name for name in ("mu", "sigma", "alpha", "beta", "eta", "lam") if getattr(self, name) is not None]
+        if set(given) != set(needed):
+            raise ValueError(
+                f"{self.distribution} needs {' and '.join(needed)}; found {' and '.join(given) or 'none'}. "
+                "Give each of its numbers, and no other."
+            )
+        return self
+
+    @property
+    def arguments(self) -> dict[str, float]:
+        """The numbers of the distribution by name."""
+        return {name: float(getattr(self, name)) for name in ARGUMENTS[self.distribution]}
+
+    @property
+    def frozen(self) -> Any:
+        """The distribution in SciPy; LKJ is that of the single correlation of a 2 × 2 matrix on (−1, 1)."""
+        a = self.arguments
+        match self.distribution:
+            case "Normal":
+                return stats.norm(a["mu"], a["sigma"])
+            case "HalfNormal":
+                return stats.halfnorm(scale=a["sigma"])
+            case "LogNormal":
+                return stats.lognorm(s=a["sigma"], scale=np.exp(a["mu"]))
+            case "Gamma":
+                return stats.gamma(a["alpha"], scale=1 / a["beta"])
+            case "Beta":
+                return stats.beta(a["alpha"], a["beta"])
+            case "LKJ":
+                return stats.beta(a["eta"], a["eta"], loc=-1, scale=2)
+            case "Exponential":
+                return stats.expon(scale=1 / a["lam"])
+
+    def in_words(self) -> str:
+        """The distribution as a reader would write it, for example "Normal(0.03, 0.1) 1/day"."""
+        numbers = ", ".join(f"{value:g}" for value in self.arguments.values())
+        return f"{self.distribution}({numbers}) {self.unit}".strip()
