@@ -14,7 +14,8 @@ import pytest
 from xenograft import files, sampling
 from xenograft.cards import ModelCard
 from xenograft.cli import main
-from xenograft.fitted import Fit, Health
+from xenograft.fitted import Fit
+from xenograft.health import Health
 from xenograft.sampling import SamplerSettings
 from xenograft.simulation import Truth, simulate
 from xenograft.study import Arm, Dosing, Study

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from xenograft.dynamics import Parameters, effect_columns, typical_log_volume
+from xenograft.dynamics import Parameters, course_of_arms, effect_columns, typical_log_volume
 from xenograft.exposure import kernel, schedule
 from xenograft.growth import growth_columns, relative_growth
 from xenograft.prediction import curves_of
@@ -115,7 +115,7 @@ def _case(design: str, law: str) -> tuple[Study, Parameters, Truth]:
         baseline=np.array(np.log(1.5)), growth=np.array(0.09),
         slowing=np.array(0.04) if law == "gompertz" else None,
         kill=np.array(levels), departure=np.array([departure[name] for name in combinations]), highest_single_agent=0.0,
-        sd_baseline=np.array(0.2), sd_growth=np.array(0.02), correlation=np.array(0.3), error=np.array(0.1),
+        sd_baseline=np.array(0.2), sd_growth=np.array([0.02]), correlation=np.array(0.3), error=np.array([0.1]),
     )  # fmt: skip
     return study, parameters, truth
 
@@ -134,8 +134,9 @@ def test_an_animals_own_effects_solve_the_equation_with_its_own_rates(law: str) 
     first, second = 0.7, -1.1  # standard normal effects
     own_baseline = 0.2 * first
     own_growth = 0.02 * (0.3 * first + np.sqrt(1 - 0.3**2) * second)
-    columns = effect_columns(DAYS, parameters)
-    found = typical_log_volume(DAYS, schedule(study), parameters) + first * columns[0] + second * columns[1]
+    untreated, reduction = course_of_arms(DAYS, schedule(study), parameters)
+    columns = effect_columns(DAYS, parameters, reduction)
+    found = untreated - reduction + first * columns[0] + second * columns[1]
     changed = truth.model_copy(update={"baseline": 150.0 * np.exp(own_baseline), "growth": 0.09 + own_growth})
     assert np.allclose(found + np.log(100), true_curves(study.arms, changed, DAYS), atol=1e-6)
 

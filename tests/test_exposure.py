@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from xenograft.exposure import accumulated_exposure, kernel, schedule
+from xenograft.exposure import Schedule, accumulated_exposure, kernel, kind_of, schedule
 from xenograft.growth import SERIES_BELOW
 from xenograft.study import Arm, Dosing, Study
 
@@ -120,7 +120,8 @@ def test_numpy_and_pytensor_give_the_same_kernel() -> None:
 
 
 def _study(*arms: Arm) -> Study:
-    return Study(name="", unit="mm3", arms=(Arm("vehicle", control=True), *arms), readings=pd.DataFrame())
+    last = pd.DataFrame({"day": [60.0], "fitted": [True]})
+    return Study(name="", unit="mm3", arms=(Arm("vehicle", control=True), *arms), readings=last)
 
 
 def _weekly(agent: str, start: float, doses: int = 3, *, every: float = 7.0, ends: bool = False) -> Dosing:
@@ -161,12 +162,14 @@ def test_exposure_lasts_from_the_last_start_to_the_first_end(course: str, slowin
     given_to = schedule(study)
     assert study.first_dose == 1.0  # days as recorded differ from those of the model
     rate = None if slowing is None else np.array(slowing)
-    found = accumulated_exposure(DAYS - study.first_dose, given_to.jump_day, given_to.jump, rate)
+    of_dosing, of_combination = accumulated_exposure(DAYS - study.first_dose, given_to, rate)
     expected = [[_exposed_days((dosing,), day, slowing) for day in DAYS] for dosing in dosings]
-    if len(dosings) > 1:
-        expected.append([_exposed_days(dosings, day, slowing) for day in DAYS])
     # the independent formula subtracts two exponentials and loses 1e-16/β
-    assert np.allclose(found[1:], expected, rtol=1e-9, atol=1e-12 + 1e-15 / (slowing or 1.0))
+    tolerance = {"rtol": 1e-9, "atol": 1e-12 + 1e-15 / (slowing or 1.0)}
+    assert np.allclose(of_dosing[1:], expected, **tolerance)
+    assert of_combination.shape == (int(len(dosings) > 1), len(DAYS))
+    if len(dosings) > 1:
+        assert np.allclose(of_combination[0], [_exposed_days(dosings, day, slowing) for day in DAYS], **tolerance)
 
 
 @reproducible
@@ -184,7 +187,7 @@ def test_agents_act_together_on_the_days_they_share(starts: list[int], lasts: li
     given_to = schedule(study)
     rate = None if slowing is None else np.array(slowing)
     day = np.arange(0.0, 61.0, 4.0)
-    found = accumulated_exposure(day - study.first_dose, given_to.jump_day, given_to.jump, rate)[-1]
+    _, (found,) = accumulated_exposure(day - study.first_dose, given_to, rate)
     assert np.allclose(found, [_exposed_days(dosings, d, slowing) for d in day], atol=1e-10)
 
 
@@ -192,28 +195,176 @@ def test_a_schedule_says_which_arm_gets_what() -> None:
     low, high, other = (Dosing(agent, (0.0,), (dose,), "mg/kg") for agent, dose in (("A", 1.0), ("A", 5.0), ("B", 2.0)))
     study = _study(Arm("low", dosings=(low,)), Arm("b", dosings=(other,)), Arm("both", dosings=(other, high)))
     found = schedule(study)
-    assert [study.levels[level] for level in found.term_level] == [("A", 1.0), ("B", 2.0), ("B", 2.0), ("A", 5.0)]
-    assert found.arm_gets_term.tolist() == [[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]]
+    assert [study.levels[level] for level in found.dosing_level] == [("A", 1.0), ("B", 2.0), ("A", 5.0)]
+    assert found.arm_gets_dosing.tolist() == [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 1]]
     assert found.arm_is_combination.tolist() == [[0], [0], [0], [1]]
-    assert [terms.tolist() for terms in found.combination_terms] == [[2], [3]]
+    assert [dosings.tolist() for dosings in found.combination_dosings] == [[1], [2]]
 
 
 def test_a_combination_of_two_beside_one_of_three_repeats_its_first_agent() -> None:
     a, b, c = (Dosing(agent, (0.0,)) for agent in "ABC")
     found = schedule(_study(Arm("one", dosings=(c,)), Arm("two", dosings=(b, a)), Arm("three", dosings=(a, b, c))))
-    assert [terms.tolist() for terms in found.combination_terms] == [[1, 3], [2, 4], [1, 5]]
+    assert [dosings.tolist() for dosings in found.combination_dosings] == [[1, 2], [2, 1], [1, 0]]
 
 
 def test_a_dose_ladder_has_no_combination() -> None:
     ladder = _study(*(Arm(f"{dose}", dosings=(Dosing("A", (0.0,), (dose,)),)) for dose in (1.0, 2.0)))
     found = schedule(ladder)
-    assert found.combination_terms == ()
+    assert found.combination_dosings == found.factors == ()
     assert found.arm_is_combination.shape == (3, 0)
-    assert found.jump.shape == found.jump_day.shape == (2, 2)
+    assert found.jump.shape == found.jump_day.shape == (2, 1)
 
 
 def test_arms_outside_the_study_count_days_from_its_first_dose() -> None:
     study = _study(Arm("a", dosings=(Dosing("A", (5.0,)),)), Arm("b", dosings=(Dosing("B", (9.0,)),)))
     alone = schedule(study, [Arm("b again", dosings=(Dosing("B", (12.0,)),))])
     assert alone.jump_day[:, 0].tolist() == [7.0]
-    assert alone.term_level.tolist() == [1]
+    assert alone.dosing_level.tolist() == [1]
+
+
+WANING, ONSET = 0.13, 0.4
+PULSES = Dosing("A", (1.0, 4.0, 11.5), (3.0, 1.0, 2.0), "mg/kg")
+ONE_PULSE, LATE_PULSE = Dosing("A", (1.0,), (5.0,)), Dosing("B", (9.0, 16.0), (4.0, 2.0))
+ELAPSED = np.array([-1.0, 0.0, 2.0, 3.0, 7.7, 10.5, 15.0, 21.0, 40.0])  # day 1 is the first dose
+KINDS = ("constant", "decaying", "delayed")
+
+
+def _exposure(dosing: Dosing, kind: str, day: float) -> float:
+    """e(t) from the words of DESIGN 3.2, day as recorded; the rates are those of this file."""
+    if kind == "decaying":
+        doses = dosing.doses or (1.0,) * len(dosing.days)
+        pulses = zip(dosing.days, doses, strict=True)
+        return sum(dose / doses[-1] * np.exp(-WANING * (day - given)) for given, dose in pulses if day >= given)
+    if kind == "delayed":
+        return 1 - np.exp(-ONSET * (day - dosing.days[0])) if day >= dosing.days[0] else 0.0
+    return float(dosing.days[0] <= day < dosing.end)
+
+
+def _accumulated(kinds: dict[Dosing, str], day: float, slowing: float | None) -> float:
+    """∫ e^−β(day−s) Π e(s) ds by quadrature between the days on which something jumps."""
+    edges = sorted({d for dosing in kinds for d in (*dosing.days, dosing.end) if d < day} | {day})
+
+    def integrand(s: float) -> float:
+        together = np.prod([_exposure(dosing, kind, s) for dosing, kind in kinds.items()])
+        return float(together * np.exp(-(slowing or 0.0) * (day - s)))
+
+    # the integrand's value at an upper edge belongs to the next piece, and is never asked for
+    return sum(quad(integrand, a, b, epsabs=1e-13, epsrel=1e-11)[0] for a, b in zip(edges, edges[1:], strict=False))
+
+
+def _rates(given_to: Schedule) -> tuple[np.ndarray | None, np.ndarray | None]:
+    waning, onset = len(given_to.waning_agents), len(given_to.delayed_agents)
+    return np.full(waning, WANING) if waning else None, np.full(onset, ONSET) if onset else None
+
+
+@pytest.mark.parametrize("slowing", [None, 0.0, 0.05, WANING, ONSET, 2 * WANING, WANING + ONSET])
+@pytest.mark.parametrize("second", KINDS)
+@pytest.mark.parametrize("first", KINDS)
+def test_exposures_and_their_product_accumulate_as_their_integrals(
+    first: str, second: str, slowing: float | None
+) -> None:
+    ends = _weekly("B", 5.0, 2, every=4.0, ends=True)
+    for a, b in ((PULSES, LATE_PULSE), (ONE_PULSE, PULSES), (PULSES, ends), (ONE_PULSE, _weekly("B", 1.0))):
+        b = Dosing("B", b.days, b.doses, ends=b.ends)
+        study = _study(Arm("a", dosings=(a,)), Arm("b", dosings=(b,)), Arm("ab", dosings=(a, b)))
+        given_to = schedule(study, exposure={"A": first, "B": second})
+        rate = None if slowing is None else np.array(slowing)
+        of_dosing, of_combination = accumulated_exposure(ELAPSED, given_to, rate, *_rates(given_to))
+        days = (ELAPSED + study.first_dose).tolist()
+        expected = [[_accumulated(kinds, day, slowing) for day in days] for kinds in ({a: first}, {b: second})]
+        assert np.allclose(of_dosing, expected, rtol=1e-8, atol=1e-9)
+        assert np.allclose(of_combination[0], [_accumulated({a: first, b: second}, day, slowing) for day in days],
+                           rtol=1e-8, atol=1e-9)  # fmt: skip
+
+
+def test_three_agents_of_three_kinds_act_together_as_their_product() -> None:
+    b, c = Dosing("B", (3.0,)), _weekly("C", 5.0, 2, every=8.0, ends=True)
+    kinds = {PULSES: "decaying", b: "delayed", c: "constant"}
+    study = _study(Arm("abc", dosings=tuple(kinds)), Arm("ba", dosings=(b, PULSES)))
+    given_to = schedule(study, exposure={"A": "decaying", "B": "delayed", "default": "constant"})
+    for slowing in (None, 0.05):
+        rate = None if slowing is None else np.array(slowing)
+        _, found = accumulated_exposure(ELAPSED, given_to, rate, *_rates(given_to))
+        for row, of in enumerate((kinds, {PULSES: "decaying", b: "delayed"})):
+            expected = [_accumulated(of, day, slowing) for day in ELAPSED + study.first_dose]
+            assert np.allclose(found[row], expected, rtol=1e-8, atol=1e-9)
+
+
+def _one(kind: str, dosing: Dosing, slowing: float | None, **rates: float) -> np.ndarray:
+    given_to = schedule(_study(Arm("a", dosings=(dosing,))), exposure=kind)
+    arrays = {name: np.array([rate]) for name, rate in rates.items()}
+    found, _ = accumulated_exposure(ELAPSED, given_to, None if slowing is None else np.array(slowing), **arrays)
+    return found[0]
+
+
+@pytest.mark.parametrize("slowing", [None, 0.0, 0.05])
+def test_a_single_dose_that_hardly_wanes_is_constant(slowing: float | None) -> None:
+    constant = _one("constant", ONE_PULSE, slowing)
+    for waning in (1e-4, 1e-8, 0.0):
+        # e^−λs is 1 − λs to first order, and 40 days are the longest
+        assert (
+            np.abs(_one("decaying", ONE_PULSE, slowing, waning=waning) - constant).max() <= waning * 40**2 / 2 + 1e-12
+        )
+
+
+@pytest.mark.parametrize("slowing", [None, 0.0, 0.05])
+def test_an_effect_that_sets_in_at_once_is_constant(slowing: float | None) -> None:
+    constant = _one("constant", PULSES, slowing)
+    for onset in (10.0, 1e3, 1e9):
+        assert np.abs(_one("delayed", PULSES, slowing, onset=onset) - constant).max() <= 1.001 / onset
+
+
+def test_an_effect_that_never_sets_in_does_nothing() -> None:
+    assert _one("delayed", PULSES, 0.05, onset=0.0) == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["decaying", "delayed"])
+def test_nothing_jumps_where_two_rates_agree(kind: str) -> None:
+    name = "waning" if kind == "decaying" else "onset"
+    at = _one(kind, PULSES, 0.08, **{name: 0.08})
+    for away in (1e-12, 1e-9, 1e-6):
+        assert np.abs(_one(kind, PULSES, 0.08, **{name: 0.08 + away}) - at).max() <= away * 3 * 40**2
+
+
+def test_a_pulse_is_its_dose_over_the_last_one_and_one_where_doses_are_unknown() -> None:
+    unknown = Dosing("A", (1.0, 4.0, 11.5))
+    equal = Dosing("A", unknown.days, (7.0, 7.0, 7.0), "mg/kg")
+    assert np.array_equal(_one("decaying", unknown, None, waning=0.1), _one("decaying", equal, None, waning=0.1))
+    first = _one("decaying", ONE_PULSE, None, waning=0.1)
+    loading = _one("decaying", Dosing("A", (1.0, 200.0), (2.0, 1.0), "mg/kg"), None, waning=0.1)
+    assert np.allclose(loading, 2 * first)
+
+
+def test_rates_belong_to_agents_whatever_arms_get_them() -> None:
+    low, high = Dosing("A", (1.0,), (1.0,), "mg/kg"), Dosing("A", (1.0, 8.0), (3.0, 3.0), "mg/kg")
+    b = Dosing("B", (1.0,))
+    arms = Arm("low", dosings=(low,)), Arm("high", dosings=(high,)), Arm("b", dosings=(b,)), Arm("", dosings=(low, b))
+    given_to = schedule(_study(*arms), exposure="decaying")
+    assert given_to.waning_agents == ("A", "B")
+    assert given_to.delayed_agents == ()
+    slow, fast = (accumulated_exposure(ELAPSED, given_to, None, np.array([w, 0.1])) for w in (0.05, 0.5))
+    assert np.array_equal(slow[0][2], fast[0][2])  # B's own
+    assert (slow[0][:2, -1] > fast[0][:2, -1]).all()
+    assert slow[1][0, -1] > fast[1][0, -1]
+
+
+def test_posterior_draws_lead_the_exposures() -> None:
+    b, c = Dosing("B", (3.0,)), _weekly("C", 5.0)
+    study = _study(Arm("ab", dosings=(PULSES, b)), Arm("abc", dosings=(PULSES, b, c)))
+    given_to = schedule(study, exposure={"A": "decaying", "B": "delayed", "C": "constant"})
+    rng = np.random.default_rng(3)
+    slowing, waning, onset = rng.uniform(0.01, 0.5, (2, 3)), *rng.uniform(0.01, 0.5, (2, 2, 3, 1))
+    for law in (None, slowing):
+        together = accumulated_exposure(ELAPSED, given_to, law, waning, onset)
+        assert [part.shape for part in together] == [(2, 3, 3, len(ELAPSED)), (2, 3, 2, len(ELAPSED))]
+        for index in np.ndindex(2, 3):
+            one = None if law is None else law[index]
+            apart = accumulated_exposure(ELAPSED, given_to, one, waning[index], onset[index])
+            for whole, part in zip(together, apart, strict=True):
+                assert np.allclose(whole[index], part, rtol=1e-13, atol=1e-13)
+
+
+def test_an_agent_has_its_own_word_or_the_word_for_all_others() -> None:
+    assert kind_of("delayed", "A") == "delayed"
+    assert kind_of({"A": "decaying", "default": "constant"}, "A") == "decaying"
+    assert kind_of({"A": "decaying", "default": "constant"}, "B") == "constant"

@@ -14,7 +14,8 @@ import pytest
 import xarray as xr
 
 from xenograft.errors import FitFileError, InputError
-from xenograft.fitted import LIMITS, Attempt, Fit, _grade, judge, parameters_of, versions
+from xenograft.fitted import Fit, parameters_of, versions
+from xenograft.health import LIMITS, Attempt, _grade, judge
 from xenograft.study import Dosing, Study
 
 CARD = "exponential-bliss-departure"

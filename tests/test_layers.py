@@ -17,9 +17,10 @@ LAYERS = (
     ("errors",),
     ("console", "files", "growth", "options", "priors", "study"),
     ("cards", "exposure", "study_file"),
-    ("dynamics", "table"),
-    ("likelihood", "table_problems"),
-    ("estimands", "fitted", "reading", "simulation"),
+    ("spline", "table"),
+    ("dynamics", "table_problems"),
+    ("likelihood",),
+    ("estimands", "fitted", "latents", "quadrature", "reading", "simulation"),
     ("prediction",),
     ("model",),
     ("sampling",),
@@ -111,7 +112,7 @@ def test_the_simulator_shares_no_code_with_the_likelihood() -> None:
 
 
 def test_the_equation_is_one_text_for_numpy_and_pytensor() -> None:
-    for module in ("growth", "exposure", "dynamics", "likelihood"):
+    for module in ("growth", "exposure", "spline", "dynamics", "likelihood", "latents"):
         assert not outside_imports(module) & SAMPLER
 
 

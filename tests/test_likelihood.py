@@ -16,7 +16,7 @@ from scipy import stats
 
 from xenograft.dynamics import Parameters, typical_log_volume
 from xenograft.exposure import schedule
-from xenograft.likelihood import effects, log_density, moments, panel
+from xenograft.likelihood import NO_FLOOR, effects, log_density, moments, panel
 from xenograft.simulation import Truth, simulate
 from xenograft.study import Arm, Dosing, Study
 
@@ -94,7 +94,7 @@ def _parameters(law: str) -> Parameters:
     return Parameters(
         baseline=np.array(0.4), growth=np.array(0.1), slowing=np.array(0.04) if law == "gompertz" else None,
         kill=np.array([0.05, 0.02]), departure=np.array([0.015]), highest_single_agent=0.0, sd_baseline=np.array(0.3),
-        sd_growth=np.array(0.02), correlation=np.array(-0.3), error=np.array(0.15),
+        sd_growth=np.array([0.02]), correlation=np.array(-0.3), error=np.array([0.15]),
     )  # fmt: skip
 
 
@@ -230,8 +230,8 @@ def test_the_linear_case_agrees_with_a_mixed_linear_model(study: Study) -> None:
     rates = fitted.fe_params / np.array([1, *[DECADE] * 4])
     at_maximum = {
         "baseline": rates[0], "growth": rates[1], "slowing": None, "kill": rates[2:4], "departure": rates[4:5],
-        "highest_single_agent": 0.0, "sd_baseline": sds[0], "sd_growth": sds[1],
-        "correlation": np.asarray(fitted.cov_re)[0, 1] / DECADE / sds.prod(), "error": np.sqrt(fitted.scale),
+        "highest_single_agent": 0.0, "sd_baseline": sds[0], "sd_growth": sds[1:],
+        "correlation": np.asarray(fitted.cov_re)[0, 1] / DECADE / sds.prod(), "error": np.sqrt([fitted.scale]),
     }  # fmt: skip
 
     def total(**changed: Any) -> float:
@@ -243,3 +243,130 @@ def test_the_linear_case_agrees_with_a_mixed_linear_model(study: Study) -> None:
     for name in ("baseline", "growth", "kill", "departure", "sd_baseline", "sd_growth", "correlation", "error"):
         for factor in (0.8, 1.2):
             assert total(**{name: at_maximum[name] * factor}) < fitted.llf
+
+
+RICH = Parameters(
+    baseline=np.array(0.4), growth=np.array(0.1), slowing=np.array(0.04), kill=np.array([0.09, 0.02]),
+    departure=np.array([0.015]), waning=np.array([0.08]), onset=np.array([0.3]), cohort=np.array([0.01, -0.02, 0.015]),
+    sd_baseline=np.array(0.3), sd_growth=np.array([0.01, 0.02, 0.03, 0.025]), sd_effect=np.array(0.4),
+    correlation=np.array(-0.3), error=np.array([0.1, 0.15, 0.2, 0.25]), small_tumour_error=np.array(0.3),
+)  # fmt: skip
+"""Everything a card with normal errors may have."""
+
+KINDS = {"A": "decaying", "B": "delayed"}
+LIMIT = 160.0
+
+
+@pytest.fixture(scope="module")
+def batches(uneven: Study) -> Study:
+    """The same in three cohorts, with a limit that some typical tumours are below."""
+    cohort = {animal: f"batch {i % 3}" for i, animal in enumerate(uneven.animals.index)}
+    readings = uneven.readings.assign(cohort=uneven.readings["animal"].map(cohort))
+    return replace(uneven, readings=readings, limit_of_quantification=LIMIT)
+
+
+PARTS = {
+    "everything": (),
+    "effects alone": ("cohort", "sd_baseline", "sd_growth", "correlation", "small_tumour_error"),
+    "no baseline": ("sd_baseline", "correlation"),
+    "no growth": ("sd_growth", "correlation"),
+    "no correlation": ("correlation",),
+    "no effect": ("sd_effect",),
+    "no cohort": ("cohort",),
+    "no small tumours": ("small_tumour_error",),
+    "no animals": ("sd_baseline", "sd_growth", "sd_effect", "correlation"),
+}
+
+
+@pytest.mark.parametrize("common", [False, True])
+@pytest.mark.parametrize("absent", PARTS)
+def test_whatever_a_card_has_an_animals_readings_have_the_normal_density_of_its_parts(
+    batches: Study, absent: str, *, common: bool
+) -> None:
+    p = replace(RICH, **dict.fromkeys(PARTS[absent], None))
+    if common:
+        p = replace(p, error=RICH.error[1:2], sd_growth=None if p.sd_growth is None else RICH.sd_growth[1:2])
+    readings, given = panel(batches), schedule(batches, exposure=KINDS)
+    found = log_density(readings.log_volume, *moments(readings, given, p))
+    cohorts = {f"batch {i}": i for i in range(3)}
+    seen_at_limit = False
+    for row, (animal, about) in enumerate(batches.animals.iterrows()):
+        own = batches.fitted_readings[batches.fitted_readings["animal"] == animal]
+        day = own["day"].to_numpy() - 2  # the first dose
+        arm = [one.name for one in batches.arms].index(about["arm"])
+        curves = typical_log_volume(day, given, p)
+        typical, reduction = curves[arm], curves[0] - curves[arm]
+        from_growth = -np.expm1(-0.04 * day) / 0.04
+        mean = typical + (0.0 if p.cohort is None else p.cohort[cohorts[about["cohort"]]] * from_growth)
+        sds = {name: getattr(p, name) for name in ("sd_baseline", "sd_growth", "sd_effect")}
+        of_arm = {name: 0.0 if sd is None else float(np.ravel(sd)[arm % sd.size]) for name, sd in sds.items()}
+        weights = np.stack([np.exp(-0.04 * day), from_growth, reduction], axis=-1) * list(of_arm.values())
+        correlation = np.eye(3)
+        correlation[0, 1] = correlation[1, 0] = 0.0 if p.correlation is None else p.correlation
+        variance = np.full(len(day), p.error[arm % p.error.size] ** 2)
+        if p.small_tumour_error is not None:
+            seen_at_limit |= bool((np.exp(typical) * 100 < LIMIT).any())
+            variance += (0.3 / np.maximum(np.exp(typical), LIMIT / 100)) ** 2
+        covariance = weights @ correlation @ weights.T + np.diag(variance)
+        expected = stats.multivariate_normal(mean, covariance).logpdf(np.log(own["volume"] / 100))
+        assert found[row] == pytest.approx(expected, abs=1e-8)
+    assert seen_at_limit or p.small_tumour_error is None
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "cohort",
+        "sd_baseline",
+        "sd_growth",
+        "sd_effect",
+        "correlation",
+        "error",
+        "small_tumour_error",
+        "waning",
+        "onset",
+    ],
+)
+def test_every_part_changes_the_density_and_its_gradient_is_that_of_finite_differences(
+    batches: Study, part: str
+) -> None:
+    readings, given = panel(batches), schedule(batches, exposure=KINDS)
+    value = getattr(RICH, part)
+
+    def total(changed: np.ndarray) -> float:
+        return float(
+            log_density(readings.log_volume, *moments(readings, given, replace(RICH, **{part: changed}))).sum()
+        )
+
+    symbol = pt.tensor(part, shape=value.shape, dtype="float64")
+    in_graph = replace(readings, **{k: pt.constant(v) for k, v in vars(readings).items()})
+    constants = {k: pt.constant(v) for k, v in vars(RICH).items() if isinstance(v, np.ndarray)}
+    p = Parameters(**constants | {part: symbol})
+    density = log_density(in_graph.log_volume, *moments(in_graph, given, p, xp=pt), xp=pt).sum()
+    compiled = pytensor.function([symbol], [density, pytensor.grad(density, symbol)], mode="FAST_COMPILE")
+    there, gradient = compiled(value)
+    assert float(there) == pytest.approx(total(value), rel=1e-12)
+    for i in range(value.size):
+        step = 1e-6 * (np.arange(value.size) == i).reshape(value.shape)
+        difference = (total(value + step) - total(value - step)) / 2e-6
+        assert np.ravel(gradient)[i] == pytest.approx(difference, rel=1e-5, abs=1e-4)
+        assert difference != 0
+
+
+def test_the_floor_is_the_limit_of_the_study_or_of_its_smallest_censored_reading(uneven: Study) -> None:
+    assert panel(uneven).floor == NO_FLOOR
+    assert panel(replace(uneven, limit_of_quantification=16.0)).floor == pytest.approx(np.log(0.16))
+    readings = uneven.readings.copy()
+    readings.loc[readings.index[[5, 9]], "censored"] = True
+    smallest = readings.loc[readings["censored"], "volume"].min()
+    assert panel(replace(uneven, readings=readings)).floor == pytest.approx(np.log(smallest / 100))
+
+
+def test_a_panel_without_an_animal_differs_in_its_weights_only(batches: Study) -> None:
+    first, last = batches.animals.index[[0, -1]]
+    whole, without = panel(batches), panel(batches, without=[first, last])
+    assert (without.weight[[0, -1]] == 0).all()
+    assert np.array_equal(without.weight[1:-1], whole.weight[1:-1])
+    for name in vars(whole):
+        if name != "weight":
+            assert np.array_equal(getattr(whole, name), getattr(without, name))

@@ -14,7 +14,8 @@ import xarray as xr
 
 from xenograft import sampling
 from xenograft.cards import ModelCard
-from xenograft.fitted import Fit, Health, judge
+from xenograft.fitted import Fit
+from xenograft.health import Health, judge
 from xenograft.sampling import SamplerSettings, fit, fit_all, judged_quantities, sampler_seed
 from xenograft.simulation import Truth, simulate
 from xenograft.study import Arm, Study

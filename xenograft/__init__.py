@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         time_to_multiple,
         tumour_growth_inhibition,
     )
-    from xenograft.fitted import Fit, Health
+    from xenograft.fitted import Fit
+    from xenograft.health import Health
     from xenograft.model import build
     from xenograft.prediction import animal_curves, curves
     from xenograft.priors import Prior
@@ -50,7 +51,8 @@ _HOME = {
         "time_to_multiple",
         "tumour_growth_inhibition",
     ),
-    "fitted": ("Fit", "Health"),
+    "fitted": ("Fit",),
+    "health": ("Health",),
     "model": ("build",),
     "prediction": ("animal_curves", "curves"),
     "priors": ("Prior",),

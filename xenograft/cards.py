@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from xenograft.errors import CardError, did_you_mean, missing_file, not_available, problems_of
+from xenograft.errors import CardError, did_you_mean, missing_file, problems_of
 from xenograft.priors import SUPPORTED, Distribution, Prior, PriorName
 from xenograft.study import digest_of
 
@@ -113,7 +114,7 @@ def read_card(path: str | Path) -> ModelCard:
         card = ModelCard.model_validate(content)
     except ValidationError as error:
         raise CardError(problems_of(path.name, error, ModelCard)) from None
-    problems = _unavailable(path.name, card) or _prior_problems(path.name, card)
+    problems = [*_contradictions(path.name, card)] or _prior_problems(path.name, card)
     if card.name != path.stem:
         problems.append(f'{path.name}: name = "{card.name}" is not the file\'s name. Make the two equal.')
     if problems:
@@ -190,28 +191,27 @@ def _flat_priors(priors: Any) -> Any:
     return flat
 
 
-def _unavailable(place: str, card: ModelCard) -> list[str]:
-    exposures = [card.exposure] if isinstance(card.exposure, str) else sorted(set(card.exposure.values()))
-    wanted = {
-        f"growth = {card.growth}": card.growth == "spline",
-        "exposure by agent": not isinstance(card.exposure, str),
-        **{f"exposure = {word}": word != "constant" for word in exposures},
-        f"departure_by = {card.departure_by}": card.departure_by != "arm",
-        f"dose_effect = {card.dose_effect}": card.dose_effect != "free",
-        "varies with effect": "effect" in card.varies,
-        "varies with cohort": "cohort" in card.varies,
-        "varies without baseline and growth": not {"baseline", "growth"} <= set(card.varies),
-        f"spread = {card.spread}": card.spread != "common",
-        f"error = {card.error}": card.error != "normal",
-        "error_small = true": card.error_small,
-    }
-    problems = [not_available(place, what, "Choose another word.") for what, asked in wanted.items() if asked]
+def _contradictions(place: str, card: ModelCard) -> Iterable[str]:
     if card.reference == "hsa" and card.departure == "estimated":
-        problems.append(
+        yield (
             f'{place}: departure = "estimated" under reference = "hsa" is the bliss card with its prior moved. '
             'Use departure = "none" with hsa, or reference = "bliss".'
         )
-    return problems
+    if card.growth == "spline":
+        wrong = {
+            f'reference = "{card.reference}"': card.reference != "bliss",
+            f'departure = "{card.departure}"': card.departure != "estimated",
+            "its exposure": card.exposure != "constant",
+            f'dose_effect = "{card.dose_effect}"': card.dose_effect != "free",
+        }
+        for what, asked in wrong.items():
+            if asked:
+                yield (
+                    f'{place}: growth = "spline" leaves the course of every arm free, and {what} would restrict it. '
+                    'Use reference = "bliss", departure = "estimated", exposure = "constant" and dose_effect = "free".'
+                )
+    if isinstance(card.exposure, dict) and not card.exposure:
+        yield f'{place}: exposure names no agent. Write one word for all, or a word per agent and "default".'
 
 
 def _prior_problems(place: str, card: ModelCard) -> list[str]:
@@ -235,14 +235,13 @@ def _prior_problems(place: str, card: ModelCard) -> list[str]:
 def _needed_priors(card: ModelCard) -> set[str]:
     exposures = {card.exposure} if isinstance(card.exposure, str) else set(card.exposure.values())
     conditions = {
-        "growth": card.growth != "spline",
         "slowing": card.growth == "gompertz",
         "smoothness": card.growth == "spline",
-        "kill": card.growth != "spline",
         "waning": "decaying" in exposures,
         "onset": "delayed" in exposures,
         "departure": card.departure == "estimated",
         "dose_power": card.dose_effect == "power",
+        "sd_baseline": "baseline" in card.varies,
         "sd_growth": "growth" in card.varies,
         "sd_effect": "effect" in card.varies,
         "sd_cohort": "cohort" in card.varies,
@@ -250,4 +249,4 @@ def _needed_priors(card: ModelCard) -> set[str]:
         "degrees_of_freedom": card.error == "student",
         "small_tumour_error": card.error_small,
     }
-    return {"baseline", "sd_baseline", "error"} | {name for name, needed in conditions.items() if needed}
+    return {"baseline", "growth", "kill", "error"} | {name for name, needed in conditions.items() if needed}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -18,76 +17,10 @@ from xenograft.cards import ModelCard
 from xenograft.dynamics import Parameters
 from xenograft.errors import FitFileError, missing_file
 from xenograft.files import replacing
+from xenograft.health import Attempt, Health
 from xenograft.study import Arm, Dosing, Study
 
 SCHEMA = "xenograft-fit/1"
-Status = Literal["pass", "caution", "fail"]
-
-LIMITS: Mapping[str, tuple[float, float]] = {
-    "R-hat": (1.01, 1.05),
-    "bulk ESS": (400, 100),
-    "tail ESS": (400, 100),
-    "share of divergences": (0.001, 0.01),
-    "E-BFMI": (0.3, 0.2),
-    "share at maximum tree depth": (0.01, 0.1),
-}
-"""Limits of *pass* and *caution* (DESIGN 6); beyond the second a fit fails."""
-
-
-@dataclass(frozen=True)
-class Health:
-    """Whether the sampler did its work.
-
-    Parameters
-    ----------
-    status : {"pass", "caution", "fail"}
-        A failed fit is shown but never ranked, averaged or concluded from.
-    max_rhat, min_ess_bulk, min_ess_tail : float
-        Worst over the model's parameters and the excess at the horizon (rank-normalised, Vehtari et al. 2021).
-    divergences : int
-        Divergent draws after tuning.
-    max_treedepth_share : float
-        Share of draws that reached the maximum tree depth.
-    min_bfmi : float
-        Worst chain's energy Bayesian fraction of missing information.
-    failures : tuple of str
-        What is not *pass*, in words, with the quantity it was found on.
-    """
-
-    status: Status
-    max_rhat: float
-    min_ess_bulk: float
-    min_ess_tail: float
-    divergences: int
-    max_treedepth_share: float
-    min_bfmi: float
-    failures: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One run of the sampler.
-
-    Parameters
-    ----------
-    draws, tune : int
-        Per chain.
-    target_accept : float
-        Acceptance rate that the step size aims at.
-    adaptation : str
-        "diag" or "low_rank" mass matrix.
-    status : {"pass", "caution", "fail"}
-        Health of this run.
-    failures : tuple of str
-        As in `Health`.
-    """
-
-    draws: int
-    tune: int
-    target_accept: float
-    adaptation: Literal["diag", "low_rank"]
-    status: Status
-    failures: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +59,11 @@ class Fit:
     def posterior(self) -> xr.Dataset:
         """Posterior draws of the parameters (chain, draw, …), rates in 1/day."""
         return self.draws["posterior"].to_dataset()
+
+    @property
+    def latent(self) -> xr.Dataset:
+        """Draws of the latent variables: `own_effect` (chain, draw, row, effect), `spread` (chain, draw, spread)."""
+        return self.draws["latent"].to_dataset() if "latent" in self.draws else xr.Dataset()
 
     def parameters(self, thin: int = 1) -> Parameters:
         """The posterior draws as arrays (chain, draw, …).
@@ -199,60 +137,15 @@ class Fit:
 
 def parameters_of(posterior: xr.Dataset, card: ModelCard) -> Parameters:
     """Draws of a card's parameters as NumPy arrays (chain, draw, …); what the card fixes is filled in."""
-    values = {name: variable.to_numpy() for name, variable in posterior.items()}
-    size = values["baseline"].shape
+    values = {str(name): variable.to_numpy() for name, variable in posterior.items()}
     combinations = posterior.sizes.get("combination", 0)
-    return Parameters(
-        baseline=values["baseline"],
-        growth=values["growth"],
-        slowing=values.get("slowing"),
-        kill=values["kill"],
-        departure=values.get("departure", np.zeros((*size, combinations))),
-        highest_single_agent=float(card.reference == "hsa"),
-        sd_baseline=values["sd_baseline"],
-        sd_growth=values["sd_growth"],
-        correlation=values["correlation"],
-        error=values["error"],
-    )
-
-
-def judge(quantities: xr.Dataset, sample_stats: xr.Dataset) -> Health:
-    """Health of a fit by the limits of DESIGN 6.
-
-    Parameters
-    ----------
-    quantities : Dataset (chain, draw, …)
-        Model parameters and the excess at the horizon.
-    sample_stats : Dataset (chain, draw)
-        `diverging`, `energy` and `reached_max_treedepth` of the sampler.
-    """
-    diverging = sample_stats["diverging"]
-    at_limit = sample_stats["reached_max_treedepth"]
-    with np.errstate(divide="ignore", invalid="ignore"):  # of a quantity that never moved: not a number, which fails
-        per_quantity = {
-            "R-hat": _worst(az.rhat(quantities), largest=True),
-            "bulk ESS": _worst(az.ess(quantities, method="bulk"), largest=False),
-            "tail ESS": _worst(az.ess(quantities, method="tail"), largest=False),
-        }
-        bfmi = np.asarray(az.bfmi(sample_stats["energy"].to_dataset(name="energy"))["energy"])
-    found: dict[str, tuple[float, str]] = {
-        **per_quantity,
-        "share of divergences": (float(diverging.mean()), f"{int(diverging.sum())} draws"),
-        "E-BFMI": (float(bfmi.min()), f"chain {int(bfmi.argmin())}"),
-        "share at maximum tree depth": (float(at_limit.mean()), f"{int(at_limit.sum())} draws"),
-    }
-    grades = {name: _grade(name, value) for name, (value, _) in found.items()}
-    order: Sequence[Status] = ("pass", "caution", "fail")
-    return Health(
-        status=order[max(grades.values())],
-        max_rhat=found["R-hat"][0],
-        min_ess_bulk=found["bulk ESS"][0],
-        min_ess_tail=found["tail ESS"][0],
-        divergences=int(diverging.sum()),
-        max_treedepth_share=found["share at maximum tree depth"][0],
-        min_bfmi=found["E-BFMI"][0],
-        failures=tuple(f"{name} {found[name][0]:.3g} ({found[name][1]})" for name, grade in grades.items() if grade),
-    )
+    values.setdefault("departure", np.zeros((*values["baseline"].shape, combinations)))
+    if card.spread == "common":
+        values |= {name: values[name][..., None] for name in ("error", "sd_growth") if name in values}
+    if "cohort_growth" in values:
+        values["cohort"] = values["cohort_growth"]
+    known = {name: values[name] for name in Parameters.__dataclass_fields__ if name in values}
+    return Parameters(**known | {"highest_single_agent": float(card.reference == "hsa")})
 
 
 def versions() -> dict[str, str]:
@@ -275,34 +168,6 @@ def _fit_of(tree: xr.DataTree, attrs: Mapping[str, Any]) -> Fit:
         seed=int(attrs["seed"]),
         seconds=json.loads(attrs["seconds"]),
     )
-
-
-def _grade(name: str, value: float) -> int:
-    """0 pass, 1 caution, 2 fail; a value that is not a number fails."""
-    for grade, limit in enumerate(LIMITS[name]):
-        better = value >= limit if name.endswith("ESS") or name == "E-BFMI" else value <= limit
-        if better:
-            return grade
-    return 2
-
-
-def _worst(values: xr.Dataset, *, largest: bool) -> tuple[float, str]:
-    named = {
-        f"{name}[{', '.join(map(str, np.atleast_1d(label)))}]" if variable.ndim else str(name): value
-        for name, variable in values.items()
-        for label, value in _labelled(variable)
-    }
-    missing = [name for name, value in named.items() if not np.isfinite(value)]
-    if missing:
-        return np.nan, missing[0]
-    name = (max if largest else min)(named, key=lambda key: named[key])
-    return named[name], name
-
-
-def _labelled(variable: xr.DataArray) -> list[tuple[Any, float]]:
-    if not variable.ndim:
-        return [("", float(variable))]
-    return list(variable.to_series().astype(float).items())
 
 
 def _table_to_dataset(table: pd.DataFrame) -> xr.Dataset:

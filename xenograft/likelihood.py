@@ -5,16 +5,20 @@ Written once for NumPy (posterior draws lead the shapes) and PyTensor (no leadin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xenograft.dynamics import Parameters, effect_columns, typical_log_volume
+from xenograft.dynamics import Parameters, course_of_arms, effect_columns, error_variance
 from xenograft.exposure import Schedule
+from xenograft.growth import growth_columns
 from xenograft.study import Study
+
+NO_FLOOR = -20.0
+"""Log volume (over the reference volume) below which, without a limit, a typical tumour's calliper error stays."""
 
 
 @dataclass(frozen=True)
@@ -25,25 +29,40 @@ class Panel:
     ----------
     elapsed : array (day)
         Distinct days since the first dose, ascending.
-    arm_index : int array (animal)
-        Position of the animal's arm in `Study.arms`.
+    arm_index, cohort_index : int arrays (animal)
+        Position of the animal's arm in `Study.arms`, of its cohort in `Study.cohorts` (0 without).
     day_index : int array (animal, reading)
         Position of each reading's day in `elapsed` (0 pads).
     log_volume : array (animal, reading)
-        Natural log of volume over reference volume (0 pads).
+        Natural log of volume (of a censored reading its limit) over reference volume (0 pads).
     weight : array (animal, reading)
         1 for a reading, 0 for padding or a reading left out.
+    censored : array (animal, reading)
+        1 where the tumour was at or below the volume.
+    floor : float
+        Log of the limit of quantification over the reference volume.
     """
 
     elapsed: Any
     arm_index: Any
+    cohort_index: Any
     day_index: Any
     log_volume: Any
     weight: Any
+    censored: Any
+    floor: Any
 
 
-def panel(study: Study) -> Panel:
-    """The fitted readings of a study as padded arrays."""
+def panel(study: Study, without: Collection[str] = ()) -> Panel:
+    """The fitted readings of a study as padded arrays.
+
+    Parameters
+    ----------
+    study : Study
+        The readings.
+    without : collection of str
+        Animals whose readings get weight 0.
+    """
     fitted = study.fitted_readings
     animals = study.animals
     arm_names = [arm.name for arm in study.arms]
@@ -51,16 +70,22 @@ def panel(study: Study) -> Panel:
     row = animals.index.get_indexer(pd.Index(fitted["animal"]))
     column = fitted.groupby("animal", sort=False).cumcount().to_numpy()
     shape = (len(animals), int(column.max()) + 1)
-    day_index, log_volume, weight = np.zeros(shape, dtype=np.int64), np.zeros(shape), np.zeros(shape)
+    day_index, log_volume, weight, censored = np.zeros(shape, dtype=np.int64), *np.zeros((3, *shape))
     day_index[row, column] = np.searchsorted(day, fitted["day"])
     log_volume[row, column] = np.log(fitted["volume"] / study.reference_volume)
-    weight[row, column] = 1.0
+    weight[row, column] = ~fitted["animal"].isin(list(without))
+    censored[row, column] = fitted["censored"]
+    limits = fitted.loc[fitted["censored"], "volume"]
+    limit = study.limit_of_quantification or (float(limits.min()) if len(limits) else 0.0)
     return Panel(
         elapsed=day - study.first_dose,
         arm_index=np.array([arm_names.index(arm) for arm in animals["arm"]], dtype=np.int64),
+        cohort_index=np.array([study.cohorts.index(c) for c in animals["cohort"]], dtype=np.int64),
         day_index=day_index,
         log_volume=log_volume,
         weight=weight,
+        censored=censored,
+        floor=np.log(limit / study.reference_volume) if limit else NO_FLOOR,
     )
 
 
@@ -81,11 +106,16 @@ def moments(readings: Panel, schedule: Schedule, parameters: Parameters, *, xp: 
     mean, precision, columns : array, array, list of arrays, each (..., animal, reading)
         Arguments of `log_density`.
     """
-    typical = typical_log_volume(readings.elapsed, schedule, parameters, xp=xp)
-    mean = typical[..., readings.arm_index[:, None], readings.day_index]
-    precision = readings.weight / (parameters.error**2)[..., None, None]
-    columns = effect_columns(readings.elapsed, parameters, xp=xp)
-    return mean, precision, [column[..., readings.day_index] for column in columns]
+    p = parameters
+    untreated, reduction = course_of_arms(readings.elapsed, schedule, p, xp=xp)
+    typical = untreated[..., None, :] - reduction
+    mean = _of_readings(typical, readings)
+    if p.cohort is not None:
+        _, from_growth = growth_columns(readings.elapsed, p.slowing, xp=xp)
+        mean = mean + p.cohort[..., readings.cohort_index, None] * from_growth[..., readings.day_index]
+    precision = readings.weight / _of_readings(error_variance(p, typical, readings.floor, xp=xp), readings)
+    columns = effect_columns(readings.elapsed, p, reduction, xp=xp)
+    return mean, precision, [_of_readings(column, readings) for column in columns]
 
 
 def log_density(readings: Any, mean: Any, precision: Any, columns: Sequence[Any], *, xp: Any = np) -> Any:
@@ -108,12 +138,49 @@ def log_density(readings: Any, mean: Any, precision: Any, columns: Sequence[Any]
         Natural log of a density per log unit for each reading; 0 for an animal without readings.
     """
     residual = readings - mean
-    factor, whitened = _factor(residual, precision, columns, xp=xp)
+    factor, whitened = factorised(residual, precision, columns, xp=xp)
     present = precision > 0
     log_precision = xp.where(present, xp.log(xp.where(present, precision, 1.0)) - np.log(2 * np.pi), 0.0)
     fit = log_precision - precision * residual**2
     explained = sum(v**2 - 2 * xp.log(factor[k][k]) for k, v in enumerate(whitened))
     return 0.5 * (fit.sum(axis=-1) + explained)
+
+
+def log_density_given_effects(
+    readings: Any,
+    mean: Any,
+    precision: Any,
+    columns: Sequence[Any],
+    censored: Any,
+    own: Any,
+    log_cdf: Any,
+    *,
+    xp: Any = np,
+) -> Any:
+    """Log density of each animal's measured readings, and log probability of its censored ones given its own effects.
+
+    Parameters
+    ----------
+    readings, mean, precision, columns
+        As in `log_density`; of a censored reading the log limit.
+    censored : array (animal, reading)
+        1 where the tumour was at or below the limit.
+    own : array (..., animal, effect)
+        The animal's effects, standard normal given its measured readings (0 for animals without censored ones).
+    log_cdf : callable
+        Log of the standard normal distribution function.
+
+    Returns
+    -------
+    array (..., animal)
+        Its integral over standard normal `own` is the animal's likelihood.
+    """
+    measured = precision * (1 - censored)
+    fitted = mean + _own_course(readings, mean, measured, columns, own, xp=xp)
+    below = (censored > 0) & (precision > 0)
+    distance = xp.where(below, (readings - fitted) * xp.sqrt(xp.where(below, precision, 1.0)), 0.0)
+    probability = xp.where(below, log_cdf(distance), 0.0).sum(axis=-1)
+    return log_density(readings, mean, measured, columns, xp=xp) + probability
 
 
 def effects(readings: Any, mean: Any, precision: Any, columns: Sequence[Any], noise: np.ndarray) -> np.ndarray:
@@ -124,22 +191,25 @@ def effects(readings: Any, mean: Any, precision: Any, columns: Sequence[Any], no
     readings, mean, precision, columns
         As in `log_density`, NumPy arrays.
     noise : array (..., animal, effect)
-        Standard normal numbers; zeros give the conditional means.
+        Standard normal numbers; zeros give the conditional means. Of an animal with censored readings its latent
+        effects, the censored readings' precision being 0.
 
     Returns
     -------
     array (..., animal, effect)
         Standard normal effects (no unit).
     """
-    factor, whitened = _factor(readings - mean, precision, columns, xp=np)
-    drawn: list[Any] = [None] * len(columns)
-    for k in reversed(range(len(columns))):  # back substitution: c' effect = whitened + noise
-        rest = sum(factor[m][k] * drawn[m] for m in range(k + 1, len(columns)))
-        drawn[k] = (whitened[k] + noise[..., k] - rest) / factor[k][k]
-    return np.stack(drawn, axis=-1)
+    factor, whitened = factorised(readings - mean, precision, columns, xp=np)
+    return np.stack(back_substituted(factor, [v + noise[..., k] for k, v in enumerate(whitened)]), axis=-1)
 
 
-def _factor(residual: Any, precision: Any, columns: Sequence[Any], *, xp: Any) -> tuple[list[list[Any]], list[Any]]:
+def _own_course(readings: Any, mean: Any, precision: Any, columns: Sequence[Any], own: Any, *, xp: Any) -> Any:
+    factor, whitened = factorised(readings - mean, precision, columns, xp=xp)
+    found = back_substituted(factor, [v + own[..., k] for k, v in enumerate(whitened)])
+    return sum(effect[..., None] * column for effect, column in zip(found, columns, strict=True))
+
+
+def factorised(residual: Any, precision: Any, columns: Sequence[Any], *, xp: Any = np) -> tuple[list[list[Any]], list]:
     """Cholesky factor c of I + B'PB and c⁻¹ B'Pr, elementwise over animals."""
     factor: list[list[Any]] = []
     whitened: list[Any] = []
@@ -154,3 +224,29 @@ def _factor(residual: Any, precision: Any, columns: Sequence[Any], *, xp: Any) -
         projected = (weighted * residual).sum(axis=-1) - sum(row[n] * whitened[n] for n in range(k))
         whitened.append(projected / factor[k][k])
     return factor, whitened
+
+
+def back_substituted(factor: Sequence[Sequence[Any]], right: Sequence[Any]) -> list[Any]:
+    """Solution x of c' x = right, elementwise over animals, c from `factorised`."""
+    found: list[Any] = [None] * len(right)
+    for k in reversed(range(len(right))):
+        rest = sum(factor[m][k] * found[m] for m in range(k + 1, len(right)))
+        found[k] = (right[k] - rest) / factor[k][k]
+    return found
+
+
+def _of_readings(table: Any, readings: Panel) -> Any:
+    """Of each animal's readings what is tabulated by arm and day, or (1 long) for all arms, all days."""
+    all_arms, all_days = (_is_single(table, axis) for axis in (-2, -1))
+    if all_arms and all_days:
+        return table
+    if all_arms:
+        return table[..., 0, :][..., readings.day_index]
+    if all_days:
+        return table[..., readings.arm_index, :]
+    return table[..., readings.arm_index[:, None], readings.day_index]
+
+
+def _is_single(table: Any, axis: int) -> bool:
+    shape = table.shape if isinstance(table, np.ndarray) else table.type.shape
+    return shape[axis] == 1

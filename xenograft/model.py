@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from functools import reduce
 from operator import mul
@@ -11,25 +11,32 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+from pytensor.tensor.shape import specify_shape
 
 from xenograft.cards import ModelCard
 from xenograft.dynamics import Parameters
 from xenograft.exposure import Schedule, schedule
-from xenograft.likelihood import Panel, log_density, moments, panel
+from xenograft.latents import Latents, capacity, latents, weights_of
+from xenograft.likelihood import Panel, log_density, log_density_given_effects, moments, panel
 from xenograft.priors import Prior
+from xenograft.spline import INTERVALS, curves_that_bend
 from xenograft.study import Study
 
 DIMS: Mapping[str, str | tuple[str, ...]] = {
     "elapsed": "day",
     "arm_index": "animal",
+    "cohort_index": "animal",
     "day_index": ("animal", "reading"),
     "log_volume": ("animal", "reading"),
     "weight": ("animal", "reading"),
+    "censored": ("animal", "reading"),
+    "animal_position": "animal",
+    "spread_position": ("animal", "reading"),
 }
 """Dimensions of the model's data; those of the schedule have none."""
 
-PACKED = ("jump_day", "jump", "elapsed", "log_volume", "weight", "arm_index", "day_index")
-"""Order in which the sampler's one vector holds the data, after six numbers."""
+INDICES = ("arm_index", "cohort_index", "day_index", "animal_position", "spread_position")
+"""Data that are whole numbers."""
 
 
 def build(study: Study, card: ModelCard) -> pm.Model:
@@ -37,7 +44,8 @@ def build(study: Study, card: ModelCard) -> pm.Model:
 
     The observed variable `volume_readings` (animal, reading; log volume over reference volume) is one distribution
     with one log-likelihood value per animal; the animals' own effects are integrated out. All data are `pm.Data` and
-    can be exchanged with `pm.set_data`.
+    can be exchanged with `pm.set_data`. Under a card or study with censored or Student readings, these values are given
+    variables `latent`; the stored log likelihood of a fit integrates them out.
 
     Parameters
     ----------
@@ -49,109 +57,174 @@ def build(study: Study, card: ModelCard) -> pm.Model:
     Returns
     -------
     pymc.Model
-        Free variables `baseline` (log units above the reference volume), `growth`, `slowing`, `kill` (agent),
-        `departure` (combination), all 1/day, `sd_baseline` (log units), `sd_growth` (1/day), `correlation` (through
-        `correlation_unit` on 0–1) and `error` (log units).
+        Free variables as the card's priors name them: `baseline` (log units above the reference volume), `growth`,
+        `slowing`, `kill` (agent), `departure` (combination), `waning`, `onset`, all 1/day, `sd_baseline` (log units),
+        `sd_growth` (1/day), `correlation` (through `correlation_unit` on 0–1), `error` (log units) and so on.
     """
-    with pm.Model(coords=coords(study)) as model:
-        given = {name: pm.Data(name, value, dims=DIMS.get(name)) for name, value in data(study).items()}
+    with pm.Model(coords=coords(study, card)) as model:
+        given = {name: pm.Data(name, value, dims=DIMS.get(name)) for name, value in data(study, card).items()}
+        departure = None
         if card.departure == "estimated" and study.combinations:
-            departure = _prior("departure", card.prior_of("departure"), dims="combination")
-        else:
-            departure = np.zeros(len(study.combinations))
-        parameters = _parameters(study, card, departure, float(card.reference == "hsa"))
-        mean, precision, columns = moments(*_panel_and_schedule(study, given), parameters, xp=pt)
-        _animals_readings("volume_readings", mean, precision, columns, observed=given["log_volume"])
+            name = "departure" if card.departure_by == "arm" else "departure_of_study"
+            departure = _prior(name, card.prior_of("departure"), dims=_departure_dim(card))
+        readings, received = _panel_and_schedule(study, card, given)
+        parameters = _parameters(study, card, _by_combination(study, card, departure), float(card.reference == "hsa"))
+        mean, precision, columns = moments(readings, received, parameters, xp=pt)
+        precision = _student(study, card, given, parameters, precision)
+        own = _own_effects(study, card, given)
+        _animals_readings("volume_readings", mean, precision, columns, readings.censored, own, given["log_volume"])
     return model
 
 
 def build_for_sampler(study: Study, card: ModelCard) -> pm.Model:
-    """The posterior of `build` as one graph for all cards of a growth law, with all data in one vector.
+    """The posterior of `build` as one graph for the cards that differ in the departure only, all data in one vector.
 
-    The cards of one law differ in the departure's prior and the reference only, so these are data too: the departure
-    is its prior's mean plus its prior's sd times `departure_standard`, and a card that fixes it has both at 0. Each
-    array of data costs nutpie half a second of compilation, hence the packing.
+    The departure's prior and the reference are data too: the departure is its prior's mean plus its prior's sd times
+    `departure_standard`, and a card that fixes it has both at 0. Each array of data costs nutpie half a second of
+    compilation, hence the packing.
     """
-    with pm.Model(coords=coords(study)) as model:
+    with pm.Model(coords=coords(study, card)) as model:
         packed: Any = pm.Data("packed", sampler_data(study, card)["packed"])
-        mu, sigma, highest_single_agent, given = _unpack(packed, schedule(study))
+        (mu, sigma, highest_single_agent), given = _unpack(packed, study, card)
+        departure = None
         if study.combinations:
-            standard = pm.Normal("departure_standard", dims="combination")
-            departure = pm.Deterministic("departure", mu + sigma * standard, dims="combination")
-        else:
-            departure = np.zeros(0)
-        parameters = _parameters(study, card, departure, highest_single_agent)
-        mean, precision, columns = moments(*_panel_and_schedule(study, given), parameters, xp=pt)
-        density = log_density(given["log_volume"], mean, precision, columns, xp=pt)
+            departure = mu + sigma * pm.Normal("departure_standard", dims=_departure_dim(card))
+        readings, received = _panel_and_schedule(study, card, given)
+        parameters = _parameters(study, card, _by_combination(study, card, departure), highest_single_agent)
+        mean, precision, columns = moments(readings, received, parameters, xp=pt)
+        precision = _student(study, card, given, parameters, precision)
+        own = _own_effects(study, card, given)
+        density = _density(readings.log_volume, mean, precision, columns, readings.censored, own)
         pm.Potential("volume_readings", density.sum())
     return model
 
 
-def data(study: Study) -> dict[str, np.ndarray]:
-    """Everything of a study that enters the model as data, by name; who gets what is part of the graph."""
-    readings, given = panel(study), schedule(study)
-    return {"jump_day": given.jump_day, "jump": given.jump} | {
-        item.name: getattr(readings, item.name) for item in fields(Panel)
-    }
+def data(study: Study, card: ModelCard, without: Collection[str] = ()) -> dict[str, np.ndarray]:
+    """Everything of a study that enters the model as data, by name; who gets what is part of the graph.
+
+    Parameters
+    ----------
+    study : Study
+        The arms and readings.
+    card : ModelCard
+        Its exposure says on which days what jumps; its errors, which readings need latent variables.
+    without : collection of str
+        Animals left out.
+    """
+    readings, received = panel(study, without), schedule(study, exposure=card.exposure)
+    found = {"jump_day": received.jump_day, "jump": received.jump, "span": np.array(received.span)}
+    found |= {item.name: np.asarray(getattr(readings, item.name)) for item in fields(Panel)}
+    room, places = capacity(study, card), latents(study, card, readings)
+    if room.animals:
+        found["animal_position"] = places.animal_position
+    else:
+        del found["censored"]
+    if room.spreads:
+        found |= {"spread_position": places.spread_position, "spread_used": places.spread_used}
+    if "sd_cohort" not in card.priors:
+        del found["cohort_index"]
+    if not card.error_small:
+        del found["floor"]
+    if card.growth != "spline":
+        del found["span"]
+    return found
 
 
-def sampler_data(study: Study, card: ModelCard) -> dict[str, np.ndarray]:
+def sampler_data(study: Study, card: ModelCard, without: Collection[str] = ()) -> dict[str, np.ndarray]:
     """The data of `build_for_sampler`: one vector that `_unpack` takes apart."""
     prior = card.prior_of("departure").arguments if card.departure == "estimated" else {"mu": 0.0, "sigma": 0.0}
-    given = data(study)
-    sizes = [*given["weight"].shape, len(given["elapsed"])]
+    given = data(study, card, without)
+    sizes = [*given["weight"].shape, len(given["elapsed"]), given["jump"].shape[1]]
     head = [prior["mu"], prior["sigma"], float(card.reference == "hsa"), *sizes]
-    return {"packed": np.concatenate([head, *(given[name].ravel() for name in PACKED)])}
+    return {"packed": np.concatenate([head, *(given[name].ravel() for name in sorted(given))])}
 
 
-def coords(study: Study) -> dict[str, tuple[str, ...]]:
+def coords(study: Study, card: ModelCard) -> dict[str, tuple[str, ...]]:
     """Labels of the model's dimensions."""
+    received = schedule(study, exposure=card.exposure)
+    curves = ("all arms", *(f"curve {i + 1}" for i in range(curves_that_bend(received) - 1)))
     return {
         "arm": tuple(arm.name for arm in study.arms),
         "agent": study.level_labels,
         "combination": tuple(arm.name for arm in study.combinations),
         "animal": tuple(str(animal) for animal in study.animals.index),
+        "single_agent": tuple(dict.fromkeys(agent for agent, _ in study.levels)),
+        "waning_agent": received.waning_agents,
+        "delayed_agent": received.delayed_agents,
+        "cohort": study.cohorts,
+        "curve": curves,
+        "knot": tuple(str(i + 1) for i in range(INTERVALS)),
     }
 
 
-def _unpack(packed: Any, given: Schedule) -> tuple[Any, Any, Any, dict[str, Any]]:
-    animals, readings, days = (packed[place].astype("int64") for place in (3, 4, 5))
-    shapes: dict[str, tuple[Any, ...]] = {
-        "jump_day": given.jump_day.shape,
-        "jump": given.jump.shape,
-        "elapsed": (days,),
-        "log_volume": (animals, readings),
-        "weight": (animals, readings),
-        "arm_index": (animals,),
-        "day_index": (animals, readings),
+def _unpack(packed: Any, study: Study, card: ModelCard) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
+    animals, readings, days, jumps = (packed[place].astype("int64") for place in (3, 4, 5, 6))
+    example = data(study, card)
+    by_dims: dict[Any, tuple[Any, ...]] = {
+        "day": (days,),
+        "animal": (animals,),
+        ("animal", "reading"): (animals, readings),
     }
     arrays: dict[str, Any] = {}
-    start: Any = 6
-    for name in PACKED:
-        end = start + reduce(mul, shapes[name])
-        arrays[name] = packed[start:end].reshape(shapes[name])
+    start: Any = 7
+    for name in sorted(example):
+        shape = by_dims.get(DIMS.get(name), example[name].shape)
+        if name in ("jump", "jump_day"):
+            shape = (len(example[name]), jumps)
+        end = start + reduce(mul, shape, 1)
+        arrays[name] = packed[start:end].reshape(shape)
         start = end
-    indices = {name: arrays[name].astype("int64") for name in ("arm_index", "day_index")}
-    return packed[0], packed[1], packed[2], arrays | indices
+    indices = {name: arrays[name].astype("int64") for name in INDICES if name in arrays}
+    return (packed[0], packed[1], packed[2]), arrays | indices
 
 
-def _panel_and_schedule(study: Study, given: Mapping[str, Any]) -> tuple[Panel, Schedule]:
-    readings = Panel(**{item.name: given[item.name] for item in fields(Panel)})
-    return readings, replace(schedule(study), jump_day=given["jump_day"], jump=given["jump"])
+def _panel_and_schedule(study: Study, card: ModelCard, given: Mapping[str, Any]) -> tuple[Panel, Schedule]:
+    named = {item.name: given.get(item.name, 0.0) for item in fields(Panel)}
+    received = schedule(study, exposure=card.exposure)
+    return Panel(**named), replace(received, **{n: given[n] for n in ("jump_day", "jump", "span") if n in given})
+
+
+def _departure_dim(card: ModelCard) -> str | None:
+    return "combination" if card.departure_by == "arm" else None
+
+
+def _by_combination(study: Study, card: ModelCard, departure: Any) -> Any:
+    """The departure of each combination; one shared over the study counts for all."""
+    if departure is None:
+        return np.zeros(len(study.combinations))
+    if card.departure_by == "arm":
+        return pm.Deterministic("departure", departure, dims="combination") if departure.name is None else departure
+    return pm.Deterministic("departure", departure * np.ones(len(study.combinations)), dims="combination")
 
 
 def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_agent: Any) -> Parameters:
+    spread = "arm" if card.spread == "arm" else None
+    error = _prior("error", card.prior_of("error"), dims=spread)
+    optional = {
+        name: _prior(name, card.prior_of(name), dims=dim)
+        for name, dim in (
+            ("slowing", None), ("waning", "waning_agent"), ("onset", "delayed_agent"), ("sd_baseline", None),
+            ("sd_growth", spread), ("sd_effect", None), ("correlation", None), ("small_tumour_error", None),
+            ("degrees_of_freedom", None),
+        )
+        if name in card.priors
+    }  # fmt: skip
+    if "sd_growth" in optional and not spread:
+        optional["sd_growth"] = optional["sd_growth"][None]
+    if "sd_cohort" in card.priors:
+        scaled = _prior("sd_cohort", card.prior_of("sd_cohort")) * pm.Normal("cohort_standard", dims="cohort")
+        optional["cohort"] = pm.Deterministic("cohort_growth", scaled, dims="cohort")
+    if card.growth == "spline":
+        scaled = _prior("smoothness", card.prior_of("smoothness")) * pm.Normal("bend_standard", dims=("curve", "knot"))
+        optional["bend"] = pm.Deterministic("bend", scaled, dims=("curve", "knot"))
     return Parameters(
         baseline=_prior("baseline", card.prior_of("baseline")),
         growth=_prior("growth", card.prior_of("growth")),
-        slowing=_prior("slowing", card.prior_of("slowing")) if card.growth == "gompertz" else None,
         kill=_kill(study, card),
         departure=departure,
         highest_single_agent=highest_single_agent,
-        sd_baseline=_prior("sd_baseline", card.prior_of("sd_baseline")),
-        sd_growth=_prior("sd_growth", card.prior_of("sd_growth")),
-        correlation=_prior("correlation", card.prior_of("correlation")),
-        error=_prior("error", card.prior_of("error")),
+        error=error if spread else error[None],
+        **optional,
     )
 
 
@@ -163,16 +236,62 @@ def _prior(name: str, prior: Prior, dims: str | None = None) -> Any:
 
 
 def _kill(study: Study, card: ModelCard) -> Any:
-    priors = [card.prior_of("kill", agent) for agent, _ in study.levels]
-    names = {prior.distribution for prior in priors}
-    if len(names) == 1:
-        arguments = {name: np.array([prior.arguments[name] for prior in priors]) for name in priors[0].arguments}
-        return getattr(pm, names.pop())("kill", **arguments, dims="agent")
-    parts = [_prior(f"kill_{label}", prior) for label, prior in zip(study.level_labels, priors, strict=True)]
-    return pm.Deterministic("kill", pt.stack(parts), dims="agent")
+    if card.dose_effect == "free":
+        return _kills("kill", [card.prior_of("kill", agent) for agent, _ in study.levels], study.level_labels, "agent")
+    agents = list(dict.fromkeys(agent for agent, _ in study.levels))
+    top = _kills("kill_at_top_dose", [card.prior_of("kill", agent) for agent in agents], agents, "single_agent")
+    power = _prior("dose_power", card.prior_of("dose_power")) if card.dose_effect == "power" else 1.0
+    agent_of_level = [agents.index(agent) for agent, _ in study.levels]
+    return pm.Deterministic("kill", top[agent_of_level] * study.relative_doses**power, dims="agent")
 
 
-def _animals_readings(name: str, mean: Any, precision: Any, columns: list[Any], *, observed: Any) -> None:
+def _kills(name: str, priors: list[Prior], labels: Collection[str], dim: str) -> Any:
+    if len({(prior.distribution, *prior.arguments.values()) for prior in priors}) == 1:
+        return _prior(name, priors[0], dims=dim)
+    parts = [_prior(f"{name}_{label}", prior) for label, prior in zip(labels, priors, strict=True)]
+    return pm.Deterministic(name, pt.stack(parts), dims=dim)
+
+
+def _student(study: Study, card: ModelCard, given: Mapping[str, Any], parameters: Parameters, precision: Any) -> Any:
+    """Precisions with a latent gamma weight for each Student reading."""
+    room = capacity(study, card).spreads
+    if not room:
+        return precision
+    used = specify_shape(given["spread_used"], (room,))
+    places = Latents(None, given["spread_position"], used)
+    density, weights = weights_of(pm.Normal("spread", shape=room), places, parameters.degrees_of_freedom, xp=pt)
+    pm.Potential("spread_density", density)
+    return precision * weights
+
+
+def _own_effects(study: Study, card: ModelCard, given: Mapping[str, Any]) -> Any:
+    """Latent effects (animal, effect) of the animals with censored readings; None without such an animal."""
+    room = capacity(study, card)
+    if not room.animals:
+        return None
+    return pm.Normal("own_effect", shape=(room.animals, room.effects))[given["animal_position"]]
+
+
+def _density(readings: Any, mean: Any, precision: Any, columns: list[Any], censored: Any, own: Any) -> Any:
+    if own is None:
+        return log_density(readings, mean, precision, columns, xp=pt)
+    return log_density_given_effects(readings, mean, precision, columns, censored, own, _log_cdf, xp=pt)
+
+
+def _log_cdf(value: Any) -> Any:
+    return pm.logcdf(pm.Normal.dist(), value)
+
+
+def _animals_readings(
+    name: str, mean: Any, precision: Any, columns: list[Any], censored: Any, own: Any, observed: Any
+) -> None:
+    """The observed variable; of censored readings it holds the limit, and their probability is a potential."""
+    measured = precision
+    if own is not None:
+        measured = precision * (1 - censored)
+        beyond = _density(observed, mean, precision, columns, censored, own)
+        pm.Potential("below_the_limit", beyond - log_density(observed, mean, measured, columns, xp=pt))
+
     def logp(value: Any, mean: Any, precision: Any, *columns: Any) -> Any:
         return log_density(value, mean, precision, columns, xp=pt)
 
@@ -186,7 +305,7 @@ def _animals_readings(name: str, mean: Any, precision: Any, columns: list[Any], 
     pm.CustomDist(
         name,
         mean,
-        precision,
+        measured,
         *columns,
         logp=logp,
         random=random,

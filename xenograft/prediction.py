@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
 from xenograft.cards import ModelCard
-from xenograft.dynamics import effect_columns, typical_log_volume
+from xenograft.dynamics import Parameters, course_of_arms, effect_columns
 from xenograft.exposure import schedule
 from xenograft.fitted import Fit, parameters_of
-from xenograft.likelihood import effects, log_density, moments, panel
+from xenograft.growth import growth_columns
+from xenograft.latents import latents, weights_of
+from xenograft.likelihood import Panel, effects, log_density, moments, panel
+from xenograft.priors import Prior
+from xenograft.quadrature import log_density_by_quadrature
+from xenograft.spline import INTERVALS, curves_that_bend
 from xenograft.study import Arm, Study
 
 CHUNK = 4_000_000
@@ -52,10 +59,11 @@ def curves_of(
     parameters = parameters_of(posterior, card)
     day = np.asarray(day, dtype=float)
     elapsed = day - study.first_dose
-    typical = typical_log_volume(elapsed, schedule(study, arms), parameters)
+    untreated, reduction = course_of_arms(elapsed, schedule(study, arms, card.exposure), parameters)
+    typical = untreated[..., None, :] - reduction
     if of == "mean":
-        spread = sum(column**2 for column in effect_columns(elapsed, parameters))
-        typical = typical + np.asarray(spread)[..., None, :] / 2
+        with_arms = _with_predicted_arms(parameters, study, arms)
+        typical = typical + sum(column**2 for column in effect_columns(elapsed, with_arms, reduction)) / 2
     return xr.DataArray(
         typical + np.log(study.reference_volume),
         dims=("chain", "draw", "arm", "day"),
@@ -117,15 +125,28 @@ def animal_curves(fit: Fit, day: Sequence[float] | np.ndarray, *, thin: int = 10
         Natural log of volume in the study's unit, without reading error.
     """
     study, parameters = fit.study, fit.parameters(thin)
-    readings, given = panel(study), schedule(study)
+    readings, given = panel(study), schedule(study, exposure=fit.card.exposure)
     mean, precision, columns = moments(readings, given, parameters)
-    shape = (*mean.shape[:-1], len(columns))
-    noise = np.random.default_rng(seed).standard_normal(shape)
+    noise = np.random.default_rng(seed).standard_normal((*mean.shape[:-1], len(columns)))
+    places = latents(study, fit.card, readings)
+    drawn = fit.latent.isel(draw=slice(None, None, thin))
+    if "spread" in drawn:
+        _, weights = weights_of(drawn["spread"].to_numpy(), places, parameters.degrees_of_freedom)
+        precision = precision * weights
+    if "own_effect" in drawn:
+        censored = (readings.censored > 0).any(axis=-1)
+        noise = np.where(censored[:, None], drawn["own_effect"].to_numpy()[..., places.animal_position, :], noise)
+        precision = precision * (1 - readings.censored)
     own = effects(readings.log_volume, mean, precision, columns, noise)
     elapsed = np.asarray(day, dtype=float) - study.first_dose
-    typical = typical_log_volume(elapsed, given, parameters)[..., readings.arm_index, :]
-    basis = effect_columns(elapsed, parameters)
-    curve = typical + sum(own[..., k, None] * column[..., None, :] for k, column in enumerate(basis))
+    untreated, reduction = course_of_arms(elapsed, given, parameters)
+    curve = (untreated[..., None, :] - reduction)[..., readings.arm_index, :]
+    if parameters.cohort is not None:
+        _, from_growth = growth_columns(elapsed, parameters.slowing)
+        curve = curve + parameters.cohort[..., readings.cohort_index, None] * from_growth[..., None, :]
+    for k, column in enumerate(effect_columns(elapsed, parameters, reduction)):
+        of_animal = column if column.shape[-2] == 1 else column[..., readings.arm_index, :]
+        curve = curve + own[..., k, None] * of_animal
     posterior = fit.posterior.isel(draw=slice(None, None, thin))
     return xr.DataArray(
         curve + np.log(study.reference_volume),
@@ -149,13 +170,12 @@ def log_likelihood(posterior: xr.Dataset, study: Study, card: ModelCard) -> xr.D
     DataArray (chain, draw, animal)
         Natural log of a density per log unit for each reading.
     """
-    readings, given = panel(study), schedule(study)
+    readings, given = panel(study), schedule(study, exposure=card.exposure)
     parts: list[Any] = []
     step = max(1, CHUNK // (readings.weight.size * posterior.sizes["chain"]))
     for start in range(0, posterior.sizes["draw"], step):
         parameters = parameters_of(posterior.isel(draw=slice(start, start + step)), card)
-        mean, precision, columns = moments(readings, given, parameters)
-        parts.append(log_density(readings.log_volume, mean, precision, columns))
+        parts.append(_log_likelihood(readings, parameters, *moments(readings, given, parameters)))
     return xr.DataArray(
         np.concatenate(parts, axis=1),
         dims=("chain", "draw", "animal"),
@@ -173,14 +193,17 @@ def new_readings(posterior: xr.Dataset, study: Study, card: ModelCard, *, seed: 
         Natural log of volume over the reference volume, NaN where the animal has no such reading.
     """
     readings = panel(study)
-    mean, precision, columns = moments(readings, schedule(study), parameters_of(posterior, card))
+    parameters = parameters_of(posterior, card)
+    mean, precision, columns = moments(readings, schedule(study, exposure=card.exposure), parameters)
     rng = np.random.default_rng(seed)
     own = rng.standard_normal((len(columns), *mean.shape[:-1], 1))
     drawn = mean + sum(own[k] * column for k, column in enumerate(columns))
     present = np.broadcast_to(readings.weight > 0, drawn.shape)
     sd = 1 / np.sqrt(np.where(present, precision, np.inf))
+    freedom = parameters.degrees_of_freedom
+    errors = rng.standard_normal if freedom is None else partial(rng.standard_t, freedom[..., None, None])
     return xr.DataArray(
-        np.where(present, drawn + rng.standard_normal(drawn.shape) * sd, np.nan),
+        np.where(present, drawn + errors(size=drawn.shape) * sd, np.nan),
         dims=("chain", "draw", "animal", "reading"),
         coords={"chain": posterior["chain"], "draw": posterior["draw"], "animal": list(study.animals.index)},
         name="volume_readings",
@@ -196,17 +219,78 @@ def prior_draws(study: Study, card: ModelCard, draws: int, *, seed: int) -> xr.D
         Rates in 1/day, sds in log units and 1/day.
     """
     rng = np.random.default_rng(seed)
-    names = [name for name in card.priors if "." not in name and name not in ("kill", "departure")]
-    values: dict[str, Any] = {
-        name: (("chain", "draw"), card.prior_of(name).frozen.rvs((1, draws), random_state=rng)) for name in names
+    received = schedule(study, exposure=card.exposure)
+    labels: dict[str, tuple[str, ...]] = {
+        "agent": study.level_labels,
+        "combination": tuple(arm.name for arm in study.combinations),
+        "waning_agent": received.waning_agents,
+        "delayed_agent": received.delayed_agents,
+        "arm": tuple(arm.name for arm in study.arms),
+        "cohort": study.cohorts,
+        "curve": tuple(str(i) for i in range(curves_that_bend(received))),
+        "knot": tuple(str(i) for i in range(INTERVALS)),
     }
-    kills = [card.prior_of("kill", agent).frozen.rvs((1, draws), random_state=rng) for agent, _ in study.levels]
-    values["kill"] = (("chain", "draw", "agent"), np.stack(kills, axis=-1))
-    coords: dict[str, Any] = {"chain": [0], "draw": np.arange(draws), "agent": list(study.level_labels)}
-    if study.combinations:
-        coords["combination"] = [arm.name for arm in study.combinations]
-    if "departure" in card.priors:
-        size = (1, draws, len(study.combinations))
-        departure = card.prior_of("departure").frozen.rvs(size, random_state=rng)
+    dims = {"waning": "waning_agent", "onset": "delayed_agent"}
+    dims |= dict.fromkeys(("error", "sd_growth"), "arm") if card.spread == "arm" else {}
+
+    def drawn(prior: Prior, *dims: str) -> Any:
+        return prior.frozen.rvs((1, draws, *(len(labels[dim]) for dim in dims)), random_state=rng)
+
+    def standard(*dims: str) -> Any:
+        return rng.standard_normal((1, draws, *(len(labels[dim]) for dim in dims)))
+
+    values: dict[str, Any] = {}
+    for name in sorted({name for name in card.priors if "." not in name} - {"kill", "departure"}):
+        own = (dims[name],) if name in dims else ()
+        values[name] = (("chain", "draw", *own), drawn(card.prior_of(name), *own))
+    values["kill"] = (("chain", "draw", "agent"), _prior_kills(study, card, values, drawn))
+    if "departure" in card.priors and study.combinations:
+        departure = drawn(card.prior_of("departure"), *(("combination",) if card.departure_by == "arm" else ()))
+        if card.departure_by == "study":
+            departure = np.repeat(departure[..., None], len(study.combinations), axis=-1)
         values["departure"] = (("chain", "draw", "combination"), departure)
-    return xr.Dataset(values, coords=coords)
+    if "smoothness" in card.priors:
+        bend = values["smoothness"][1][..., None, None] * standard("curve", "knot")
+        values["bend"] = (("chain", "draw", "curve", "knot"), bend)
+    if "sd_cohort" in card.priors:
+        shift = values["sd_cohort"][1][..., None] * standard("cohort")
+        values["cohort_growth"] = (("chain", "draw", "cohort"), shift)
+    used = {dim for dims, _ in values.values() for dim in dims} - {"chain", "draw"}
+    used |= {"combination"} if study.combinations else set()
+    named = {dim: list(labels[dim]) for dim in sorted(used)}
+    return xr.Dataset(values, coords={"chain": [0], "draw": np.arange(draws)} | named)
+
+
+def _prior_kills(study: Study, card: ModelCard, values: Mapping[str, Any], drawn: Any) -> Any:
+    if card.dose_effect == "free":
+        return np.stack([drawn(card.prior_of("kill", agent)) for agent, _ in study.levels], axis=-1)
+    top = {agent: drawn(card.prior_of("kill", agent)) for agent, _ in study.levels}
+    power = values["dose_power"][1] if card.dose_effect == "power" else 1.0
+    of_levels = zip(study.levels, study.relative_doses, strict=True)
+    return np.stack([top[agent] * dose**power for (agent, _), dose in of_levels], axis=-1)
+
+
+def _log_likelihood(readings: Panel, parameters: Parameters, mean: Any, precision: Any, columns: list[Any]) -> Any:
+    """Exact where all of an animal's readings are measured with normal errors, else by quadrature."""
+    if parameters.degrees_of_freedom is not None:
+        return log_density_by_quadrature(
+            readings.log_volume, mean, precision, columns, readings.censored > 0, parameters.degrees_of_freedom
+        )
+    exact = log_density(readings.log_volume, mean, precision, columns)
+    hard = np.flatnonzero((readings.censored * readings.weight).sum(axis=-1))
+    if len(hard):
+        own = [np.broadcast_to(column, mean.shape)[..., hard, :] for column in columns]
+        exact[..., hard] = log_density_by_quadrature(
+            readings.log_volume[hard], mean[..., hard, :], precision[..., hard, :], own, readings.censored[hard] > 0
+        )
+    return exact
+
+
+def _with_predicted_arms(parameters: Parameters, study: Study, arms: Sequence[Arm]) -> Parameters:
+    """Growth of animals spread by arm: an arm that the study does not have takes the mean spread of those it has."""
+    more = len(arms) - len(study.arms)
+    spread = parameters.sd_growth
+    if not more or spread is None or spread.shape[-1] == 1:
+        return parameters
+    mean = np.repeat(spread.mean(axis=-1, keepdims=True), more, axis=-1)
+    return replace(parameters, sd_growth=np.concatenate([spread, mean], axis=-1))

@@ -26,18 +26,28 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 }
 """Numbers that each distribution needs, named as in PyMC."""
 
+_POSITIVE = ("HalfNormal", "LogNormal", "Gamma", "Exponential")
+
 SUPPORTED: Mapping[str, tuple[str, ...]] = {
     "baseline": ("Normal",),
     "growth": ("Normal", "LogNormal", "Gamma"),
-    "slowing": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
+    "slowing": _POSITIVE,
     "kill": ("Normal", "HalfNormal", "LogNormal", "Gamma", "Exponential"),
     "departure": ("Normal",),
-    "sd_baseline": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
-    "sd_growth": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
+    "waning": _POSITIVE,
+    "onset": _POSITIVE,
+    "dose_power": _POSITIVE,
+    "sd_baseline": _POSITIVE,
+    "sd_growth": _POSITIVE,
+    "sd_effect": _POSITIVE,
+    "sd_cohort": _POSITIVE,
     "correlation": ("LKJ",),
-    "error": ("HalfNormal", "LogNormal", "Gamma", "Exponential"),
+    "error": _POSITIVE,
+    "small_tumour_error": _POSITIVE,
+    "degrees_of_freedom": ("LogNormal", "Gamma"),
+    "smoothness": _POSITIVE,
 }
-"""Distributions that make sense for each parameter that can be fitted today (sign and support)."""
+"""Distributions that make sense for each parameter (sign and support)."""
 
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 _Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]

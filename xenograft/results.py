@@ -23,7 +23,8 @@ from xenograft.answers import (
 )
 from xenograft.comparison import Comparison
 from xenograft.estimands import REFERENCES, combination_index, interval
-from xenograft.fitted import Fit, Health, versions
+from xenograft.fitted import Fit, versions
+from xenograft.health import Health
 from xenograft.study import Study
 
 SCHEMA = "xenograft-results/1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -15,9 +15,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from xenograft.cards import ModelCard
+from xenograft.choice import why_not
+from xenograft.errors import InputError
 from xenograft.estimands import excess
 from xenograft.exposure import schedule
-from xenograft.fitted import Attempt, Fit, Health, Status, judge
+from xenograft.fitted import Fit
+from xenograft.health import Attempt, Health, Status, judge
+from xenograft.latents import capacity
 from xenograft.likelihood import panel
 from xenograft.model import build_for_sampler, coords, sampler_data
 from xenograft.prediction import curves_of, log_likelihood, new_readings, prior_draws, reference_names
@@ -27,6 +31,15 @@ from xenograft.study import Study
 STATUSES: Sequence[Status] = ("pass", "caution", "fail")
 OWN = ("departure", "kill")
 """Priors that are data of the compiled model, or looked up by agent."""
+
+DRAWN_AS = ("departure_standard", "correlation_unit", "bend_standard", "cohort_standard", "departure_of_study")
+"""Variables of the sampler that only stand behind a parameter of the card."""
+
+LATENT = ("own_effect", "spread")
+"""Latent variables, kept in a group of their own."""
+
+MANY = ("bend", "cohort_growth")
+"""Parameters of which there are many; judged as latent variables are."""
 
 SAMPLE_STATS: Mapping[str, str] = {
     "diverging": "diverging",
@@ -39,6 +52,9 @@ SAMPLE_STATS: Mapping[str, str] = {
     "step_size": "step_size",
 }
 """What is kept of nutpie's statistics, under ArviZ's names."""
+
+LOW_RANK_UP_TO = 100
+"""Dimensions up to which the low-rank mass matrix is used; its adaptation costs the cube of them (522: 30 s a fit)."""
 
 PREDICTIVE_DRAWS = 250
 """Draws per chain of the stored predictive distributions."""
@@ -94,13 +110,21 @@ def fit(
     -------
     Fit
         Always; look at `health` before concluding anything.
+
+    Raises
+    ------
+    InputError
+        When the study lacks what the card needs.
     """
     settings = settings or SamplerSettings()
+    if problem := why_not(study, card):
+        raise InputError(f"{card.name}: it cannot be fitted to {study.name}: {problem}. Choose another card.")
     with _Progress(card.name, shown=progress) as bar:
         started = time.perf_counter()
         bound = _compiled(study, card)
         compiled_at = time.perf_counter()
-        run = _Run(settings.draws, settings.tune)
+        small = bound.n_dim <= LOW_RANK_UP_TO
+        run = _Run(settings.draws, settings.tune, adaptation="low_rank" if small else "diag")
         attempts: list[Attempt] = []
         kept: _Sampled | None = None
         while kept is None or (_worth_more(card, kept.health) and len(attempts) <= settings.retries):
@@ -140,7 +164,7 @@ def sampler_seed(seed: int, card: ModelCard) -> int:
 
 def judged_quantities(posterior: xr.Dataset, study: Study, card: ModelCard) -> xr.Dataset:
     """What a fit's health is judged on: the card's parameters and the Bliss excess at the horizon."""
-    judged = posterior
+    judged = posterior.drop_vars(MANY, errors="ignore")
     if study.combinations and card.departure == "estimated":
         curve = curves_of(posterior, study, card, [study.horizon])
         found = [
@@ -159,7 +183,7 @@ class _Run:
     adaptation: Literal["diag", "low_rank"] = "low_rank"
 
     def more_careful(self, health: Health, retry: int) -> _Run:
-        """DESIGN 6: smaller steps against divergences, else longer runs, then the other mass matrix."""
+        """DESIGN 6: smaller steps against divergences, else longer runs, then the diagonal mass matrix."""
         if any(name in failure for name in ("divergences", "E-BFMI") for failure in health.failures):
             if retry == 1:
                 return replace(self, target_accept=0.95)
@@ -172,6 +196,7 @@ class _Run:
 @dataclass(frozen=True)
 class _Sampled:
     posterior: xr.Dataset
+    latent: xr.Dataset
     sample_stats: xr.Dataset
     health: Health
 
@@ -184,18 +209,20 @@ def _worth_more(card: ModelCard, health: Health) -> bool:
 _CACHE: dict[Any, Any] = {}
 
 
-def _compiled(study: Study, card: ModelCard) -> Any:
+def _compiled(study: Study, card: ModelCard, without: Collection[str] = ()) -> Any:
     """The compiled model of the card's growth law and the study's shape, with this study's data in it."""
     shared = tuple(sorted((name, *_numbers(p)) for name, p in card.priors.items() if name.split(".")[0] not in OWN))
     kills = tuple(_numbers(card.prior_of("kill", agent)) for agent, _ in study.levels)
-    given = schedule(study)
-    structure = [given.term_level, given.arm_gets_term, given.arm_is_combination, *given.combination_terms]
-    key = (card.growth, shared, kills, *((array.shape, array.tobytes()) for array in structure))
+    words = (card.growth, card.departure_by, card.dose_effect, card.spread, card.error, card.error_small)
+    doses = () if card.dose_effect == "free" else tuple(study.relative_doses)
+    sizes = (len(study.cohorts), len(study.arms), capacity(study, card))
+    structure = schedule(study, exposure=card.exposure).structure
+    key = repr((words, sorted(set(card.varies)), shared, kills, doses, sizes, structure))
     if key not in _CACHE:
         # chains start from draws of the prior: the default's jitter of ±1 is ten prior sds of a kill rate, and a chain
         # that starts there may never find its step size
         _CACHE[key] = nutpie.compile_pymc_model(build_for_sampler(study, card), default_initialization_strategy="prior")
-    return _CACHE[key].with_data(**sampler_data(study, card))
+    return _CACHE[key].with_data(**sampler_data(study, card, without))
 
 
 def _numbers(prior: Prior) -> tuple[Any, ...]:
@@ -209,16 +236,19 @@ def _sample(
         bound, **asdict(run), chains=settings.chains, cores=settings.cores, seed=seed, save_warmup=False,
         progress_bar=False, progress_callback=bar.sampling(settings.chains * (run.draws + run.tune)),
     )  # fmt: skip
-    posterior = _posterior(sampled["posterior"].to_dataset(), study, card)
+    drawn = sampled["posterior"].to_dataset()
+    latent = drawn[[name for name in LATENT if name in drawn]]
+    posterior = _posterior(drawn.drop_vars(latent), study, card)
     stats = sampled["sample_stats"].to_dataset()[list(SAMPLE_STATS)].rename(SAMPLE_STATS)
-    return _Sampled(posterior, stats, judge(judged_quantities(posterior, study, card), stats))
+    many = xr.merge([latent, posterior[[name for name in MANY if name in posterior]]])
+    return _Sampled(posterior, latent, stats, judge(judged_quantities(posterior, study, card), stats, many))
 
 
 def _posterior(drawn: xr.Dataset, study: Study, card: ModelCard) -> xr.Dataset:
     """The card's own parameters, labelled by this study (the compiled model may have met another)."""
-    fixed = {"departure_standard", "correlation_unit", *(() if card.departure == "estimated" else ("departure",))}
+    fixed = {*DRAWN_AS, *(() if card.departure == "estimated" else ("departure",))}
     posterior = drawn.drop_vars(fixed, errors="ignore")
-    labels = {name: list(values) for name, values in coords(study).items() if name in posterior.dims}
+    labels = {name: list(values) for name, values in coords(study, card).items() if name in posterior.dims}
     return posterior.assign_coords(labels)
 
 
@@ -240,6 +270,8 @@ def _tree(kept: _Sampled, study: Study, card: ModelCard, seed: int) -> xr.DataTr
         "observed_data": xr.Dataset({"volume_readings": (("animal", "reading"), observed)}, coords=animals),
         "constant_data": xr.Dataset({"elapsed": (("animal", "reading"), elapsed)}, coords=animals),
     }
+    if len(kept.latent):
+        groups["latent"] = kept.latent
     return xr.DataTree.from_dict(groups)
 
 

@@ -158,6 +158,12 @@ class Study:
         return tuple(a if agents.count(a) == 1 or x is None else f"{a} {x:g}" for a, x in self.levels)
 
     @cached_property
+    def relative_doses(self) -> np.ndarray:
+        """Dose of each of `levels` over the agent's largest (no unit); 1 where the study does not say doses."""
+        top = {agent: max((x or 0.0) for a, x in self.levels if a == agent) for agent, _ in self.levels}
+        return np.array([x / top[agent] if x else 1.0 for agent, x in self.levels])
+
+    @cached_property
     def first_dose(self) -> float:
         """Earliest dosing day of any arm (day as recorded): t = 0 of the model."""
         return min(day for arm in self.arms for dosing in arm.dosings for day in dosing.days)
@@ -190,6 +196,11 @@ class Study:
         else:
             table["reason_left"] = ""
         return table
+
+    @cached_property
+    def cohorts(self) -> tuple[str, ...]:
+        """Names of the cohorts (batches) of the animals, in alphabetical order; one empty name without a column."""
+        return tuple(sorted(set(self.animals["cohort"])))
 
     @cached_property
     def reference_volume(self) -> float:
@@ -237,12 +248,10 @@ class Study:
         """The combination whose verdict is the study's: the chosen, the only one, or that with the largest doses."""
         if self.primary is not None:
             return next(arm for arm in self.combinations if arm.name == self.primary)
-        top = {agent: max((x or 0.0) for a, x in self.levels if a == agent) or 1.0 for agent, _ in self.levels}
-
-        def relative_dose(arm: Arm) -> float:
-            return sum((dosing.level or top[dosing.agent]) / top[dosing.agent] for dosing in arm.dosings)
-
-        return max(self.combinations, key=relative_dose, default=None)
+        relative = dict(zip(self.levels, self.relative_doses, strict=True))
+        return max(
+            self.combinations, key=lambda arm: sum(relative[d.agent, d.level] for d in arm.dosings), default=None
+        )
 
     @cached_property
     def digest(self) -> str:

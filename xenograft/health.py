@@ -1,0 +1,160 @@
+"""Whether the sampler did its work: the limits of DESIGN 6, judged with ArviZ's diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import arviz as az
+import numpy as np
+import xarray as xr
+
+Status = Literal["pass", "caution", "fail"]
+
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "R-hat": (1.01, 1.05),
+    "bulk ESS": (400, 100),
+    "tail ESS": (400, 100),
+    "share of divergences": (0.001, 0.01),
+    "E-BFMI": (0.3, 0.2),
+    "share at maximum tree depth": (0.01, 0.1),
+}
+"""Limits of *pass* and *caution* (DESIGN 6); beyond the second a fit fails."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether the sampler did its work.
+
+    Parameters
+    ----------
+    status : {"pass", "caution", "fail"}
+        A failed fit is shown but never ranked, averaged or concluded from.
+    max_rhat, min_ess_bulk, min_ess_tail : float
+        Worst over the model's parameters and the excess at the horizon (rank-normalised, Vehtari et al. 2021).
+    divergences : int
+        Divergent draws after tuning.
+    max_treedepth_share : float
+        Share of draws that reached the maximum tree depth.
+    min_bfmi : float
+        Worst chain's energy Bayesian fraction of missing information.
+    failures : tuple of str
+        What is not *pass*, in words, with the quantity it was found on.
+    """
+
+    status: Status
+    max_rhat: float
+    min_ess_bulk: float
+    min_ess_tail: float
+    divergences: int
+    max_treedepth_share: float
+    min_bfmi: float
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run of the sampler.
+
+    Parameters
+    ----------
+    draws, tune : int
+        Per chain.
+    target_accept : float
+        Acceptance rate that the step size aims at.
+    adaptation : str
+        "diag" or "low_rank" mass matrix.
+    status : {"pass", "caution", "fail"}
+        Health of this run.
+    failures : tuple of str
+        As in `Health`.
+    """
+
+    draws: int
+    tune: int
+    target_accept: float
+    adaptation: Literal["diag", "low_rank"]
+    status: Status
+    failures: tuple[str, ...]
+
+
+def judge(quantities: xr.Dataset, sample_stats: xr.Dataset, many: xr.Dataset | None = None) -> Health:
+    """Health of a fit by the limits of DESIGN 6.
+
+    Parameters
+    ----------
+    quantities : Dataset (chain, draw, …)
+        Model parameters and the excess at the horizon.
+    sample_stats : Dataset (chain, draw)
+        `diverging`, `energy` and `reached_max_treedepth` of the sampler.
+    many : Dataset (chain, draw, …), optional
+        Latent variables and a spline's bends, of which hundreds would miss the first limits by chance: the second
+        limits of R-hat and effective sample size apply.
+    """
+    diverging = sample_stats["diverging"]
+    at_limit = sample_stats["reached_max_treedepth"]
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a quantity that never moved: not a number, which fails
+        per_quantity = {
+            "R-hat": _worst(az.rhat(quantities), largest=True),
+            "bulk ESS": _worst(az.ess(quantities, method="bulk"), largest=False),
+            "tail ESS": _worst(az.ess(quantities, method="tail"), largest=False),
+        }
+        bfmi = np.asarray(az.bfmi(sample_stats["energy"].to_dataset(name="energy"))["energy"])
+    found: dict[str, tuple[float, str]] = {
+        **per_quantity,
+        "share of divergences": (float(diverging.mean()), f"{int(diverging.sum())} draws"),
+        "E-BFMI": (float(bfmi.min()), f"chain {int(bfmi.argmin())}"),
+        "share at maximum tree depth": (float(at_limit.mean()), f"{int(at_limit.sum())} draws"),
+    }
+    grades = {name: _grade(name, value) for name, (value, _) in found.items()}
+    if many is not None and len(many):
+        for name, (value, worst) in _of_many(many).items():
+            if _grade(name, value) == 2:
+                grades[name], found[name] = 2, (value, worst)
+    order: Sequence[Status] = ("pass", "caution", "fail")
+    return Health(
+        status=order[max(grades.values())],
+        max_rhat=found["R-hat"][0],
+        min_ess_bulk=found["bulk ESS"][0],
+        min_ess_tail=found["tail ESS"][0],
+        divergences=int(diverging.sum()),
+        max_treedepth_share=found["share at maximum tree depth"][0],
+        min_bfmi=found["E-BFMI"][0],
+        failures=tuple(f"{name} {found[name][0]:.3g} ({found[name][1]})" for name, grade in grades.items() if grade),
+    )
+
+
+def _of_many(quantities: xr.Dataset) -> dict[str, tuple[float, str]]:
+    return {
+        "R-hat": _worst(az.rhat(quantities), largest=True),
+        "bulk ESS": _worst(az.ess(quantities, method="bulk"), largest=False),
+    }
+
+
+def _grade(name: str, value: float) -> int:
+    """0 pass, 1 caution, 2 fail; a value that is not a number fails."""
+    for grade, limit in enumerate(LIMITS[name]):
+        better = value >= limit if name.endswith("ESS") or name == "E-BFMI" else value <= limit
+        if better:
+            return grade
+    return 2
+
+
+def _worst(values: xr.Dataset, *, largest: bool) -> tuple[float, str]:
+    named = {
+        f"{name}[{', '.join(map(str, np.atleast_1d(label)))}]" if variable.ndim else str(name): value
+        for name, variable in values.items()
+        for label, value in _labelled(variable)
+    }
+    missing = [name for name, value in named.items() if not np.isfinite(value)]
+    if missing:
+        return np.nan, missing[0]
+    name = (max if largest else min)(named, key=lambda key: named[key])
+    return named[name], name
+
+
+def _labelled(variable: xr.DataArray) -> list[tuple[Any, float]]:
+    if not variable.ndim:
+        return [("", float(variable))]
+    return list(variable.to_series().astype(float).items())
