@@ -1,7 +1,9 @@
-"""Every study below a folder × every shipped card: is the fit healthy, and how long did it take?"""
+"""Every study below a folder × every default card (or those named): is the fit healthy, how long did it take?"""
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ import typer
 
 from xenograft.answers import model_curves, verdicts
 from xenograft.cards import read_cards
+from xenograft.choice import default_cards, why_not
 from xenograft.comparison import compare
 from xenograft.errors import StudyError
 from xenograft.reading import read_study
@@ -17,20 +20,26 @@ from xenograft.sampling import fit_all
 
 def main(
     folder: Annotated[Path, typer.Argument(help="A folder of folders, each with a study.toml.")],
+    model: Annotated[list[str] | None, typer.Option("-m", help="Cards; default the default set.")] = None,
+    study: Annotated[str, typer.Option(help="Only folders whose name contains this.")] = "",
     seed: Annotated[int, typer.Option()] = 1,
 ) -> None:
     """Print two Markdown tables: the fits, and the verdicts."""
     said: list[str] = []
-    print("| study | card | health | R-hat | ESS | divergences | elpd | worst k | attempts | seconds |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for place in sorted(folder.glob("*/study.toml")):
+    print("| study | card | health | R-hat | ESS | divergences | elpd | worst k | attempts | seconds | why |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    started, statuses = time.perf_counter(), Counter[str]()
+    for place in sorted(folder.glob(f"*{study}*/study.toml")):
         name = place.parent.name
         try:
-            study = read_study(place)
+            found = read_study(place)
         except StudyError as error:
             said.append(f"| {name} | refused: {error.problems[0]} | | | |")
             continue
-        fits = fit_all(study, read_cards(), seed=seed, progress=False)
+        cards = {n: c for n, c in read_cards(*model).items() if not why_not(found, c)} if model else read_cards()
+        cards = cards if model else default_cards(found, cards)[0]
+        fits = fit_all(found, cards, seed=seed, progress=False)
+        statuses.update(one.health.status for one in fits.values())
         ranking = compare(fits)
         for card, one in fits.items():
             health, ranked = one.health, card in ranking.table.index
@@ -38,7 +47,8 @@ def main(
             worst = f"{ranking.pareto_k[card].max():.2f}" if ranked else ""
             print(
                 f"| {name} | {card} | {health.status} | {health.max_rhat:.3f} | {health.min_ess_bulk:.0f} | "
-                f"{health.divergences} | {elpd} | {worst} | {len(one.attempts)} | {one.seconds['sample']:.1f} |",
+                f"{health.divergences} | {elpd} | {worst} | {len(one.attempts)} | {one.seconds['sample']:.1f} | "
+                f"{'; '.join(health.failures)} |",
                 flush=True,
             )
         for verdict in verdicts(fits, ranking, model_curves(fits, ranking)):
@@ -48,6 +58,7 @@ def main(
                 f"| {name} | {verdict.combination} against {verdict.reference}, day {day}: {verdict.words} | "
                 f"{probability} | {verdict.agreement or ''} | {'borderline' if verdict.borderline else ''} |"
             )
+    print(f"\n{dict(statuses)} in {time.perf_counter() - started:.0f} s, comparison and compilation included")
     print("\n| study | verdict | probability | growth laws | |\n|---|---|---|---|---|")
     print("\n".join(said))
 

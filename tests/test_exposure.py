@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from xenograft.exposure import Schedule, accumulated_exposure, kernel, kind_of, schedule
+from xenograft.exposure import Kind, Schedule, accumulated_exposure, kernel, kind_of, schedule
 from xenograft.growth import SERIES_BELOW
 from xenograft.study import Arm, Dosing, Study
 
@@ -290,7 +290,7 @@ def test_three_agents_of_three_kinds_act_together_as_their_product() -> None:
             assert np.allclose(found[row], expected, rtol=1e-8, atol=1e-9)
 
 
-def _one(kind: str, dosing: Dosing, slowing: float | None, **rates: float) -> np.ndarray:
+def _one(kind: Kind, dosing: Dosing, slowing: float | None, **rates: float) -> np.ndarray:
     given_to = schedule(_study(Arm("a", dosings=(dosing,))), exposure=kind)
     arrays = {name: np.array([rate]) for name, rate in rates.items()}
     found, _ = accumulated_exposure(ELAPSED, given_to, None if slowing is None else np.array(slowing), **arrays)

@@ -1,25 +1,26 @@
-"""Latent variables of censored and Student readings: integrated out they are the readings' own density; unused, nothing."""
+"""Latent effects and weights of censored and Student readings: integrated out, the density; unused, nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from scipy import stats
+from scipy.special import log_ndtr
 
 from xenograft.cards import ModelCard
 from xenograft.dynamics import Parameters
-from xenograft.exposure import schedule
+from xenograft.exposure import Schedule, schedule
 from xenograft.fitted import parameters_of
-from xenograft.latents import SMALLEST, Latents, capacity, latents
-from xenograft.likelihood import Panel, log_density, moments, panel
+from xenograft.latents import SMALLEST_ANIMALS, SMALLEST_READINGS, Capacity, Latents, capacity, latents, weights_of
+from xenograft.likelihood import Panel, log_density, log_density_given_effects, moments, panel
 from xenograft.model import build_for_sampler
 from xenograft.priors import Prior
 from xenograft.quadrature import log_density_by_quadrature
@@ -29,16 +30,17 @@ A, B = Dosing("A", (0.0,)), Dosing("B", (0.0,))
 ARMS = (Arm("v", control=True), Arm("a", dosings=(A,)), Arm("b", dosings=(B,)), Arm("ab", dosings=(A, B)))
 LIMIT = 60.0
 FREEDOM = 4.0
-DEPTHS = np.arange(-22.0, 4.0, 0.1)
-"""Log of how far below its limit a censored log reading may lie."""
+EFFECTS = np.arange(-7.0, 7.0, 0.25)
 SPREADS = np.arange(-16.0, 7.0, 0.25)
-"""Scaled log precision of a Student reading; its density is below 1e-9 outside."""
+"""Scaled log precision of a Student reading with 4 degrees of freedom; its density is below 1e-9 outside."""
+
+type Volumes = dict[tuple[str, str], Sequence[float]]
 
 
-def _study(volumes: dict[tuple[str, str], Sequence[float]]) -> Study:
+def _study(volumes: Volumes) -> Study:
     """Animals by arm and name, read on days 0, 5, 10, …; a volume at the limit is censored."""
     rows = [
-        {"animal": animal, "arm": arm, "day": 5.0 * i, "volume": volume, "censored": volume <= LIMIT}
+        {"animal": animal, "arm": arm, "day": 5.0 * i, "volume": float(volume), "censored": volume <= LIMIT}
         for (arm, animal), of_animal in volumes.items()
         for i, volume in enumerate(of_animal)
     ]
@@ -49,10 +51,28 @@ def _study(volumes: dict[tuple[str, str], Sequence[float]]) -> Study:
     )  # fmt: skip
 
 
-def _parameters(*, student: bool) -> Parameters:
+def _card(card: ModelCard, varies: Sequence[str], *, student: bool) -> ModelCard:
+    own = {
+        "degrees_of_freedom": Prior(distribution="LogNormal", mu=1.8, sigma=0.6, unit="none", why="A test."),
+        "sd_effect": Prior(distribution="HalfNormal", sigma=0.4, unit="none", why="A test."),
+    }
+    needed = {"degrees_of_freedom": student, "sd_effect": "effect" in varies}
+    priors = dict(card.priors) | {name: own[name] for name, wanted in needed.items() if wanted}
+    absent = [f"sd_{name}" for name in ("baseline", "growth") if name not in varies]
+    for name in [*absent, *(["correlation"] if absent else [])]:
+        del priors[name]
+    return card.model_copy(
+        update={"varies": tuple(varies), "error": "student" if student else "normal", "priors": priors}
+    )
+
+
+def _parameters(varies: Sequence[str], *, student: bool) -> Parameters:
     return Parameters(
         baseline=np.array(0.1), growth=np.array(0.08), kill=np.array([0.12, 0.05]), departure=np.array([0.02]),
-        sd_baseline=np.array(0.3), sd_growth=np.array([0.02]), sd_effect=np.array(0.3), correlation=np.array(-0.3),
+        sd_baseline=np.array(0.3) if "baseline" in varies else None,
+        sd_growth=np.array([0.02]) if "growth" in varies else None,
+        sd_effect=np.array(0.3) if "effect" in varies else None,
+        correlation=np.array(-0.3) if {"baseline", "growth"} <= set(varies) else None,
         error=np.array([0.2]), degrees_of_freedom=np.array(FREEDOM) if student else None,
     )  # fmt: skip
 
@@ -62,64 +82,71 @@ def card(cards: dict[str, ModelCard]) -> ModelCard:
     return cards["exponential-bliss-departure"]
 
 
-def _student(card: ModelCard) -> ModelCard:
-    freedom = Prior(distribution="LogNormal", mu=1.8, sigma=0.6, unit="none", why="A test.")
-    return card.model_copy(update={"error": "student", "priors": card.priors | {"degrees_of_freedom": freedom}})
-
-
-def _given_latents(latent: np.ndarray, cells: Latents, readings: Panel, received: Any, p: Parameters) -> np.ndarray:
+def _given_latents(
+    own: np.ndarray, spread: np.ndarray, places: Latents, readings: Panel, received: Schedule, p: Parameters
+) -> np.ndarray:
     """Log density of the readings and the latent variables, as the sampler has it, without the priors of `p`."""
     mean, precision, columns = moments(readings, received, p)
-    density, values, weights = cells.applied(latent, readings, p.degrees_of_freedom)
-    readings_density = log_density(values, mean, precision * weights, columns).sum(axis=-1)
-    return stats.norm.logpdf(latent).sum(axis=-1) + density + readings_density
+    density = stats.norm.logpdf(own).sum(axis=(-2, -1)) + stats.norm.logpdf(spread).sum(axis=-1)
+    if p.degrees_of_freedom is not None:
+        of_weights, weights = weights_of(spread, places, p.degrees_of_freedom)
+        density, precision = density + of_weights, precision * weights
+    if own.shape[-2]:
+        own = own[..., places.animal_position, :]
+        arguments = readings.log_volume, mean, precision, columns, readings.censored, own, log_ndtr
+        return density + log_density_given_effects(*arguments).sum(axis=-1)
+    return density + log_density(readings.log_volume, mean, precision, columns).sum(axis=-1)
 
 
-CASES: dict[str, tuple[bool, dict[tuple[str, str], Sequence[float]]]] = {
-    "one censored reading": (False, {("v", "V1"): (110, 180), ("a", "A1"): (120, 80, LIMIT), ("b", "B1"): (90,)}),
-    "two censored readings of one animal": (False, {("v", "V1"): (110, 180), ("ab", "C1"): (105, LIMIT, LIMIT)}),
-    "of two animals": (False, {("a", "A1"): (120, LIMIT), ("ab", "C1"): (LIMIT, 75)}),
-    "one Student reading": (True, {("v", "V1"): (95,)}),
-    "two Student readings of one animal": (True, {("v", "V1"): (95, 400)}),
-    "of two animals, far out": (True, {("v", "V1"): (800,), ("ab", "C1"): (100,)}),
-    "a censored Student reading": (True, {("ab", "C1"): (LIMIT,)}),
-    "a censored and a measured Student reading": (True, {("ab", "C1"): (140, LIMIT)}),
+ANIMALS = ("baseline", "growth")
+CASES: dict[str, tuple[Sequence[str], bool, Volumes]] = {
+    "one censored reading": (ANIMALS, False, {("v", "V1"): (110, 180), ("a", "A1"): (120, 80, LIMIT)}),
+    "two censored readings": (ANIMALS, False, {("v", "V1"): (110, 180), ("ab", "C1"): (105, LIMIT, LIMIT)}),
+    "none but censored readings": (ANIMALS, False, {("ab", "C1"): (LIMIT, LIMIT), ("b", "B1"): (90,)}),
+    "a reading above the limit after one below": (ANIMALS, False, {("ab", "C1"): (105, LIMIT, LIMIT, 400)}),
+    "responders": ((*ANIMALS, "effect"), False, {("v", "V1"): (110,), ("ab", "C1"): (105, 90, LIMIT, LIMIT)}),
+    "one Student reading": (ANIMALS, True, {("v", "V1"): (95,)}),
+    "two Student readings": (ANIMALS, True, {("v", "V1"): (95, 400)}),
+    "two Student animals, one far out": (ANIMALS, True, {("v", "V1"): (1500,), ("ab", "C1"): (100,)}),
+    "a censored Student reading": (ANIMALS, True, {("ab", "C1"): (LIMIT,)}),
+    "a censored and a measured Student reading": (("baseline",), True, {("ab", "C1"): (140, LIMIT)}),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_latent_variables_integrate_to_the_density_of_the_readings(card: ModelCard, case: str) -> None:
-    student, volumes = CASES[case]
-    study, card = _study(volumes), _student(card) if student else card
-    readings, received, p = panel(study), schedule(study), _parameters(student=student)
-    cells = latents(study, card, readings)
-    depths, spreads = capacity(study, card)
-    used = np.flatnonzero(np.concatenate([cells.depth_used, cells.spread_used]))
-    assert len(used) == int(study.readings["censored"].sum()) + student * len(study.readings)
-    axes = [DEPTHS if position < depths else SPREADS for position in used]
-    latent = np.zeros((int(np.prod([len(axis) for axis in axes])), depths + spreads))
-    latent[:, used] = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(len(latent), len(used))
-    joint = np.concatenate([_given_latents(part, cells, readings, received, p) for part in np.array_split(latent, 50)])
-    unused = depths + spreads - len(used)
-    found = np.logaddexp.reduce(joint) + sum(np.log(axis[1] - axis[0]) for axis in axes)
+    varies, student, volumes = CASES[case]
+    study, card = _study(volumes), _card(card, varies, student=student)
+    readings, received, p = panel(study), schedule(study), _parameters(varies, student=student)
+    places, room = latents(study, card, readings), capacity(study, card)
+    animals = int((study.animals["censored"] > 0).sum())
+    spreads = len(study.readings) if student else 0
+    axes = [*[EFFECTS] * (animals * len(varies)), *[SPREADS] * spreads]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+    parts: list[np.ndarray] = []
+    for part in np.array_split(points, 1 + len(points) // 20_000):
+        own, spread = np.zeros((len(part), room.animals, room.effects)), np.zeros((len(part), room.spreads))
+        own[:, :animals] = part[:, : animals * len(varies)].reshape(len(part), animals, len(varies))
+        spread[:, :spreads] = part[:, animals * len(varies) :]
+        parts.append(_given_latents(own, spread, places, readings, received, p))
+    found = np.logaddexp.reduce(np.concatenate(parts)) + sum(np.log(axis[1] - axis[0]) for axis in axes)
+    unused = room.animals * room.effects + room.spreads - len(axes)
     found -= unused * stats.norm.logpdf(0.0)  # they integrate to 1
-    expected = log_density_by_quadrature(
-        readings.log_volume, *moments(readings, received, p), readings.censored > 0, p.degrees_of_freedom, nodes=25
-    ).sum()
-    assert found == pytest.approx(expected, abs=1e-4)
+    arguments = readings.log_volume, *moments(readings, received, p), readings.censored > 0, p.degrees_of_freedom
+    assert found == pytest.approx(log_density_by_quadrature(*arguments, nodes=25).sum(), abs=1e-4)
 
 
 @pytest.mark.parametrize(
     ("censored", "student", "expected"),
-    [(0, False, (0, 0)), (1, False, (16, 0)), (16, False, (16, 0)), (17, False, (32, 0)), (0, True, (0, 64)),
-     (3, True, (16, 64)), (40, True, (64, 64))],
+    [(0, False, (0, 2, 0)), (1, False, (8, 2, 0)), (8, False, (8, 2, 0)), (9, False, (16, 2, 0)),
+     (0, True, (0, 2, 64)), (3, True, (8, 2, 64)), (40, True, (64, 2, 128))],
 )  # fmt: skip
-def test_latent_variables_come_in_powers_of_two(
-    card: ModelCard, censored: int, *, student: bool, expected: tuple[int, int]
+def test_room_for_latent_variables_doubles(
+    card: ModelCard, censored: int, *, student: bool, expected: tuple[int, int, int]
 ) -> None:
-    study = _study({("v", f"V{i}"): (LIMIT if i < censored else 90,) for i in range(40)})
-    assert capacity(study, _student(card) if student else card) == expected
-    assert SMALLEST == 16
+    study = _study({("v", f"V{i}"): (90, LIMIT) if i < censored else (90,) for i in range(40)})
+    assert capacity(study, _card(card, ANIMALS, student=student)) == Capacity(*expected)
+    assert (SMALLEST_ANIMALS, SMALLEST_READINGS) == (8, 64)
 
 
 @pytest.fixture
@@ -130,125 +157,147 @@ def mixed() -> Study:
     })  # fmt: skip
 
 
-def test_every_reading_that_needs_a_latent_variable_has_its_own(card: ModelCard, mixed: Study) -> None:
+def test_every_student_reading_and_every_animal_with_censored_ones_has_its_own_variables(
+    card: ModelCard, mixed: Study
+) -> None:
     readings = panel(mixed)
-    cells = latents(mixed, _student(card), readings)
+    places = latents(mixed, _card(card, ANIMALS, student=True), readings)
     present = readings.weight > 0
-    assert sorted(cells.spread_position[present]) == list(range(10))  # of Student errors: every reading
-    assert cells.spread_used.tolist() == [1] * 10 + [0] * 6
-    assert sorted(cells.depth_position[readings.censored > 0]) == [0, 1, 2]
-    assert cells.depth_used.tolist() == [1] * 3 + [0] * 13
+    assert sorted(places.spread_position[present]) == list(range(10))
+    assert places.spread_used.tolist() == [1] * 10 + [0] * 54
+    assert places.animal_position[1:].tolist() == [0, 1]  # V1 has no censored reading
+    for position in range(64):
+        spread = 1.0 * (np.arange(64) == position)
+        _, weights = weights_of(spread, places, np.array(FREEDOM))
+        assert ((weights != 1.0) & present).sum() == int(position < 10)
 
 
-def test_only_a_readings_own_latent_variable_moves_it(card: ModelCard, mixed: Study) -> None:
-    readings = panel(mixed)
-    cells = latents(mixed, _student(card), readings)
-    present = readings.weight > 0
-    latent = np.random.default_rng(1).standard_normal(32)
-    _, values, weights = cells.applied(latent, readings, np.array(FREEDOM))
-    for position in range(32):
-        moved = latent + (np.arange(32) == position)
-        _, other_values, other_weights = cells.applied(moved, readings, np.array(FREEDOM))
-        assert ((other_values != values) & present).sum() == int(position < 3)
-        assert ((other_weights != weights) & present).sum() == int(16 <= position < 26)
-    censored = readings.censored > 0
-    assert (values[censored] < readings.log_volume[censored]).all()
-    assert np.array_equal(values[~censored], readings.log_volume[~censored])
+def _drawn(study: Study, card: ModelCard, seed: int, *size: int, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    rng, room = np.random.default_rng(seed), capacity(study, card)
+    own = scale * rng.standard_normal((*size, room.animals, room.effects))
+    return own, scale * rng.standard_normal((*size, room.spreads))
+
+
+def _normal(own: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    return stats.norm.logpdf(own).sum(axis=(-2, -1)) + stats.norm.logpdf(spread).sum(axis=-1)
 
 
 @pytest.mark.parametrize("student", [False, True])
 def test_unused_latent_variables_leave_the_density_of_the_parameters_unchanged(
     card: ModelCard, mixed: Study, *, student: bool
 ) -> None:
-    card = _student(card) if student else card
-    readings, received, p = panel(mixed), schedule(mixed), _parameters(student=student)
-    cells = latents(mixed, card, readings)
-    rng = np.random.default_rng(2)
-    latent = rng.standard_normal(sum(capacity(mixed, card)))
-    unused = np.concatenate([cells.depth_used, cells.spread_used]) == 0
-    assert unused.any()
-    others = np.where(unused, 3 * rng.standard_normal((5, len(latent))), latent)
-    changed = _given_latents(others, cells, readings, received, p)
-    own = stats.norm.logpdf(others[:, unused]).sum(axis=1) - stats.norm.logpdf(latent[unused]).sum()
-    assert np.allclose(changed - own, _given_latents(latent, cells, readings, received, p), rtol=0, atol=1e-10)
+    card = _card(card, ANIMALS, student=student)
+    readings, received, p = panel(mixed), schedule(mixed), _parameters(ANIMALS, student=student)
+    places = latents(mixed, card, readings)
+    own, spread = _drawn(mixed, card, 2)
+    others, other_spreads = _drawn(mixed, card, 3, 5, scale=3.0)
+    others[:, :2] = own[:2]
+    other_spreads[:, places.spread_used == 1] = spread[places.spread_used == 1]
+    there = _given_latents(own, spread, places, readings, received, p) - _normal(own, spread)
+    changed = _given_latents(others, other_spreads, places, readings, received, p) - _normal(others, other_spreads)
+    assert np.allclose(changed, there, rtol=0, atol=1e-10)
+    moved = _given_latents(own + 0.1, spread + 0.1, places, readings, received, p) - _normal(own + 0.1, spread + 0.1)
+    assert abs(moved - there) > 1e-3  # those that are used do count
 
 
 @pytest.mark.parametrize("student", [False, True])
 def test_an_animal_left_out_leaves_its_latent_variables_standard_normal(
     card: ModelCard, mixed: Study, *, student: bool
 ) -> None:
-    card = _student(card) if student else card
-    received, p = schedule(mixed), _parameters(student=student)
-    whole = latents(mixed, card, panel(mixed))
+    card = _card(card, ANIMALS, student=student)
+    received, p = schedule(mixed), _parameters(ANIMALS, student=student)
     readings = panel(mixed, without=["A1"])
-    cells = latents(mixed, card, readings)
-    assert np.array_equal(cells.depth_position, whole.depth_position)  # only what is used changes
-    freed = np.concatenate([whole.depth_used - cells.depth_used, whole.spread_used - cells.spread_used]) == 1
-    assert freed.sum() == 2 + 5 * student
-    rng = np.random.default_rng(3)
-    latent = rng.standard_normal(sum(capacity(mixed, card)))
-    others = np.where(freed, 2 * rng.standard_normal((5, len(latent))), latent)
-    changed = _given_latents(others, cells, readings, received, p) - stats.norm.logpdf(others).sum(axis=1)
-    there = _given_latents(latent, cells, readings, received, p) - stats.norm.logpdf(latent).sum()
+    whole, places = latents(mixed, card, panel(mixed)), latents(mixed, card, readings)
+    for name in ("animal_position", "spread_position"):  # what is compiled into places stays
+        assert np.array_equal(getattr(whole, name), getattr(places, name))
+    freed = whole.spread_used - places.spread_used == 1
+    assert freed.sum() == 5 * student
+    own, spread = _drawn(mixed, card, 4)
+    others, other_spreads = np.repeat(own[None], 5, axis=0), np.repeat(spread[None], 5, axis=0)
+    others[:, 0] *= -2.5  # A1's effects
+    other_spreads[:, freed] -= np.linspace(-3, 3, 5)[:, None]
+    there = _given_latents(own, spread, places, readings, received, p) - _normal(own, spread)
+    changed = _given_latents(others, other_spreads, places, readings, received, p) - _normal(others, other_spreads)
     assert np.allclose(changed, there, rtol=0, atol=1e-10)
     # the others' density is that of a study which never had the animal
     alone = replace(mixed, readings=mixed.readings[mixed.readings["animal"] != "A1"])
     few, of_few = panel(alone), latents(alone, card, panel(alone))
-    kept = np.concatenate([cells.depth_used, cells.spread_used]) == 1
-    of_rest = np.zeros(sum(capacity(alone, card)))
-    of_rest[np.concatenate([of_few.depth_used, of_few.spread_used]) == 1] = latent[kept]
-    expected = _given_latents(of_rest, of_few, few, received, p) - stats.norm.logpdf(of_rest).sum()
+    own_few, spread_few = _drawn(alone, card, 5)
+    own_few[0] = own[1]  # C1 is now the first with censored readings
+    spread_few[of_few.spread_used == 1] = spread[places.spread_used == 1]
+    expected = _given_latents(own_few, spread_few, of_few, few, received, p) - _normal(own_few, spread_few)
     assert there == pytest.approx(expected, abs=1e-10)
 
 
-def test_numpy_and_pytensor_make_the_same_of_latent_variables_with_finite_gradients(
-    card: ModelCard, mixed: Study
-) -> None:
-    readings = panel(mixed)
-    cells = latents(mixed, _student(card), readings)
-    latent, freedom = pt.dvector(), pt.dscalar()
-    in_graph = replace(readings, **{item.name: pt.constant(getattr(readings, item.name)) for item in fields(Panel)})
-    sized = Latents(**{name: pt.constant(value) for name, value in vars(cells).items()})
-    outputs = sized.applied(latent, in_graph, freedom, xp=pt)
-    compiled = pytensor.function(
-        [latent, freedom], [*outputs, *pytensor.grad(outputs[0], [latent, freedom])], mode="FAST_COMPILE"
-    )
-    rng = np.random.default_rng(4)
-    for nu in (0.5, 2.0, 6.0, 300.0):
-        at = 2 * rng.standard_normal(32)
-        *found, by_latent, by_freedom = compiled(at, nu)
-        for theirs, ours in zip(found, cells.applied(at, readings, np.array(nu)), strict=True):
-            assert np.allclose(theirs, ours, rtol=1e-11, atol=1e-11)
-        assert np.isfinite(by_latent).all()
-        for i in (0, 2, 15, 16, 25, 26):
-            step = 1e-6 * (np.arange(32) == i)
-            high, low = (cells.applied(at + s * step, readings, np.array(nu))[0] for s in (1, -1))
-            assert by_latent[i] == pytest.approx((high - low) / 2e-6, rel=1e-6, abs=1e-6)
-        high, low = (cells.applied(at, readings, np.array(nu + s * 1e-5 * nu))[0] for s in (1, -1))
-        assert by_freedom == pytest.approx((high - low) / (2e-5 * nu), rel=1e-5, abs=1e-5)
+def test_weights_are_gamma_of_mean_one() -> None:
+    """The density of the weight that a spread stands for, with the Jacobian of a log scaled by √(freedom/2)."""
+    places = Latents(np.zeros(1, dtype=int), np.zeros((1, 1), dtype=int), np.ones(1))
+    for freedom in (1.0, 4.0, 30.0):
+        for spread in (-3.0, -0.5, 0.0, 1.2):
+            density, ((weight,),) = weights_of(np.array([spread]), places, np.array(freedom))
+            of_weight = stats.gamma(freedom / 2, scale=2 / freedom).logpdf(weight)
+            expected = of_weight + np.log(weight / np.sqrt(freedom / 2))
+            assert density + stats.norm.logpdf(spread) == pytest.approx(expected, abs=1e-10)
+
+
+def test_numpy_and_pytensor_give_the_same_density_with_finite_gradients(card: ModelCard, mixed: Study) -> None:
+    readings, received, p = panel(mixed), schedule(mixed), _parameters(ANIMALS, student=True)
+    places = latents(mixed, _card(card, ANIMALS, student=True), readings)
+    own, spread, freedom = pt.dmatrix(), pt.dvector(), pt.dscalar()
+    mean, precision, columns = moments(readings, received, p)
+    of_weights, weights = weights_of(spread, places, freedom, xp=pt)
+    density = of_weights + log_density_given_effects(
+        readings.log_volume, mean, precision * weights, columns, readings.censored, own[places.animal_position],
+        lambda value: pm.logcdf(pm.Normal.dist(), value), xp=pt,
+    ).sum()  # fmt: skip
+    inputs = [own, spread, freedom]
+    compiled = pytensor.function(inputs, [density, *pytensor.grad(density, inputs)], mode="FAST_COMPILE")
+    for seed, scale, nu in ((1, 1.0, 0.5), (2, 2.0, 2.0), (3, 1.0, 6.0), (4, 6.0, 300.0)):
+        at = (*_drawn(mixed, _card(card, ANIMALS, student=True), seed, scale=scale), np.array(nu))
+
+        def total(own: np.ndarray, spread: np.ndarray, nu: np.ndarray) -> float:
+            of_p = replace(p, degrees_of_freedom=nu)
+            return float(_given_latents(own, spread, places, readings, received, of_p) - _normal(own, spread))
+
+        value, *gradients = compiled(*at)
+        # PyMC's normal distribution function takes √2 in single precision
+        assert float(value) == pytest.approx(total(*at), rel=1e-7)
+        rng = np.random.default_rng(seed)
+        for k, gradient in enumerate(gradients):
+            assert np.isfinite(gradient).all()
+            direction = rng.standard_normal(np.shape(at[k]))
+            step = 1e-6 * max(1.0, nu if k == 2 else 1.0)
+            high, low = (total(*at[:k], at[k] + s * step * direction, *at[k + 1 :]) for s in (1, -1))
+            assert (gradient * direction).sum() == pytest.approx((high - low) / (2 * step), rel=1e-4, abs=1e-4)
 
 
 @pytest.mark.parametrize("student", [False, True])
-def test_the_model_that_is_sampled_has_this_density(card: ModelCard, mixed: Study, *, student: bool) -> None:
-    card = _student(card) if student else card
+@pytest.mark.parametrize("varies", [ANIMALS, (*ANIMALS, "effect"), ("baseline",)])
+def test_the_model_that_is_sampled_has_this_density(
+    card: ModelCard, mixed: Study, varies: Sequence[str], *, student: bool
+) -> None:
+    card = _card(card, varies, student=student)
     model = build_for_sampler(mixed, card)
-    names = [name for name in (*card.priors, "departure") if name in model.named_vars]
-    values = model.compile_fn(model.replace_rvs_by_values([model[name] for name in names]), mode="FAST_COMPILE")
-    density = model.compile_logp(mode="FAST_COMPILE")
-    point = model.initial_point(1)
+    names = [name for name in card.priors if name in model.named_vars]
+    values = model.compile_fn(
+        model.replace_rvs_by_values([model[name] for name in names]), inputs=model.value_vars,
+        mode="FAST_COMPILE", on_unused_input="ignore",
+    )  # fmt: skip
+    density, point = model.compile_logp(mode="FAST_COMPILE"), model.initial_point(1)
     dims = {"kill": ("agent",), "departure": ("combination",)}
     drawn = xr.Dataset({
         name: (("chain", "draw", *dims.get(name, ())), np.asarray(value)[None, None])
-        for name, value in zip(names, values({k: v for k, v in point.items()}), strict=True)
+        for name, value in zip(names, values(point), strict=True)
     })  # fmt: skip
-    p = parameters_of(drawn, card)
-    p = Parameters(**{k: v[0, 0] if isinstance(v, np.ndarray) else v for k, v in vars(p).items()})
+    many = parameters_of(drawn, card)
+    p = Parameters(**{k: v[0, 0] if isinstance(v, np.ndarray) else v for k, v in vars(many).items()})
     readings, received = panel(mixed), schedule(mixed)
-    cells = latents(mixed, card, readings)
-    rng = np.random.default_rng(5)
-    several = rng.standard_normal((4, sum(capacity(mixed, card))))
+    places = latents(mixed, card, readings)
+    own, spread = _drawn(mixed, card, 5, 4)
+    theirs = np.array([
+        float(density(point | {"own_effect": own[i]} | ({"spread": spread[i]} if student else {}))) for i in range(4)
+    ])  # fmt: skip
     # the priors of the parameters are the same at every point, and drop out of the differences
-    theirs = np.array([float(density(point | {"latent": latent})) for latent in several])
-    ours = _given_latents(several, cells, readings, received, p)
-    assert np.allclose(theirs - theirs[0], ours - ours[0], rtol=0, atol=1e-8)
+    ours = _given_latents(own, spread, places, readings, received, p)
+    assert np.allclose(theirs - theirs[0], ours - ours[0], rtol=0, atol=1e-6)
     assert np.ptp(theirs) > 0.1

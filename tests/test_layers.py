@@ -15,12 +15,12 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 LAYERS = (
     ("errors",),
-    ("console", "files", "growth", "options", "priors", "study"),
+    ("console", "files", "growth", "health", "options", "priors", "study"),
     ("cards", "exposure", "study_file"),
     ("spline", "table"),
     ("dynamics", "table_problems"),
     ("likelihood",),
-    ("estimands", "fitted", "latents", "quadrature", "reading", "simulation"),
+    ("choice", "estimands", "fitted", "latents", "quadrature", "reading", "simulation"),
     ("prediction",),
     ("model",),
     ("sampling",),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from xenograft import quadrature
 from xenograft.likelihood import log_density
 from xenograft.quadrature import log_density_by_quadrature
 
@@ -86,11 +87,14 @@ def test_the_density_of_ten_animals_agrees_with_brute_force(
 
 
 @pytest.mark.parametrize("censored", [False, True])
-def test_few_readings_with_heavy_tails_are_within_a_hundredth(*, censored: bool) -> None:
-    """Six readings and 3 degrees of freedom: an animal may have two explanations, and no rule about one mode is exact."""
+def test_few_readings_with_heavy_tails_are_within_a_hundredth(
+    monkeypatch: pytest.MonkeyPatch, *, censored: bool
+) -> None:
+    """Six readings, 3 degrees of freedom: an animal may have two explanations, and no rule about one mode is exact."""
     case = _case(2, HEAVY, censored=censored, readings=FEW, seed=2)
     expected = _brute_force(case)
     assert np.abs(case.density() - expected).max() < 1e-2
+    monkeypatch.setattr(quadrature, "NEGLIGIBLE", 1e-300)
     assert np.abs(case.density(nodes=25) - expected).max() < TOLERANCE  # what is missing is nodes, not a term
 
 
@@ -99,7 +103,7 @@ def test_more_nodes_come_closer() -> None:
     expected = _brute_force(case)
     errors = [np.abs(case.density(nodes=nodes) - expected).max() for nodes in (3, 7, 15)]
     assert errors[0] > 3 * errors[1] > 9 * errors[2]
-    assert errors[2] < 1e-6
+    assert errors[2] < 1e-5
 
 
 @pytest.mark.parametrize("effects", [1, 2, 3])
@@ -107,7 +111,7 @@ def test_censored_normal_readings_have_the_probability_of_a_multivariate_normal(
     """The measured readings' density times the orthant probability of the censored ones given them."""
     case = _case(effects, NORMAL, censored=True, readings=FEW)
     compared = 0
-    for i, found in enumerate(case.density()):
+    for i, found in enumerate(case.density(nodes=9)):
         present = case.precision[i] > 0
         low, seen = case.censored[i] & present, ~case.censored[i] & present
         if not 0 < low.sum() <= 3:

@@ -13,7 +13,7 @@ from scipy.integrate import quad
 from xenograft import spline
 from xenograft.dynamics import Parameters, course_of_arms, typical_log_volume
 from xenograft.exposure import schedule
-from xenograft.spline import INTERVALS, bend_basis, bent_course, curves_that_bend
+from xenograft.spline import COMBINATION_BENDS, INTERVALS, bend_basis, bent_course, curves_that_bend
 from xenograft.study import Arm, Dosing, Study
 
 SPAN = 28.0
@@ -153,3 +153,12 @@ def test_curves_that_bend_do_not_depend_on_the_unit_of_time() -> None:
     weeks = replace(days, jump_day=days.jump_day / 7, span=SPAN / 7)
     found = typical_log_volume(ELAPSED / 7, weeks, weekly)
     assert np.allclose(found, typical_log_volume(ELAPSED, days, p), rtol=0, atol=1e-12)
+
+
+def test_a_combination_bends_less_than_its_agents_by_the_same_number() -> None:
+    at_once = replace(A, agent="B")
+    arms = (ARMS[0], ARMS[1], Arm("b", dosings=(at_once,)), Arm("ab", dosings=(A, at_once)))
+    _, (a, b), (ab,) = bent_course(ELAPSED, schedule(replace(STUDY, arms=arms)), np.full((CURVES, INTERVALS), 0.02))
+    assert np.array_equal(a, b)
+    assert np.allclose(ab, COMBINATION_BENDS * a)
+    assert 0 < COMBINATION_BENDS < 1
