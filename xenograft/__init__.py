@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from xenograft.reporting import write_report
     from xenograft.results import collect_results
     from xenograft.sampling import SamplerSettings, fit, fit_all
-    from xenograft.simulation import Truth, read_truth, simulate, true_curves
+    from xenograft.simulation import SimulatedStudy, simulate, true_curves
     from xenograft.study import Arm, Dosing, Study
+    from xenograft.truth import Truth, read_truth
 
 _HOME = {
     "answers": ("Interaction", "Verdict", "average", "interaction", "model_curves", "verdicts"),
@@ -58,8 +59,9 @@ _HOME = {
     "reporting": ("write_report",),
     "results": ("collect_results",),
     "sampling": ("SamplerSettings", "fit", "fit_all"),
-    "simulation": ("Truth", "read_truth", "simulate", "true_curves"),
+    "simulation": ("SimulatedStudy", "simulate", "true_curves"),
     "study": ("Arm", "Dosing", "Study"),
+    "truth": ("Truth", "read_truth"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -77,6 +79,7 @@ __all__ = [
     "NoHealthyFitError",
     "Prior",
     "SamplerSettings",
+    "SimulatedStudy",
     "Study",
     "StudyError",
     "Truth",
