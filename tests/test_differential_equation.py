@@ -110,6 +110,19 @@ def test_gompertz_growth_forgets_the_product_of_two_waning_schedules_as_the_inte
         assert reduction == pytest.approx(area, abs=1e-8)
 
 
+def test_under_hsa_a_combination_does_as_much_as_the_better_agent_on_each_day() -> None:
+    truth = truth_with(reference="hsa", exposure={"A": "decaying"}, waning={"A": 0.12})
+    alone = reductions(truth_with(exposure={"A": "decaying"}, waning={"A": 0.12}))
+    found = reductions(truth)
+    for arm in ("vehicle", "A", "B", "C"):
+        np.testing.assert_allclose(found[arm], alone[arm], **EXACT)
+    better = np.maximum(alone["A"], alone["B"])
+    assert (better > alone["A"]).any()  # the better agent changes with time
+    assert (better > alone["B"]).any()
+    np.testing.assert_allclose(found["A + B"], better, **EXACT)
+    np.testing.assert_allclose(found["A + B + C"], np.maximum(better, alone["C"]), **EXACT)
+
+
 def test_an_exposure_that_ends_is_off_from_that_day_and_ends_concern_constant_exposures_only() -> None:
     ending = Dosing("B", days=(5.0, 12.0), ends=True)
     constant, delayed = truth_with(), truth_with(exposure={"B": "delayed"}, onset={"B": 0.1})

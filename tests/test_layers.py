@@ -16,11 +16,12 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 LAYERS = (
     ("errors",),
     ("console", "files", "growth", "options", "priors", "study"),
-    ("cards", "exposure", "study_file", "truth"),
+    ("cards", "exposure", "study_file", "study_writing"),
+    ("truth",),
     ("differential_equation", "dynamics", "table"),
     ("likelihood", "table_problems"),
     ("estimands", "fitted", "reading", "simulation"),
-    ("prediction",),
+    ("design", "prediction"),
     ("model",),
     ("sampling",),
     ("comparison", "workers"),
@@ -107,7 +108,7 @@ def test_estimands_see_arrays_only() -> None:
 
 
 def test_the_simulator_shares_no_code_with_the_likelihood() -> None:
-    simulator = {"truth", "differential_equation", "simulation"}
+    simulator = {"study_writing", "truth", "differential_equation", "simulation"}
     for module in simulator:
         assert own_imports(module, typing_too=True) <= {"errors", "study"} | simulator
 

@@ -1,10 +1,9 @@
-"""The simulator against solutions written out by hand, and the committed fixture against its script."""
+"""The simulator against solutions written out by hand, and the committed fixtures against their scripts."""
 
 from __future__ import annotations
 
 import importlib.util
 import pickle
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +16,7 @@ from scipy.stats import norm
 
 from xenograft import estimands
 from xenograft.errors import InputError
+from xenograft.reading import read_study
 from xenograft.simulation import simulate, true_curves
 from xenograft.study import Arm, Dosing
 from xenograft.truth import Truth, read_truth
@@ -308,6 +308,15 @@ def test_true_curves_are_what_estimands_take() -> None:
     np.testing.assert_allclose(estimands.growth_rate(curves, 26.0), [0.08, 0.045, 0.06, 0.005], atol=1e-8)
 
 
+def test_volumes_are_recorded_to_so_many_digits_and_judged_as_recorded() -> None:
+    truth = truth_with(**SPREAD)
+    whole, rounded = recorded(truth), recorded(truth, digits=2)
+    assert list(rounded["volume"]) == [float(f"{volume:.2g}") for volume in whole["volume"]]
+    limited = recorded(truth, digits=2, limit_of_quantification=150.0)
+    assert limited.loc[rounded["volume"] == 150.0, "censored"].all()
+    assert (rounded.loc[rounded["volume"] == 150.0, "volume"] != whole.loc[rounded["volume"] == 150.0, "volume"]).all()
+
+
 def test_animals_have_names_of_their_own_in_arm_order() -> None:
     arms = (*ARMS, Arm("A early", dosings=(Dosing("A", days=(1.0,)),)))
     study = simulate(arms, truth_with(), animals=2, days=DAYS, seed=1)
@@ -343,9 +352,9 @@ def test_a_design_in_which_nothing_is_dosed_is_refused() -> None:
         true_curves(ARMS[:1], truth_with(kill={}), 1.0)
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_her2_four_arm", FIXTURES / "make_her2_four_arm.py")
+def script(folder: str) -> ModuleType:
+    name = f"make_{folder.replace('-', '_')}"
+    spec = importlib.util.spec_from_file_location(name, FIXTURES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -353,30 +362,48 @@ def script() -> ModuleType:
     return module
 
 
-def test_the_committed_fixture_is_what_its_script_makes(script: ModuleType) -> None:
+SCRIPTS = [script(folder) for folder in ("her2-four-arm", "her2-single-dose")]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_committed_fixture_is_what_its_script_makes(script: ModuleType) -> None:
     contents = script.contents()
     assert {path.name for path in script.FOLDER.iterdir()} == set(contents)
     for name, text in contents.items():
         assert (script.FOLDER / name).read_text(encoding="utf-8") == text, name
 
 
-def test_the_fixtures_truth_file_holds_the_parameters_it_was_made_with(script: ModuleType) -> None:
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_fixtures_files_hold_the_truth_and_the_arms_it_was_made_with(script: ModuleType) -> None:
     assert read_truth(script.FOLDER / "truth.toml") == script.TRUTH
+    assert read_study(script.FOLDER).arms == script.ARMS
 
 
-def test_the_fixtures_study_file_describes_the_arms_it_was_made_with(script: ModuleType) -> None:
-    written = tomllib.loads((script.FOLDER / "study.toml").read_text(encoding="utf-8"))["arms"]
-    assert list(written) == [arm.name for arm in script.ARMS]
-    for arm in script.ARMS:
-        assert written[arm.name].get("control", False) is arm.control
-        agents = written[arm.name].get("agents", {})
-        assert list(agents) == list(arm.agents)
-        for dosing in arm.dosings:
-            assert agents[dosing.agent]["days"] == list(dosing.days)
-            np.testing.assert_array_equal(np.broadcast_to(agents[dosing.agent]["dose"], len(dosing.days)), dosing.doses)
+def test_the_four_arm_fixture_has_a_true_excess_of_about_half_a_log_unit() -> None:
+    curves = true_curves(SCRIPTS[0].ARMS, SCRIPTS[0].TRUTH, 21.0)
+    assert estimands.excess(curves, "T-DM1 + pertuzumab", ["T-DM1", "pertuzumab"], "vehicle").item() == pytest.approx(
+        21 * 0.021
+    )
 
 
-def test_the_fixtures_combination_has_a_true_excess_of_about_half_a_log_unit(script: ModuleType) -> None:
-    curves = true_curves(script.ARMS, read_truth(script.FOLDER / "truth.toml"), 21.0)
-    vehicle, t_dm1, pertuzumab, both = curves.to_numpy()[:, 0]
-    assert t_dm1 + pertuzumab - both - vehicle == pytest.approx(21 * 0.021)
+def test_the_single_dose_fixture_has_censored_readings_regrowth_and_two_responders() -> None:
+    made, read = SCRIPTS[1].study(), read_study(SCRIPTS[1].FOLDER)
+    without_reasons = [study.readings.drop(columns="reason_left") for study in (read, made)]
+    pd.testing.assert_frame_equal(*without_reasons, check_dtype=False)
+    assert list(read.animals["reason_left"]) == list(made.animals["reason_left"])
+    censored = read.readings[read.readings["censored"]]
+    assert set(censored["arm"]) == {"T-DM1 + pertuzumab"}
+    assert len(censored) >= 20
+    assert SCRIPTS[1].vanished_and_regrown(made)[1] >= 3
+    low = read.readings.groupby("animal")["volume"].min()
+    for arm, (responder,) in made.true_animals[made.true_animals["responder"]].groupby("arm").groups.items():
+        assert low[responder] == low[made.true_animals.index[made.true_animals["arm"] == arm]].min()
+
+
+def test_the_curves_of_the_single_dose_fixture_follow_the_closed_form() -> None:
+    arms, truth = SCRIPTS[1].ARMS, SCRIPTS[1].TRUTH
+    day = np.array([0.0, 10.0, 56.0])
+    pulse = (1 - np.exp(-0.1 * day)) / 0.1
+    vehicle = np.log(170) + 0.078 * day
+    expected = [vehicle, vehicle - 0.25 * pulse, vehicle - 0.022 * day, vehicle - 0.38 * pulse - 0.022 * day]
+    np.testing.assert_allclose(true_curves(arms, truth, day), expected, **EXACT)

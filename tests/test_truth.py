@@ -28,7 +28,9 @@ def test_a_truth_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     truth = Truth(**EVERYTHING)
     (tmp_path / "truth.toml").write_text(truth_text(truth), encoding="utf-8")
     assert read_truth(tmp_path / "truth.toml") == truth
-    assert len(EVERYTHING) == len(Truth.model_fields) - 4  # the parameters of the four other laws
+    assert (
+        len(EVERYTHING) == len(Truth.model_fields) - 5
+    )  # four laws' own parameters, and a reference without departure
 
 
 def test_a_written_truth_says_what_each_parameter_means_and_nothing_that_is_at_its_default() -> None:
@@ -107,6 +109,10 @@ def test_a_truth_that_says_something_about_nothing_is_refused(changed: dict[str,
         (
             "baseline = 170.0\ngrowth = 0.08\noutlier_factor = 3.0\n",
             "truth.toml: outlier_factor changes nothing without outlier_share. Add it, or remove both.",
+        ),
+        (
+            'baseline = 170.0\ngrowth = 0.08\nreference = "hsa"\ndeparture.both = 0.1\n',
+            'truth.toml: departure has no meaning under reference = "hsa". Remove one of them.',
         ),
         ("baseline = 170.0\n", 'truth.toml: "growth" is missing. Add it.'),
         ("baseline = 170.0\ngrowth = 0.08\nkil = 1\n", 'truth.toml: unknown key "kil". Did you mean "kill"?'),

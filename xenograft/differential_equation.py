@@ -54,6 +54,25 @@ def log_volumes(
     InputError
         The equation has no solution up to the last day.
     """
+    if truth.reference == "hsa":
+        return _log_volumes_of_the_better_agent(arms, truth, baseline, growth, effect, days)
+    return _solved(arms, truth, baseline, growth, effect, days)
+
+
+def _log_volumes_of_the_better_agent(
+    arms: Sequence[Arm], truth: Truth, baseline: Floats, growth: Floats, effect: Floats, days: Floats
+) -> Floats:
+    """Each animal of a combination as if it got one agent only: the smallest of its tumours on each day."""
+    alone = [(place, dosing) for place, arm in enumerate(arms) for dosing in arm.dosings or (None,)]
+    owner = np.array([place for place, _ in alone])
+    given = [Arm(arms[place].name, dosings=(dosing,) if dosing else ()) for place, dosing in alone]
+    solved = _solved(given, truth, baseline[owner], growth[owner], effect[owner], days)
+    return np.stack([solved[owner == place].min(axis=0) for place in range(len(arms))])
+
+
+def _solved(
+    arms: Sequence[Arm], truth: Truth, baseline: Floats, growth: Floats, effect: Floats, days: Floats
+) -> Floats:
     first_dose = min(dosing.days[0] for arm in arms for dosing in arm.dosings)
     jumps = {day for arm in arms for dosing in arm.dosings for day in _jumps(dosing, truth) if day < days.max()}
     edges = {first_dose, *days.tolist(), *jumps}

@@ -66,6 +66,7 @@ def simulate(
     endpoint_volume: float | None = None,
     limit_of_quantification: float | None = None,
     cohorts: int | None = None,
+    digits: int | None = None,
     name: str = "simulated study",
 ) -> SimulatedStudy:
     """A study as the laboratory would record it, made with a known truth.
@@ -88,6 +89,8 @@ def simulate(
         A smaller reading (mm³) is censored at this volume.
     cohorts : int or None
         Number of cohorts (batches, cages); animals of each arm are put into them in rotation.
+    digits : int or None
+        Significant digits to which a volume is recorded; the endpoint and the limit are judged on what is recorded.
     name : str
         Name of the study.
 
@@ -108,6 +111,8 @@ def simulate(
         *_problems_of_days(visits),
         *problems_of_truth(arms, truth),
     ]
+    if digits is not None and digits < 1:
+        problems.append(f"design: digits is {digits}; it must be 1 or more.")
     if truth.sd_cohort > 0 and cohorts is None:
         problems.append("truth: sd_cohort changes nothing in a design without cohorts. Give cohorts, or remove it.")
     if problems:
@@ -124,6 +129,8 @@ def simulate(
         noise *= np.where(of_outliers.random(noise.shape) < truth.outlier_share, truth.outlier_factor, 1.0)
     limit = 0.0 if limit_of_quantification is None else limit_of_quantification
     volume = np.exp(log_volume + _error(arms, truth, visits, limit) * noise)
+    if digits is not None:
+        volume = np.array([float(f"{one:.{digits}g}") for one in volume.ravel()]).reshape(volume.shape)
     censored = volume <= limit
     volume = np.where(censored, limit, volume)
     readings, true_animals = _tables(arms, visits, drawn, volume, censored, endpoint_volume, cohorts)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from xenograft.errors import InputError, missing_file, problems_of, quoted
 from xenograft.study import Arm, Dosing
+from xenograft.study_writing import toml_key
 
 type _Factor = Annotated[float, Field(gt=0)]
 
@@ -75,6 +76,8 @@ class Truth(BaseModel):
     """What the error of those readings is multiplied by (no unit)"""
     dropout: float = Field(default=0.0, ge=0)
     """Rate at which animals are lost for reasons other than their tumour, from the first dose on (1/day)"""
+    reference: Literal["bliss", "hsa"] = "bliss"
+    """What a combination does without departure: the sum of its agents' kills, or (hsa) as much as the better agent"""
     kill: dict[str, float] = Field(default_factory=dict)
     """Kill rate (1/day) of each agent, or of an agent at one dose level ("T-DM1 3"), which comes first"""
     exposure: dict[str, Literal["constant", "decaying", "delayed"]] = Field(default_factory=dict)
@@ -113,6 +116,12 @@ class Truth(BaseModel):
                     raise ValueError(
                         f'{name}.{key} needs exposure.{key} = "{course}". Add that, or remove {name}.{key}.'
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _departs_from_a_sum_only(self) -> Self:
+        if self.reference == "hsa" and self.departure:
+            raise ValueError('departure has no meaning under reference = "hsa". Remove one of them.')
         return self
 
     @model_validator(mode="after")
@@ -165,11 +174,6 @@ def truth_text(truth: Truth) -> str:
         else:
             lines += [meaning, f"{name} = {json.dumps(value)}"]
     return "\n".join([*lines, *tables]) + "\n"
-
-
-def toml_key(name: str) -> str:
-    """A name as a TOML key, in quotes unless it is one plain word."""
-    return name if name.isascii() and name.isalpha() else json.dumps(name, ensure_ascii=False)
 
 
 def problems_of_truth(arms: Sequence[Arm], truth: Truth) -> Iterable[str]:
