@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
-from xenograft.errors import InputError, did_you_mean, missing_file, problems_of, unknown_key
+from xenograft.errors import InputError, did_you_mean, missing_file, problems_of, quoted, unknown_key
 from xenograft.simulation import SimulatedStudy, simulate
 from xenograft.study import Arm
 from xenograft.study_file import AgentEntry, StudyFile, study_file_of
@@ -29,7 +29,11 @@ def _visit_days(written: Any) -> tuple[float, ...] | None:
         raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
-_Animals = Annotated[int, Field(ge=2)]  # an arm of one animal cannot be analysed
+def _numbers_of_animals(written: Any) -> int | dict[str, int]:
+    numbers: list[Any] = list(written.values()) if isinstance(written, dict) else [written]
+    if not all(isinstance(number, int) and not isinstance(number, bool) and number >= 2 for number in numbers):
+        raise ValueError(f"{quoted(written)} is no number of animals, 2 or more. Write 8, or one number for each arm.")
+    return written
 
 
 class DesignEntry(BaseModel):
@@ -37,7 +41,7 @@ class DesignEntry(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
-    animals: _Animals | dict[str, _Animals]
+    animals: Annotated[int | dict[str, int], PlainValidator(_numbers_of_animals)]
     visits: Annotated[tuple[float, ...], PlainValidator(_visit_days)]
     cohorts: Annotated[int, Field(ge=2)] | None = None
 
