@@ -70,6 +70,12 @@ def test_a_truth_that_says_something_about_nothing_is_refused(changed: dict[str,
     assert refused.value.problems == (sentence,)
 
 
+@pytest.mark.parametrize("growth", [40.0, -40.0])
+def test_a_truth_whose_tumours_no_number_can_hold_is_refused(growth: float) -> None:
+    with pytest.raises(InputError, match="beyond any volume that can be recorded"):
+        simulate(ARMS[:2], Truth(baseline=170.0, growth=growth, kill={"A": 0.1}), days=[0.0, 20.0], seed=1)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

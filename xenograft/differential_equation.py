@@ -77,8 +77,10 @@ def _solved(
     jumps = {day for arm in arms for dosing in arm.dosings for day in _jumps(dosing, truth) if day < days.max()}
     edges = {first_dose, *days.tolist(), *jumps}
 
+    rates = [[truth.kill[kill_key(dosing, truth)] for dosing in arm.dosings] for arm in arms]
+
     def rate(day: float, log_volume: Floats) -> Floats:
-        kill = np.array([[_kill(arm, truth, day)] for arm in arms])
+        kill = np.array([[_kill(arm, own, truth, day)] for arm, own in zip(arms, rates, strict=True)])
         change = truth.growth_before - truth.growth if truth.growth_before is not None and day < first_dose else 0.0
         return growth_rates(truth, growth + change, log_volume) - effect * kill
 
@@ -155,10 +157,9 @@ def _jumps(dosing: Dosing, truth: Truth) -> tuple[float, ...]:
     return dosing.days if truth.exposure.get(dosing.agent) == "decaying" else (dosing.days[0], dosing.end)
 
 
-def _kill(arm: Arm, truth: Truth, day: float) -> float:
+def _kill(arm: Arm, rates: Sequence[float], truth: Truth, day: float) -> float:
     exposures = [exposure_on(dosing, truth, day) for dosing in arm.dosings]
-    own = sum(truth.kill[kill_key(d, truth)] * present for d, present in zip(arm.dosings, exposures, strict=True))
-    return own + truth.departure.get(arm.name, 0.0) * math.prod(exposures)
+    return math.sumprod(rates, exposures) + truth.departure.get(arm.name, 0.0) * math.prod(exposures)
 
 
 def _integrate(rate: Rate, start: float, stop: float, log_volume: Floats) -> Floats:
@@ -167,7 +168,9 @@ def _integrate(rate: Rate, start: float, stop: float, log_volume: Floats) -> Flo
     def flat(day: float, state: Floats) -> Floats:
         return rate(min(day, before_the_later_edge), state.reshape(log_volume.shape)).ravel()
 
-    solution = solve_ivp(flat, (start, stop), log_volume.ravel(), method="DOP853", rtol=1e-10, atol=1e-10)
+    solution = solve_ivp(
+        flat, (start, stop), log_volume.ravel(), method="DOP853", rtol=1e-10, atol=1e-10, first_step=abs(stop - start)
+    )  # days apart and rates of a tenth per day: mostly one step, which the error control halves where it must
     if not solution.success:
         raise InputError(f"truth: the growth equation has no solution up to day {stop:g}. Use other parameters.")
     return solution.y[:, -1].reshape(log_volume.shape)

@@ -21,6 +21,8 @@ from xenograft.truth import Truth, problems_of_truth
 
 ENDPOINT_REASON = "endpoint volume"
 """`reason_left` of an animal removed because of the size of its tumour."""
+LARGEST = 300.0
+"""Log volume beyond which a simulated reading is refused: a truth with such tumours has a wrong unit somewhere."""
 OTHER_REASON = "other"
 """`reason_left` of an animal lost at random (`Truth.dropout`)."""
 
@@ -128,7 +130,10 @@ def simulate(
     if truth.outlier_share > 0:
         noise *= np.where(of_outliers.random(noise.shape) < truth.outlier_share, truth.outlier_factor, 1.0)
     limit = 0.0 if limit_of_quantification is None else limit_of_quantification
-    volume = np.exp(log_volume + _error(arms, truth, visits, limit) * noise)
+    read = log_volume + _error(arms, truth, visits, limit) * noise
+    if np.abs(read).max() > LARGEST:
+        raise InputError("truth: tumours grow or shrink beyond any volume that can be recorded. Use smaller rates.")
+    volume = np.exp(read)
     if digits is not None:
         volume = np.array([float(f"{one:.{digits}g}") for one in volume.ravel()]).reshape(volume.shape)
     censored = volume <= limit
