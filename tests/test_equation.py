@@ -179,11 +179,14 @@ def test_numpy_and_pytensor_give_the_same_curves(law: str) -> None:
     assert np.allclose(symbolic.eval(mode="FAST_COMPILE"), typical_log_volume(DAYS, schedule(study), p))
 
 
-def test_curves_of_draws_are_the_curves_of_each_draw(cards: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "name", ["gompertz-bliss-departure", "gompertz-decaying-hsa", "robust-bliss-departure", "spline"]
+)
+def test_curves_of_draws_are_the_curves_of_each_draw(cards: dict[str, Any], name: str) -> None:
     from xenograft.prediction import prior_draws
 
     study, _, _ = _case("four arms", "gompertz")
-    card = cards["gompertz-bliss-departure"]
+    card = cards[name]
     draws = prior_draws(study, card, 5, seed=1)
     together = curves_of(draws, study, card, DAYS)
     apart = [curves_of(draws.isel(draw=[i]), study, card, DAYS) for i in range(5)]

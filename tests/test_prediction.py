@@ -26,8 +26,9 @@ from xenograft.prediction import (
     prior_draws,
     reference_names,
 )
-from xenograft.simulation import Truth, read_truth, true_curves
+from xenograft.simulation import true_curves
 from xenograft.study import Study
+from xenograft.truth import Truth, read_truth
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "her2-four-arm"
 CARD, GOMPERTZ = "exponential-bliss-departure", "gompertz-bliss-departure"

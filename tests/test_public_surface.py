@@ -18,12 +18,13 @@ PACKAGE = Path(xenograft.__file__).parent
 MODULES = {path.stem for path in PACKAGE.glob("*.py")}
 CALLABLE = [name for name in xenograft.__all__ if callable(getattr(xenograft, name))]
 EXPECTED = [
-    "Arm", "CardError", "Comparison", "Dosing", "Fit", "FitFileError", "Health", "InputError", "Interaction",
-    "ModelCard", "NoHealthyFitError", "Prior", "SamplerSettings", "Study", "StudyError", "Truth", "Verdict",
-    "XenograftError", "animal_curves", "average", "build", "collect_results", "combination_index", "compare", "curves",
-    "doubling_time", "excess", "fit", "fit_all", "growth_rate", "interaction", "model_curves", "read_card",
-    "read_cards", "read_study", "read_truth", "reduction", "simulate", "time_to_multiple", "true_curves",
-    "tumour_growth_inhibition", "verdicts", "write_report",
+    "Allocation", "Arm", "CardError", "Comparison", "Design", "Dosing", "Fit", "FitFileError", "Health", "InputError",
+    "Interaction", "ModelCard", "NoHealthyFitError", "Prior", "SamplerSettings", "SimulatedStudy", "Study",
+    "StudyError", "Truth", "Verdict", "XenograftError", "allocate", "animal_curves", "average", "build",
+    "collect_results", "combination_index", "compare", "curves", "doubling_time", "excess", "fit", "fit_all",
+    "growth_rate", "interaction", "model_curves", "read_baselines", "read_card", "read_cards", "read_design",
+    "read_study", "read_truth", "reduction", "simulate", "simulate_design", "time_to_multiple", "true_curves",
+    "true_excess", "tumour_growth_inhibition", "verdicts", "write_report",
 ]  # fmt: skip
 
 

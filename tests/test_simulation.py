@@ -1,9 +1,10 @@
-"""The simulator against solutions written out by hand, and the committed fixture against its script."""
+"""The simulator against solutions written out by hand, and the committed fixtures against their scripts."""
 
 from __future__ import annotations
 
 import importlib.util
-import tomllib
+import pickle
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,10 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
+from xenograft import estimands
 from xenograft.errors import InputError
-from xenograft.simulation import Truth, read_truth, simulate, true_curves
+from xenograft.reading import read_study
+from xenograft.simulation import simulate, true_curves
 from xenograft.study import Arm, Dosing
+from xenograft.truth import Truth, read_truth
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
@@ -30,6 +35,7 @@ DAYS = (-2.0, 1.0, 5.0, 8.0, 12.0, 15.5, 19.0, 26.0)
 SINCE_FIRST_DOSE = np.array(DAYS) - 5.0
 SPREAD = {"sd_baseline": 0.2, "sd_growth": 0.015, "correlation": 0.2, "error": 0.13}
 EXACT = {"rtol": 1e-8, "atol": 1e-8}
+STUDENT = {"degrees_of_freedom": 5.0}
 
 
 def truth_with(**changes: Any) -> Truth:
@@ -184,6 +190,137 @@ def test_animals_and_readings_spread_as_the_truth_says() -> None:
     assert np.log(noisy["volume"]).std() == pytest.approx(0.13, rel=0.05)
 
 
+def spread_of(truth: Truth, day: float = 26.0, **options: Any) -> dict[str, float]:
+    """Standard deviation over animals of the log reading of one day, by arm."""
+    readings = recorded(truth, **{"animals": 4000, "days": (day,), **options})
+    return np.log(readings["volume"]).groupby(readings["arm"]).std().to_dict()
+
+
+def test_student_errors_have_the_spread_of_their_distribution_and_outlying_readings() -> None:
+    normal, student = (recorded(truth_with(error=0.1, **x), animals=4000, days=(5.0,)) for x in ({}, STUDENT))
+    residual = np.log(student["volume"] / 170.0)
+    assert residual.std() == pytest.approx(0.1 * np.sqrt(5 / 3), rel=0.05)
+    assert residual.abs().max() > 1.5 * np.log(normal["volume"] / 170.0).abs().max()
+
+
+def test_a_share_of_the_readings_may_be_outliers() -> None:
+    truth = truth_with(error=0.1, outlier_share=0.1, outlier_factor=5.0)
+    mixed = np.sqrt(0.9 + 0.1 * 25)
+    assert spread_of(truth, 5.0) == pytest.approx(dict.fromkeys(("A", "A + B", "B", "vehicle"), 0.1 * mixed), rel=0.06)
+
+
+def test_the_error_in_volume_weighs_in_small_tumours_and_never_beyond_the_limit() -> None:
+    truth = truth_with(error=0.1, small_tumour_error=10.0, kill={"A": 0.2, "B": 0.08})
+    volume = np.exp(true_curves(ARMS, truth, 26.0).isel(day=0).to_series())
+    assert spread_of(truth) == pytest.approx(np.hypot(0.1, 10.0 / volume).to_dict(), rel=0.05)
+    readings = recorded(truth, animals=4000, days=(26.0,), limit_of_quantification=50.0)
+    vehicle = readings.loc[readings["arm"] == "vehicle", "volume"]
+    assert np.log(vehicle).std() == pytest.approx(np.hypot(0.1, 10.0 / volume["vehicle"]), rel=0.05)
+    at_limit = recorded(truth_with(error=0.1, small_tumour_error=10.0, baseline=10.0), days=(5.0,), animals=4000,
+        limit_of_quantification=20.0)  # fmt: skip
+    share = norm.sf(np.log(20.0 / 10.0) / np.hypot(0.1, 10.0 / 20.0))  # with V itself the sd would be 1, the share 25 %
+    assert 1 - at_limit["censored"].mean() == pytest.approx(share, rel=0.1)
+
+
+def test_an_arm_may_have_its_own_spread_between_animals_and_its_own_error() -> None:
+    truth = truth_with(sd_baseline=0.2, spread={"A": 2.0})  # animals are randomised before treatment: baselines do not
+    assert spread_of(truth) == pytest.approx({"A": 0.2, "A + B": 0.2, "B": 0.2, "vehicle": 0.2}, rel=0.05)
+    slope = truth_with(sd_growth=0.01, spread={"vehicle": 0.5})
+    assert spread_of(slope) == pytest.approx({"A": 0.21, "A + B": 0.21, "B": 0.21, "vehicle": 0.105}, rel=0.05)
+    noisy = truth_with(error=0.1, error_factor={"B": 3.0})
+    assert spread_of(noisy) == pytest.approx({"A": 0.1, "A + B": 0.1, "B": 0.3, "vehicle": 0.1}, rel=0.05)
+
+
+def test_the_animals_of_a_cohort_share_a_shift_of_their_growth_rate_across_arms() -> None:
+    study = simulate(ARMS, truth_with(sd_cohort=0.02), animals=10, days=DAYS, seed=1, cohorts=4)
+    first = study.readings[study.readings["baseline"]]
+    assert list(first["cohort"][:10]) == ["1", "2", "3", "4", "1", "2", "3", "4", "1", "2"]
+    vehicle = study.readings[study.readings["arm"] == "vehicle"]
+    last = vehicle[vehicle["day"] == vehicle["day"].max()]
+    assert last.groupby("cohort")["volume"].nunique().eq(1).all()
+    assert last["volume"].nunique() == 4
+    assert "cohort" not in recorded(truth_with())
+    elapsed = 10.0
+    many = recorded(truth_with(sd_cohort=0.02), animals=2000, days=(5.0, 5.0 + elapsed), cohorts=2000)
+    volume = np.log(many[many["arm"] == "vehicle"].pivot(index="animal", columns="day", values="volume"))
+    assert volume.diff(axis="columns").iloc[:, 1].std() == pytest.approx(0.02 * elapsed, rel=0.05)
+
+
+def test_a_share_of_the_treated_animals_responds_more() -> None:
+    truth = truth_with(responder_share=0.25, responder_factor=3.0, sd_effect=0.1)
+    study = simulate(ARMS, truth, animals=2000, days=(5.0, 15.0), seed=1)
+    own = study.true_animals
+    assert own.groupby("arm")["responder"].mean().drop("vehicle").to_numpy() == pytest.approx(0.25, rel=0.1)
+    assert not own.loc[own["arm"] == "vehicle", "responder"].any()
+    assert own.loc[own["arm"] == "vehicle", "effect"].eq(1).all()
+    assert own[own["arm"] != "vehicle"].groupby("responder")["effect"].mean().to_numpy() == pytest.approx([1, 3], 0.02)
+    volume = study.readings.pivot(index="animal", columns="day", values="volume")
+    fall = 10 * (0.08 - own["effect"] * own["arm"].map({"vehicle": 0, "A": 0.035, "B": 0.02, "A + B": 0.055}))
+    np.testing.assert_allclose(np.log(volume[15.0] / volume[5.0])[own.index], fall, **EXACT)
+
+
+def test_animals_lost_at_random_leave_at_their_hazard_after_the_first_dose_with_the_reason_other() -> None:
+    days = (*range(-5, 6, 5), *range(6, 36))
+    readings = recorded(truth_with(dropout=0.03), animals=2000, days=days)
+    last = readings.groupby("animal").last()
+    assert readings.groupby("animal")["day"].min().eq(-5).all()
+    assert last["day"].min() >= 5.0
+    assert (last.loc[last["day"] < 35, "reason_left"] == "other").all()
+    assert (last.loc[last["day"] == 35, "reason_left"] == "").all()
+    assert (last["day"] == 35).mean() == pytest.approx(np.exp(-0.03 * 30), rel=0.05)
+    assert readings["reason_left"].ne("").sum() == (last["day"] < 35).sum()
+
+
+def test_an_animal_that_reached_the_endpoint_volume_first_was_not_lost() -> None:
+    readings = recorded(truth_with(dropout=0.05, **SPREAD), animals=200, endpoint_volume=400.0)
+    last = readings.groupby("animal").last()
+    assert ((last["reason_left"] == "endpoint volume") == (last["volume"] >= 400.0)).all()
+    assert {"endpoint volume", "other", ""} == set(last["reason_left"])
+
+
+def test_arms_may_differ_in_their_number_of_animals() -> None:
+    number = {"vehicle": 3, "A": 5, "B": 2, "A + B": 4}
+    study = simulate(ARMS, truth_with(**SPREAD), animals=number, days=DAYS, seed=1)
+    assert study.animals.groupby("arm").size().to_dict() == number
+    whole = simulate(ARMS, truth_with(**SPREAD), animals=5, days=DAYS, seed=1)
+    assert set(study.readings["volume"]) < set(whole.readings["volume"])
+
+
+def test_a_feature_that_is_switched_on_leaves_the_draws_of_the_others_as_they_were() -> None:
+    plain = recorded(truth_with(**SPREAD))
+    lossy = recorded(truth_with(dropout=0.02, **SPREAD))
+    merged = plain.merge(lossy, on=["animal", "day"], suffixes=("", "_lossy"))
+    assert 0 < len(merged) < len(plain)
+    np.testing.assert_array_equal(merged["volume"], merged["volume_lossy"])
+
+
+def test_a_simulated_study_carries_its_truth_and_what_was_drawn_for_each_animal() -> None:
+    truth = truth_with(sd_baseline=0.2, sd_growth=0.01)
+    study = simulate(ARMS, truth, animals=4, days=DAYS, seed=1)
+    assert study.truth == truth
+    assert list(study.true_animals.index) == list(study.animals.index)
+    np.testing.assert_allclose(study.true_animals["baseline"], study.animals["baseline"], **EXACT)
+    part = replace(study, readings=study.readings[study.readings["arm"] != "B"])
+    assert part.truth == truth
+    assert pickle.loads(pickle.dumps(study)).truth == truth
+
+
+def test_true_curves_are_what_estimands_take() -> None:
+    curves = true_curves(ARMS, truth_with(departure={"A + B": 0.02}), [5.0, 26.0])
+    found = estimands.excess(curves, "A + B", ["A", "B"], "vehicle")
+    np.testing.assert_allclose(found, [0.0, 0.42], atol=1e-8)
+    np.testing.assert_allclose(estimands.growth_rate(curves, 26.0), [0.08, 0.045, 0.06, 0.005], atol=1e-8)
+
+
+def test_volumes_are_recorded_to_so_many_digits_and_judged_as_recorded() -> None:
+    truth = truth_with(**SPREAD)
+    whole, rounded = recorded(truth), recorded(truth, digits=2)
+    assert list(rounded["volume"]) == [float(f"{volume:.2g}") for volume in whole["volume"]]
+    limited = recorded(truth, digits=2, limit_of_quantification=150.0)
+    assert limited.loc[rounded["volume"] == 150.0, "censored"].all()
+    assert (rounded.loc[rounded["volume"] == 150.0, "volume"] != whole.loc[rounded["volume"] == 150.0, "volume"]).all()
+
+
 def test_animals_have_names_of_their_own_in_arm_order() -> None:
     arms = (*ARMS, Arm("A early", dosings=(Dosing("A", days=(1.0,)),)))
     study = simulate(arms, truth_with(), animals=2, days=DAYS, seed=1)
@@ -203,43 +340,25 @@ def test_a_truth_that_does_not_fit_the_design_is_refused_with_every_reason() -> 
     )
 
 
+def test_numbers_of_animals_that_do_not_fit_the_arms_are_refused_with_every_reason() -> None:
+    with pytest.raises(InputError) as refused:
+        simulate(ARMS, truth_with(), animals={"vehicle": 4, "A": 0, "B": 4, "C": 4}, days=DAYS, seed=1, cohorts=1)
+    assert refused.value.problems == (
+        'design: arm A has no animals. Add animals."A", 1 or more.',
+        'design: arm A + B has no animals. Add animals."A + B", 1 or more.',
+        'design: animals."C" is not an arm. Name one of vehicle, A, B, A + B.',
+        "design: cohorts is 1; it must be 2 or more. Leave it out where there is one.",
+    )
+
+
 def test_a_design_in_which_nothing_is_dosed_is_refused() -> None:
     with pytest.raises(InputError, match="no arm is dosed"):
         true_curves(ARMS[:1], truth_with(kill={}), 1.0)
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        (
-            'law = "gompertz"\nbaseline = 170.0\ngrowth = 0.08\n',
-            'truth.toml: law = "gompertz" needs slowing. Add it.',
-        ),
-        (
-            "baseline = 170.0\ngrowth = 0.08\ncapacity = 3000.0\n",
-            'truth.toml: capacity has no meaning under law = "exponential". Remove it, or set law = "logistic".',
-        ),
-        ("baseline = 170.0\n", 'truth.toml: "growth" is missing. Add it.'),
-        ("baseline = 170.0\ngrowth = 0.08\nkil = 1\n", 'truth.toml: unknown key "kil". Did you mean "kill"?'),
-        ("baseline = \n", "truth.toml: this is not a TOML file: Invalid value (at line 1, column 12). Mend that line."),
-    ],
-)
-def test_a_broken_truth_file_says_what_to_mend(tmp_path: Path, text: str, sentence: str) -> None:
-    path = tmp_path / "truth.toml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError) as refused:
-        read_truth(path)
-    assert refused.value.problems == (sentence,)
-
-
-def test_a_truth_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no such file"):
-        read_truth(tmp_path / "truth.toml")
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_her2_four_arm", FIXTURES / "make_her2_four_arm.py")
+def script(folder: str) -> ModuleType:
+    name = f"make_{folder.replace('-', '_')}"
+    spec = importlib.util.spec_from_file_location(name, FIXTURES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -247,30 +366,48 @@ def script() -> ModuleType:
     return module
 
 
-def test_the_committed_fixture_is_what_its_script_makes(script: ModuleType) -> None:
+SCRIPTS = [script(folder) for folder in ("her2-four-arm", "her2-single-dose")]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_committed_fixture_is_what_its_script_makes(script: ModuleType) -> None:
     contents = script.contents()
     assert {path.name for path in script.FOLDER.iterdir()} == set(contents)
     for name, text in contents.items():
         assert (script.FOLDER / name).read_text(encoding="utf-8") == text, name
 
 
-def test_the_fixtures_truth_file_holds_the_parameters_it_was_made_with(script: ModuleType) -> None:
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_fixtures_files_hold_the_truth_and_the_arms_it_was_made_with(script: ModuleType) -> None:
     assert read_truth(script.FOLDER / "truth.toml") == script.TRUTH
+    assert read_study(script.FOLDER).arms == script.ARMS
 
 
-def test_the_fixtures_study_file_describes_the_arms_it_was_made_with(script: ModuleType) -> None:
-    written = tomllib.loads((script.FOLDER / "study.toml").read_text(encoding="utf-8"))["arms"]
-    assert list(written) == [arm.name for arm in script.ARMS]
-    for arm in script.ARMS:
-        assert written[arm.name].get("control", False) is arm.control
-        agents = written[arm.name].get("agents", {})
-        assert list(agents) == list(arm.agents)
-        for dosing in arm.dosings:
-            assert agents[dosing.agent]["days"] == list(dosing.days)
-            np.testing.assert_array_equal(np.broadcast_to(agents[dosing.agent]["dose"], len(dosing.days)), dosing.doses)
+def test_the_four_arm_fixture_has_a_true_excess_of_about_half_a_log_unit() -> None:
+    curves = true_curves(SCRIPTS[0].ARMS, SCRIPTS[0].TRUTH, 21.0)
+    assert estimands.excess(curves, "T-DM1 + pertuzumab", ["T-DM1", "pertuzumab"], "vehicle").item() == pytest.approx(
+        21 * 0.021
+    )
 
 
-def test_the_fixtures_combination_has_a_true_excess_of_about_half_a_log_unit(script: ModuleType) -> None:
-    curves = true_curves(script.ARMS, read_truth(script.FOLDER / "truth.toml"), 21.0)
-    vehicle, t_dm1, pertuzumab, both = curves.to_numpy()[:, 0]
-    assert t_dm1 + pertuzumab - both - vehicle == pytest.approx(21 * 0.021)
+def test_the_single_dose_fixture_has_censored_readings_regrowth_and_two_responders() -> None:
+    made, read = SCRIPTS[1].study(), read_study(SCRIPTS[1].FOLDER)
+    without_reasons = [study.readings.drop(columns="reason_left") for study in (read, made)]
+    pd.testing.assert_frame_equal(*without_reasons, check_dtype=False)
+    assert list(read.animals["reason_left"]) == list(made.animals["reason_left"])
+    censored = read.readings[read.readings["censored"]]
+    assert set(censored["arm"]) == {"T-DM1 + pertuzumab"}
+    assert len(censored) >= 20
+    assert SCRIPTS[1].vanished_and_regrown(made)[1] >= 3
+    low = read.readings.groupby("animal")["volume"].min()
+    for arm, (responder,) in made.true_animals[made.true_animals["responder"]].groupby("arm").groups.items():
+        assert low[responder] == low[made.true_animals.index[made.true_animals["arm"] == arm]].min()
+
+
+def test_the_curves_of_the_single_dose_fixture_follow_the_closed_form() -> None:
+    arms, truth = SCRIPTS[1].ARMS, SCRIPTS[1].TRUTH
+    day = np.array([0.0, 10.0, 56.0])
+    pulse = (1 - np.exp(-0.1 * day)) / 0.1
+    vehicle = np.log(170) + 0.078 * day
+    expected = [vehicle, vehicle - 0.25 * pulse, vehicle - 0.022 * day, vehicle - 0.38 * pulse - 0.022 * day]
+    np.testing.assert_allclose(true_curves(arms, truth, day), expected, **EXACT)

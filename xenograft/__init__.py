@@ -12,9 +12,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xenograft.allocation import Allocation, allocate, read_baselines
     from xenograft.answers import Interaction, Verdict, average, interaction, model_curves, verdicts
     from xenograft.cards import ModelCard, read_card, read_cards
     from xenograft.comparison import Comparison, compare
+    from xenograft.design import Design, read_design, simulate_design
     from xenograft.errors import CardError, FitFileError, InputError, NoHealthyFitError, StudyError, XenograftError
     from xenograft.estimands import (
         combination_index,
@@ -34,13 +36,17 @@ if TYPE_CHECKING:
     from xenograft.reporting import write_report
     from xenograft.results import collect_results
     from xenograft.sampling import SamplerSettings, fit, fit_all
-    from xenograft.simulation import Truth, read_truth, simulate, true_curves
+    from xenograft.simulation import SimulatedStudy, simulate, true_curves
     from xenograft.study import Arm, Dosing, Study
+    from xenograft.true_interaction import true_excess
+    from xenograft.truth import Truth, read_truth
 
 _HOME = {
+    "allocation": ("Allocation", "allocate", "read_baselines"),
     "answers": ("Interaction", "Verdict", "average", "interaction", "model_curves", "verdicts"),
     "cards": ("ModelCard", "read_card", "read_cards"),
     "comparison": ("Comparison", "compare"),
+    "design": ("Design", "read_design", "simulate_design"),
     "errors": ("CardError", "FitFileError", "InputError", "NoHealthyFitError", "StudyError", "XenograftError"),
     "estimands": (
         "combination_index",
@@ -60,15 +66,19 @@ _HOME = {
     "reporting": ("write_report",),
     "results": ("collect_results",),
     "sampling": ("SamplerSettings", "fit", "fit_all"),
-    "simulation": ("Truth", "read_truth", "simulate", "true_curves"),
+    "simulation": ("SimulatedStudy", "simulate", "true_curves"),
     "study": ("Arm", "Dosing", "Study"),
+    "true_interaction": ("true_excess",),
+    "truth": ("Truth", "read_truth"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "Allocation",
     "Arm",
     "CardError",
     "Comparison",
+    "Design",
     "Dosing",
     "Fit",
     "FitFileError",
@@ -79,11 +89,13 @@ __all__ = [
     "NoHealthyFitError",
     "Prior",
     "SamplerSettings",
+    "SimulatedStudy",
     "Study",
     "StudyError",
     "Truth",
     "Verdict",
     "XenograftError",
+    "allocate",
     "animal_curves",
     "average",
     "build",
@@ -98,14 +110,18 @@ __all__ = [
     "growth_rate",
     "interaction",
     "model_curves",
+    "read_baselines",
     "read_card",
     "read_cards",
+    "read_design",
     "read_study",
     "read_truth",
     "reduction",
     "simulate",
+    "simulate_design",
     "time_to_multiple",
     "true_curves",
+    "true_excess",
     "tumour_growth_inhibition",
     "verdicts",
     "write_report",

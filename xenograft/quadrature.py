@@ -12,10 +12,10 @@ from scipy.special import gammaln, log_ndtr, logsumexp, stdtr
 
 from xenograft.likelihood import back_substituted, factorised, log_density
 
-NODES, STUDENT_NODES = 5, 9
+NODES, STUDENT_NODES = 7, 9
 """Nodes per effect, of a rule that is centred and scaled by animal and draw; Student densities need more for 1e-4."""
 
-NEGLIGIBLE = 1e-9
+NEGLIGIBLE = 1e-14
 """Nodes of less weight than this share of the largest are left out."""
 
 STEPS = 12

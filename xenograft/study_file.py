@@ -178,13 +178,25 @@ def read_study_file(path: Path) -> StudyFile:
     StudyError
         The file is missing, or is not TOML.
     """
-    written = _parsed(path)
-    entry, broken, problems = _validated(path.name, written)
+    return study_file_of(path.name, _parsed(path))
+
+
+def study_file_of(place: str, written: Mapping[str, Any]) -> StudyFile:
+    """The same for what a study.toml says, given as plain dictionaries.
+
+    Parameters
+    ----------
+    place : str
+        What sentences call it.
+    written : mapping
+        Keys of study.toml.
+    """
+    entry, broken, problems = _validated(place, dict(written))
     analysed = {name: arm for name, arm in entry.arms.items() if not arm.ignore}
-    problems += _arm_problems(path.name, analysed, whole=not broken)
-    problems += _primary_problems(path.name, entry, analysed, broken)
+    problems += _arm_problems(place, analysed, whole=not broken)
+    problems += _primary_problems(place, entry, analysed, broken)
     return StudyFile(
-        place=path.name,
+        place=place,
         entry=entry,
         table=None if entry.data == _UNSAID else entry.data,
         arms=tuple(_arm(name, arm) for name, arm in analysed.items()),
