@@ -15,22 +15,27 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 LAYERS = (
     ("errors",),
-    ("console", "files", "growth", "options", "priors", "study"),
+    ("console", "criteria", "files", "growth", "options", "priors", "study", "survival"),
     ("cards", "exposure", "study_file"),
     ("dynamics", "table"),
     ("likelihood", "table_problems"),
-    ("estimands", "fitted", "reading", "simulation"),
+    ("csv_export", "estimands", "fitted", "reading", "responses", "simulation"),
+    ("arm_readings", "courses"),
+    ("quantities",),
     ("prediction",),
     ("model",),
     ("sampling",),
     ("comparison", "workers"),
     ("answers",),
+    ("interactions", "response_predictions"),
+    ("overview",),
+    ("number_records",),
     ("results",),
     ("drawing",),
     ("figures",),
     ("reporting",),
     ("analysis",),
-    ("cli_fit", "cli_study"),
+    ("cli_fit", "cli_numbers", "cli_study"),
     ("cli",),
 )
 """A module imports from layers above its own only."""
@@ -83,7 +88,7 @@ def test_every_module_has_a_layer() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_imports_from_lower_layers_only(module: str) -> None:
     # names for the type checker alone may come from anywhere in the commands, which import late to answer fast
-    imported = own_imports(module, typing_too=module not in ("analysis", "cli_fit", "workers"))
+    imported = own_imports(module, typing_too=module not in ("analysis", "cli_fit", "cli_numbers", "workers"))
     wrong = {name for name in imported if LEVEL[name] >= LEVEL[module]}
     assert not wrong
 
@@ -98,12 +103,27 @@ def test_only_figures_and_what_they_share_draw() -> None:
 
 def test_only_the_command_line_knows_typer() -> None:
     found = {module for module in MODULES if "typer" in outside_imports(module)}
-    assert found == {"cli", "cli_fit", "cli_study", "options"}
+    assert found == {"cli", "cli_fit", "cli_numbers", "cli_study", "options"}
 
 
 def test_estimands_see_arrays_only() -> None:
     assert own_imports("estimands", typing_too=True) == set()
     assert outside_imports("estimands") <= {"__future__", "collections", "typing", "numpy", "pandas", "xarray"}
+
+
+def test_criteria_see_arrays_only() -> None:
+    assert own_imports("criteria", typing_too=True) == set()
+    assert outside_imports("criteria") <= {"__future__", "collections", "typing", "numpy"}
+
+
+def test_raw_numbers_know_no_model() -> None:
+    raw = {"arm_readings", "criteria", "responses", "study", "survival"}
+    for module in ("responses", "arm_readings"):
+        assert own_imports(module, typing_too=True) <= raw
+
+
+def test_only_survival_knows_lifelines() -> None:
+    assert {module for module in MODULES if "lifelines" in outside_imports(module)} == {"survival"}
 
 
 def test_the_simulator_shares_no_code_with_the_likelihood() -> None:

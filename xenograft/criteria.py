@@ -15,7 +15,7 @@ MRECIST_FROM = 10.0
 """Days since the first dose from which mRECIST looks for the best response (Gao et al. 2015)."""
 
 MRECIST_LIMITS: Mapping[str, tuple[float, float]] = {"CR": (-95.0, -40.0), "PR": (-50.0, -20.0), "SD": (35.0, 30.0)}
-"""Best response and best average response (percent) that an animal must be below (Gao et al. 2015), best class first."""
+"""Best response and best average response (percent) that an animal must be below (Gao et al. 2015), best first."""
 
 PPTP_MEASURABLE = 100.0
 """Volume (mm³) from which a tumour counts as measurable (Houghton et al. 2007)."""

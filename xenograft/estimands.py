@@ -260,7 +260,7 @@ def time_to_multiple(curves: xr.DataArray, multiple: float, horizon: float | Non
     rise = np.where(high > low, high - low, 1.0)
     crossing = day[before] + (day[at] - day[before]) * -low / rise
     time = np.where(reached.any(axis=-1), crossing[..., 0], np.inf)
-    words = f"Days from the first dose until the curve first reaches {multiple:g} x its volume then; infinite = after the horizon"
+    words = f"Days from the first dose to {multiple:g} x the volume then; infinite = after the horizon"
     found = course.isel(day=0, drop=True).copy(data=time)
     return _at(found, "day", words, curves, float(course["day"][-1]))
 

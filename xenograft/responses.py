@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from xenograft.criteria import (
     CRITERION_WORDS,
@@ -188,7 +187,7 @@ def _volumes(course: Course, study: Study, day: float) -> Iterable[tuple[Any, ..
     yield _row(course, "rtv", on_day / first, day=day, reason=course.no_baseline or gone)
     used = course.elapsed <= elapsed
     few = "fewer than 3 readings" if used.sum() < 3 else ""
-    slope = np.nan if few else float(stats.linregress(course.elapsed[used], np.log(course.volume[used])).slope)
+    slope = np.nan if few else float(np.polyfit(course.elapsed[used], np.log(course.volume[used]), 1)[0])
     yield _row(course, "growth_rate", slope, day=day, reason=few)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -48,7 +49,8 @@ def median_time(time: Sequence[float], reached: Sequence[bool]) -> float:
 def median_interval(time: Sequence[float], reached: Sequence[bool]) -> tuple[float, float, float]:
     """Kaplan–Meier median with its 95 % interval (days); a limit that is not reached is infinite."""
     fitted = _fitted(time, reached)
-    lower, upper = median_survival_times(fitted.confidence_interval_).to_numpy().ravel()
+    bounds = cast(pd.DataFrame, median_survival_times(fitted.confidence_interval_))
+    lower, upper = bounds.to_numpy().ravel()
     return float(fitted.median_survival_time_), float(lower), float(upper)
 
 
@@ -68,12 +70,10 @@ def restricted_mean(time: Sequence[float], reached: Sequence[bool], until: float
         Days.
     """
     fitted = _fitted(time, reached)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # lifelines 0.30 calls pandas in a way that pandas 4 ends
-        mean = float(restricted_mean_survival_time(fitted, t=until))
+    mean = _area(fitted, until)
     # lifelines' variance is that of the time itself; that of its mean is Greenwood's sum (Klein and Moeschberger 4.5)
     events = fitted.event_table.query("0 < observed < at_risk and event_at <= @until")
-    remaining = np.array([mean - restricted_mean_survival_time(fitted, t=day) for day in events.index])
+    remaining = np.array([mean - _area(fitted, day) for day in events.index])
     hazard = events["observed"] / (events["at_risk"] * (events["at_risk"] - events["observed"]))
     return mean, float(np.sqrt((remaining**2 * hazard).sum()))
 
@@ -88,6 +88,10 @@ def log_rank(
         warnings.simplefilter("ignore", DeprecationWarning)  # lifelines 0.30 calls pandas in a way that pandas 4 ends
         warnings.simplefilter("ignore", FutureWarning)
         return float(logrank_test(time, other_time, reached, other_reached).p_value)
+
+
+def _area(fitted: KaplanMeierFitter, until: float) -> float:
+    return float(cast(float, restricted_mean_survival_time(fitted, t=until)))
 
 
 def _fitted(time: Sequence[float], reached: Sequence[bool]) -> KaplanMeierFitter:
