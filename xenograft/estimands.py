@@ -253,7 +253,7 @@ def time_to_multiple(curves: xr.DataArray, multiple: float, horizon: float | Non
     course = curves.sel(day=slice(start, horizon)).transpose(..., "day")
     gain = (course - course.isel(day=0, drop=True) - np.log(multiple)).to_numpy()
     day = course["day"].to_numpy() - start
-    reached = gain >= 0
+    reached = gain >= -ROUNDING
     at = reached.argmax(axis=-1)[..., None]
     before = np.maximum(at - 1, 0)
     low, high = np.take_along_axis(gain, before, -1), np.take_along_axis(gain, at, -1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -206,7 +207,9 @@ def arm_matrix(arms: pd.DataFrame) -> pd.DataFrame:
     arms : DataFrame
         Of one model, as `Summary.arms`.
     """
-    cells = [_cell(row["median"], row["lower"], row["upper"], row["reason"]) for _, row in arms.iterrows()]
+    cells = [
+        _cell(row["quantity"], row["median"], row["lower"], row["upper"], row["reason"]) for _, row in arms.iterrows()
+    ]
     names = [f"{key} ({unit})" if unit else key for key, unit in zip(arms["quantity"], arms["unit"], strict=True)]
     wide = arms.assign(said=cells, quantity=names).pivot(index="quantity", columns="arm", values="said")
     return wide.loc[list(dict.fromkeys(names)), list(dict.fromkeys(arms["arm"]))]
@@ -270,10 +273,12 @@ def _words(table: pd.DataFrame, definitions: Mapping[str, tuple[str, str]]) -> p
     return table["quantity"].map({key: words for key, (_, words) in definitions.items()})
 
 
-def _cell(median: float, lower: float, upper: float, reason: str) -> str:
+def _cell(quantity: str, median: float, lower: float, upper: float, reason: str) -> str:
     if pd.isna(median):
         return reason
-    return f"{median:.3g} ({lower:.3g} to {upper:.3g})" + (f"; {reason}" if reason else "")
+    endless = "never" if quantity == "doubling_time" else "later"  # than the horizon
+    low, middle, high = (f"{value:.3g}" if np.isfinite(value) else endless for value in (lower, median, upper))
+    return f"{middle} ({low} to {high})" + (f"; {reason}" if reason else "")
 
 
 def _interaction_draws(study: Study, curves: xr.DataArray) -> xr.Dataset:

@@ -64,8 +64,8 @@ QUESTIONS: Mapping[str, Question] = {
 """By key; a number without an entry (a doubling time, a nadir) has a size and no direction. A log excess of ln 1.25 is
 a volume 20 % below the reference's."""
 
-UNDEFINED = 0.01
-"""Share of draws without a number up to which the others are summarised."""
+UNDEFINED = 0.025
+"""Share of draws without a number up to which the others are summarised: one tail of a 95 % interval."""
 
 ROW = ("median", "lower", "upper", "probability", "beyond", "opposite", "margin", "unreached", "undefined")
 
@@ -151,10 +151,10 @@ def summarise(draws: xr.DataArray, key: str, margin: float | None = None) -> pd.
         One row per label of the remaining dimensions: `median`, `lower`, `upper` (95 % equal-tailed; infinite = after
         the horizon), `probability` of the direction (draws at the null count half), `beyond` and `opposite`
         (probability of more than the margin in the direction and against it; after the horizon counts as more),
-        `margin`, `unreached` (share of draws that are infinite) and `undefined` (share without a number; above 1 %
+        `margin`, `unreached` (share of draws that are infinite) and `undefined` (share without a number; above 2.5 %
         nothing else is given).
     """
-    undefined, infinite = draws.isnull(), np.isinf(draws)
+    undefined, infinite = draws.isnull(), xr.ufuncs.isinf(draws)
     usable = undefined.mean(("chain", "draw")) <= UNDEFINED
     table = _interval_of_defined(draws)
     table.loc[~_series(usable, draws).to_numpy().astype(bool)] = np.nan
