@@ -181,8 +181,8 @@ R nlme (REML) and brms (Stan, nearly flat priors): ln volume against day, one ba
 arm, correlated intercept and slope per animal. That is our exponential card with constant exposure; for the comparison
 its priors are so wide that they do not matter (`benchmarks/wide-exponential.toml`) and the readings are those the
 programs used. **{within} of {of} numbers agree within half a standard error**; the largest difference is {worst}
-standard errors. Theirs: estimate and standard error (brms: posterior mean and sd). Ours: posterior mean and sd. All in 1/day;
-contrasts in their sign (negative = enhanced), which times minus the days is our excess.
+standard errors. Theirs: estimate and standard error (brms: posterior mean and sd). Ours: posterior mean and sd. All in
+1/day; contrasts in their sign (negative = enhanced), which times minus the days is our excess.
 
 How the shipped analysis differs from this table, on purpose:
 
