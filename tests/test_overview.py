@@ -223,8 +223,11 @@ def test_the_command_prints_every_number_of_saved_fits(fits: Mapping[str, Fit], 
     table = tmp_path / "numbers.csv"
     done = CliRunner().invoke(app, ["estimands", str(tmp_path / "fits"), "--day", "14", "--csv", str(table)])
     assert done.exit_code == 0, done.output
-    for words in ("Day 14, averaged cards, typical animal", "tgi_auc_baseline (%)", "whole_course_excess",
-                  "From the readings alone", "mrecist PD", "Probability of the smallest typical tumour on day 14"):  # fmt: skip
+    expected = (
+        "Day 14, averaged cards, typical animal", "tgi_auc_baseline (%)", "whole_course_excess",
+        "From the readings alone", "mrecist PD", "Probability of the smallest typical tumour on day 14",
+    )  # fmt: skip
+    for words in expected:
         assert words in done.output
     read = pd.read_csv(table)
     assert set(read.loc[read["source"] == "model", "day"]) == {14.0}
