@@ -237,7 +237,7 @@ def test_the_command_takes_one_card_and_mean_curves(fits: Mapping[str, Fit], tmp
     files = saved(fits, tmp_path, EXPONENTIAL, GOMPERTZ)
     done = CliRunner().invoke(app, ["estimands", *files, "--card", GOMPERTZ, "--of", "mean"])
     assert done.exit_code == 0, done.output
-    assert f"Day 31, {GOMPERTZ} cards, mean animal" in done.output
+    assert f"Day 31, {GOMPERTZ}, mean volumes" in done.output
 
 
 @pytest.mark.parametrize(

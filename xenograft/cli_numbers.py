@@ -98,7 +98,9 @@ def _print(numbers: Summary, fit: Fit) -> None:
     study, out = fit.study, standard_output()
     first = numbers.arms.iloc[0]
     out.print(f"[bold]{plain(study.name)}[/bold]")
-    out.print(f"Day {first['day']:g}, {plain(first['model'])} cards, {first['of']} animal: median (95 % interval)")
+    of = "typical animal" if first["of"] == "typical" else "mean volumes"
+    cards = "averaged cards" if first["model"] == "averaged" else plain(first["model"])
+    out.print(f"Day {first['day']:g}, {cards}, {of}: median (95 % interval)")
     out.print(table_of(arm_matrix(numbers.arms).reset_index()))
     if len(numbers.interaction):
         out.print(f"\n[bold]Interaction[/bold] up to day {first['day']:g}; positive excess = enhanced")

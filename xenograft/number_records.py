@@ -12,9 +12,11 @@ import xarray as xr
 from xenograft.answers import AVERAGED
 from xenograft.arm_readings import ARM_DEFINITIONS, arm_responses, survival_curves
 from xenograft.comparison import Comparison
+from xenograft.estimands import REFERENCES
 from xenograft.fitted import Fit
 from xenograft.interactions import SINGLES, interaction_numbers
 from xenograft.overview import arm_numbers
+from xenograft.quantities import arm_estimands
 from xenograft.response_predictions import best_arms, predicted_responses, predicted_survival
 from xenograft.responses import RAW_DEFINITIONS, animal_responses
 from xenograft.study import Study
@@ -24,8 +26,8 @@ SHARES = ("probability", "beyond", "opposite", "margin")
 
 
 def interaction_records(
-    study: Study, curves: Mapping[str, xr.DataArray], *, over_pairs: bool = False
-) -> list[dict[str, Any]]:
+    study: Study, curves: Mapping[str, xr.DataArray]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Interaction of every combination at the horizon, per model and reference.
 
     Parameters
@@ -34,22 +36,24 @@ def interaction_records(
         Its combinations.
     curves : mapping of str to DataArray
         Typical curves by model.
-    over_pairs : bool
-        Of combinations of three agents or more, measured against a pair that is an arm and the remaining agents.
+
+    Returns
+    -------
+    against_singles, over_pairs : lists of dict
+        Measured against single agents; and, of combinations of three agents or more, against a pair that is an arm and
+        the remaining agents.
     """
-    records: list[dict[str, Any]] = []
+    against_singles: list[dict[str, Any]] = []
+    over_pairs: list[dict[str, Any]] = []
     for model, draws in curves.items():
         table = interaction_numbers(study, draws, model)
-        table = table[(table["against"] != SINGLES) == over_pairs]
-        order = ["reference", "combination", "against"]  # the order of earlier versions: by reference, then by arm
-        for (reference, combination, against), rows in table.groupby(order, sort=False):
-            by_quantity = rows.set_index("quantity").to_dict("index")
-            records.append(_interaction_record(model, reference, combination, against, by_quantity))
-    if not over_pairs:
-        places = {reference: place for place, reference in enumerate(("bliss", "hsa", "additive"))}
-        models = {model: place for place, model in enumerate(curves)}
-        records.sort(key=lambda row: (models[row["model"]], places[row["reference"]]))
-    return records
+        for reference in REFERENCES:  # the order of earlier versions: by reference, then by arm
+            own = table[table["reference"] == reference]
+            for (combination, against), rows in own.groupby(["combination", "against"], sort=False):
+                by_quantity = rows.set_index("quantity").to_dict("index")
+                records = against_singles if against == SINGLES else over_pairs
+                records.append(_interaction_record(model, reference, combination, against, by_quantity))
+    return against_singles, over_pairs
 
 
 def arm_records(study: Study, curves: Mapping[str, xr.DataArray]) -> list[dict[str, Any]]:
@@ -67,12 +71,12 @@ def arm_records(study: Study, curves: Mapping[str, xr.DataArray]) -> list[dict[s
 def definitions(study: Study, curves: Mapping[str, xr.DataArray]) -> dict[str, dict[str, dict[str, str]]]:
     """What every number of `arms`, of an animal's and of an arm's readings is: unit and definition, by key."""
     first = next(iter(curves.values()), None)
-    table = pd.DataFrame(columns=["quantity", "unit", "definition"]) if first is None else arm_numbers(study, first, "")
-    table = table.drop_duplicates("quantity").set_index("quantity")
+    told = {} if first is None else arm_estimands(first.isel(chain=[0], draw=[0]), study)
     raw = {"animal_readings": RAW_DEFINITIONS, "arm_readings": ARM_DEFINITIONS}
     return {
         "arms": {
-            str(key): {"unit": str(row["unit"]), "definition": str(row["definition"])} for key, row in table.iterrows()
+            key: {"unit": str(values.attrs["unit"]), "definition": str(values.attrs["definition"])}
+            for key, values in told.items()
         }
     } | {
         place: {

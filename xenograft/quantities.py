@@ -88,6 +88,7 @@ def arm_estimands(curves: xr.DataArray, study: Study, horizon: float | None = No
         By the key used in results.json; `unit`, `definition`, `horizon` and `of` in attrs.
     """
     horizon, control = study.horizon if horizon is None else horizon, study.control.name
+    curves = curves.sel(day=slice(curves.attrs["first_dose"], horizon))
     rate = growth_rate(curves, horizon)
     smallest, smallest_time = nadir(curves, horizon)
     return {

@@ -67,14 +67,15 @@ def collect_results(
     mean = averaged_curves(fits, ranking, of="mean")
     found = verdicts(fits, ranking, typical)
     said = [asdict(verdict) | {"sentence": sentence(study, verdict, typical)} for verdict in found]
+    against_singles, over_pairs = interaction_records(study, typical)
     primary = study.primary_combination
     chosen = [v for v in said if primary and (v["combination"], v["reference"]) == (primary.name, reference)]
     return {
         "schema": SCHEMA,
         "study": _study(study),
         "models": [_model(name, fit, ranking) for name, fit in fits.items()],
-        "interaction": interaction_records(study, typical),
-        "beyond_pairs": interaction_records(study, typical, over_pairs=True),
+        "interaction": against_singles,
+        "beyond_pairs": over_pairs,
         "arms": arm_records(study, typical) + arm_records(study, mean),
         "definitions": definitions(study, typical),
         "readings": raw_numbers(study),
