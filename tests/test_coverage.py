@@ -94,7 +94,7 @@ def drawn_truth(card: ModelCard, seed: int) -> Truth:
     )
 
 
-_ANY = Truth(baseline=100.0, growth=0.1)
+_ANY = Truth(baseline=100.0, growth=0.1, kill={"A": 0.0, "B": 0.0})
 
 
 def _numbers(typical: xr.DataArray) -> dict[str, xr.DataArray]:
