@@ -90,11 +90,13 @@ def write_study(study: Study, folder: Path) -> Path:
 def test_help_names_every_command(run: Run) -> None:
     found = run("--help")
     assert found.code == 0
-    assert all(command in found.out for command in ("check", "models", "example", "fit", "compare", "report"))
+    assert all(
+        command in found.out for command in ("check", "models", "example", "fit", "compare", "report", "estimands")
+    )
     assert run("-h").out == found.out
 
 
-@pytest.mark.parametrize("command", ["check", "models", "example", "fit", "compare", "report"])
+@pytest.mark.parametrize("command", ["check", "models", "example", "fit", "compare", "report", "estimands"])
 def test_every_command_explains_itself(run: Run, command: str) -> None:
     found = run(command, "--help")
     assert (found.code, found.err) == (0, "")
@@ -158,7 +160,7 @@ def test_check_prints_every_problem_of_a_broken_study(run: Run, monkeypatch: pyt
     assert shown[10:] == ([f"… and {len(sentences) - 10} more."] if len(sentences) > 10 else [])
 
 
-@pytest.mark.parametrize("command", ["check", "fit", "compare", "report"])
+@pytest.mark.parametrize("command", ["check", "fit", "compare", "report", "estimands"])
 def test_a_study_that_is_not_there_is_named_by_every_command(run: Run, command: str, tmp_path: Path) -> None:
     found = run(command, "nowhere.toml", *(("-o", "fits") if command == "fit" else ()))
     assert (found.code, found.out) == (2, "")
@@ -199,7 +201,7 @@ def test_example_says_so_when_it_cannot_write(run: Run, tmp_path: Path) -> None:
 # Cards
 
 
-@pytest.mark.parametrize("command", ["compare", "report"])
+@pytest.mark.parametrize("command", ["compare", "report", "estimands"])
 def test_an_unknown_card_is_named_with_a_suggestion(run: Run, command: str) -> None:
     found = run(command, FIXTURE, "-m", "exponential-blis")
     assert (found.code, found.out) == (2, "")

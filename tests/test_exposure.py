@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -249,7 +250,7 @@ def _accumulated(kinds: dict[Dosing, str], day: float, slowing: float | None) ->
         return float(together * np.exp(-(slowing or 0.0) * (day - s)))
 
     # the integrand's value at an upper edge belongs to the next piece, and is never asked for
-    return sum(quad(integrand, a, b, epsabs=1e-13, epsrel=1e-11)[0] for a, b in zip(edges, edges[1:], strict=False))
+    return sum(quad(integrand, a, b, epsabs=1e-13, epsrel=1e-11)[0] for a, b in pairwise(edges))
 
 
 def _rates(given_to: Schedule) -> tuple[np.ndarray | None, np.ndarray | None]:

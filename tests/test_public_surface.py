@@ -18,13 +18,17 @@ PACKAGE = Path(xenograft.__file__).parent
 MODULES = {path.stem for path in PACKAGE.glob("*.py")}
 CALLABLE = [name for name in xenograft.__all__ if callable(getattr(xenograft, name))]
 EXPECTED = [
-    "Allocation", "Arm", "CardError", "Comparison", "Design", "Dosing", "Fit", "FitFileError", "Health", "InputError",
-    "Interaction", "ModelCard", "NoHealthyFitError", "Prior", "SamplerSettings", "SimulatedStudy", "Study",
-    "StudyError", "Truth", "Verdict", "XenograftError", "allocate", "animal_curves", "average", "build",
-    "collect_results", "combination_index", "compare", "curves", "doubling_time", "excess", "fit", "fit_all",
-    "growth_rate", "interaction", "model_curves", "read_baselines", "read_card", "read_cards", "read_design",
-    "read_study", "read_truth", "reduction", "simulate", "simulate_design", "time_to_multiple", "true_curves",
-    "true_excess", "tumour_growth_inhibition", "verdicts", "write_report",
+    "Allocation", "Arm", "CardError", "Comparison", "Design", "Dosing", "Fit", "FitFileError", "Health",
+    "InputError", "Interaction", "ModelCard", "NoHealthyFitError", "Prior", "SamplerSettings", "SimulatedStudy",
+    "Study", "StudyError", "Summary", "Truth", "Verdict", "XenograftError", "allocate", "animal_curves",
+    "animal_responses", "arm_estimands", "arm_responses", "average", "best_arms", "best_response", "build",
+    "collect_results", "combination_index", "compare", "curves", "dose_matrix", "doubling_time", "excess", "fit",
+    "fit_all", "growth_delay", "growth_rate", "growth_rate_inhibition", "interaction", "interaction_numbers",
+    "largest_excess", "log_cell_kill", "model_curves", "nadir", "predicted_responses", "predicted_survival",
+    "read_baselines", "read_card", "read_cards", "read_design", "read_study", "read_truth", "reduction", "simulate",
+    "simulate_design", "summarise", "summary", "survival_curves", "time_to_multiple", "time_to_regrowth",
+    "treated_over_control", "true_curves", "true_excess", "tumour_growth_inhibition", "verdicts",
+    "whole_course_excess", "write_csv", "write_report",
 ]  # fmt: skip
 
 

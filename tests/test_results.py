@@ -25,17 +25,20 @@ EXPONENTIAL, GOMPERTZ = "exponential-bliss-departure", "gompertz-bliss-departure
 COMBINATION = "T-DM1 + pertuzumab"
 
 INTERVAL = {"median", "lower", "upper"}
-NUMBER = {"median", "lower", "upper", "unit"}
+SHARES = {"probability", "beyond", "opposite", "margin"}
+NUMBER = INTERVAL | SHARES | {"unreached", "unit"}
 ESTIMANDS = {
-    "tgi", "tgi_baseline", "tgi_auc", "tgi_auc_baseline", "growth_rate", "doubling_time", "time_to_2x", "time_to_4x",
+    "tgi", "tgi_baseline", "tgi_auc", "tgi_auc_baseline", "tc", "tc_change", "growth_rate", "growth_rate_inhibition",
+    "doubling_time", "time_to_2x", "time_to_4x", "time_to_5x", "growth_delay_2x", "growth_delay_4x", "growth_delay_5x",
+    "log_cell_kill", "net_log_cell_kill", "best_response", "nadir", "time_to_nadir", "time_to_regrowth",
 }  # fmt: skip
 VERDICT = {
     "combination", "reference", "day", "probability", "mcse", "words", "agreement", "borderline", "caution", "sentence",
 }  # fmt: skip
 CONTRACT = {
     "results": {
-        "schema", "study", "models", "interaction", "arms", "verdicts", "verdict", "reason", "references", "nulls",
-        "notices", "provenance",
+        "schema", "study", "models", "interaction", "beyond_pairs", "arms", "definitions", "readings", "predictions",
+        "verdicts", "verdict", "reason", "references", "nulls", "notices", "provenance",
     },
     "study": {"name", "digest", "unit", "animals", "readings", "censored", "arms", "first_dose", "horizon"},
     "models[]": {
@@ -48,11 +51,29 @@ CONTRACT = {
     },
     "models[].seconds": {"compile", "sample"},
     "models[].parameters.<parameter>": {"mean", "sd", "lower", "upper", "ess_bulk", "rhat"},
-    "interaction[]": {"model", "combination", "reference", "day", "excess", "combination_index", "probability"},
-    "interaction[].excess": INTERVAL,
-    "interaction[].combination_index": INTERVAL,
+    "interaction[]": {
+        "model", "combination", "against", "reference", "day", "excess", "combination_index", "whole_course_excess",
+        "largest_excess", "day_of_largest",
+    } | SHARES,
+    **{
+        f"interaction[].{key}": INTERVAL
+        for key in ("excess", "combination_index", "whole_course_excess", "largest_excess", "day_of_largest")
+    },
     "arms[]": {"model", "arm", "of", "predicted", "day"} | ESTIMANDS,
     "arms[].<number>": NUMBER | {"reason"},
+    "definitions": {"arms", "animal_readings", "arm_readings"},
+    "definitions.<table>.<number>": {"unit", "definition"},
+    "readings": {"day", "animals", "arms", "survival"},
+    "readings.animals[]": {"animal", "arm", "numbers", "at_least", "reasons"},
+    "readings.arms[]": {"arm", "numbers"},
+    "readings.arms[].numbers.<number>": {"value", "lower", "upper", "text", "animals", "unit", "reason"},
+    "readings.survival[]": {"event", "arm", "day", "share", "lower", "upper", "at_risk"},
+    "predictions": {"responses", "survival", "best"},
+    "predictions.responses[]": {
+        "model", "arm", "criterion", "response", "probability", "lower", "upper", "animals",
+    },
+    "predictions.survival[]": {"model", "arm", "day", "share", "lower", "upper", "animals"},
+    "predictions.best[]": {"arm", "probability", "day"},
     "verdicts[]": VERDICT,
     "references": {"bliss", "hsa", "additive"},
     "nulls[]": {"null", "answering", "elpd_diff", "elpd_diff_se"},
@@ -80,7 +101,13 @@ def sick(fits: Mapping[str, Fit], *names: str, **measures: Any) -> dict[str, Fit
 
 def keys_by_place(content: Mapping[str, Any]) -> dict[str, set[str]]:
     """Every key of the results, by place; the names of things become a word in angle brackets."""
-    free = {"study.arms", "provenance.versions", "provenance.card_digests"}
+    free = {
+        "study.arms", "provenance.versions", "provenance.card_digests", "readings.animals[].numbers",
+        "readings.animals[].reasons",
+    }  # fmt: skip
+    named = {"models[].parameters": "models[].parameters.<parameter>"}
+    named |= {f"definitions.{table}": "definitions.<table>.<number>" for table in CONTRACT["definitions"]}
+    named["readings.arms[].numbers"] = "readings.arms[].numbers.<number>"
     found: dict[str, set[str]] = {}
 
     def walk(value: Any, place: str) -> None:
@@ -88,9 +115,9 @@ def keys_by_place(content: Mapping[str, Any]) -> dict[str, set[str]]:
             for item in value:
                 walk(item, f"{place}[]")
         elif isinstance(value, Mapping) and place not in free:
-            if place == "models[].parameters":
+            if place in named:
                 for item in value.values():
-                    walk(item, f"{place}.<parameter>")
+                    walk(item, named[place])
                 return
             if re.fullmatch(r"arms\[\]\.\w+", place):
                 place = "arms[].<number>"
@@ -222,7 +249,7 @@ def test_arms_are_given_for_every_model_and_as_means_for_the_average(
     assert found == expected | {(AVERAGED, "mean", arm) for arm in arms}
     for row in results["arms"]:
         if row["arm"] == "vehicle":
-            assert row["tgi"] == {"median": 0.0, "lower": 0.0, "upper": 0.0, "unit": "%"}
+            assert [row["tgi"][key] for key in ("median", "lower", "upper", "unit")] == [0.0, 0.0, 0.0, "%"]
 
 
 def test_every_missing_number_of_an_arm_has_its_reason(results: Mapping[str, Any]) -> None:
@@ -232,7 +259,35 @@ def test_every_missing_number_of_an_arm_has_its_reason(results: Mapping[str, Any
             missing = None in [row[key][name] for name in INTERVAL]
             assert missing == ("reason" in row[key]), (row["arm"], key)
             reasons |= {row[key]["reason"]} if missing else set()
-    assert reasons == {"not reached by day 42", "the tumour does not grow"}  # the combination does not grow
+    assert any(re.fullmatch(r"not reached by day 31 in \d+% of draws", reason) for reason in reasons)
+    assert any(re.fullmatch(r"the tumour does not grow in \d+% of draws", reason) for reason in reasons)
+
+
+def test_every_number_of_an_arm_is_defined(results: Mapping[str, Any]) -> None:
+    assert set(results["definitions"]["arms"]) == ESTIMANDS
+    for row in results["arms"]:
+        assert all(row[key]["unit"] == results["definitions"]["arms"][key]["unit"] for key in ESTIMANDS)
+
+
+def test_the_numbers_of_the_readings_are_there_with_reasons_for_what_is_not(
+    results: Mapping[str, Any], study: Study
+) -> None:
+    readings = results["readings"]
+    assert readings["day"] == study.horizon
+    assert [row["animal"] for row in readings["animals"]] == list(study.animals.index)
+    for row in readings["animals"]:
+        assert set(row["numbers"]) <= set(results["definitions"]["animal_readings"])
+        assert {key for key, value in row["numbers"].items() if value is None} == set(row["reasons"])
+    for row in readings["arms"]:
+        assert set(row["numbers"]) <= set(results["definitions"]["arm_readings"])
+        assert all("reason" in number for number in row["numbers"].values() if number["value"] is None)
+
+
+def test_predictions_are_there_for_every_arm(results: Mapping[str, Any], study: Study) -> None:
+    predictions, arms = results["predictions"], [arm.name for arm in study.arms]
+    assert {row["arm"] for row in predictions["responses"]} == set(arms)
+    assert {row["arm"] for row in predictions["survival"]} == set(arms)  # the fixture names an endpoint volume
+    assert sum(row["probability"] for row in predictions["best"]) == pytest.approx(1)
 
 
 def test_the_verdict_is_that_of_the_primary_combination(results: Mapping[str, Any]) -> None:
@@ -312,7 +367,9 @@ def test_without_any_healthy_fit_the_results_are_complete_and_say_so(fits: Mappi
     found = sick(fits, *fits)
     results = collect_results(study, found, compare(found))
     assert json.loads(to_json(results)) == results
-    assert results["interaction"] == results["arms"] == results["nulls"] == []
+    assert results["interaction"] == results["arms"] == results["nulls"] == results["beyond_pairs"] == []
+    assert results["predictions"] == {"responses": [], "survival": [], "best": []}
+    assert results["readings"]["animals"]  # the readings need no fit
     assert [model["refused"] is None for model in results["models"]] == [False] * len(fits)
     assert all(row["words"].startswith("no conclusion: ") for row in results["verdicts"])
 

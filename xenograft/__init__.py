@@ -14,8 +14,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xenograft.allocation import Allocation, allocate, read_baselines
     from xenograft.answers import Interaction, Verdict, average, interaction, model_curves, verdicts
+    from xenograft.arm_readings import arm_responses, survival_curves
     from xenograft.cards import ModelCard, read_card, read_cards
     from xenograft.comparison import Comparison, compare
+    from xenograft.courses import (
+        best_response,
+        growth_delay,
+        largest_excess,
+        log_cell_kill,
+        nadir,
+        time_to_regrowth,
+        whole_course_excess,
+    )
+    from xenograft.csv_export import write_csv
     from xenograft.design import Design, read_design, simulate_design
     from xenograft.errors import CardError, FitFileError, InputError, NoHealthyFitError, StudyError, XenograftError
     from xenograft.estimands import (
@@ -23,17 +34,24 @@ if TYPE_CHECKING:
         doubling_time,
         excess,
         growth_rate,
+        growth_rate_inhibition,
         reduction,
         time_to_multiple,
+        treated_over_control,
         tumour_growth_inhibition,
     )
     from xenograft.fitted import Fit
     from xenograft.health import Health
+    from xenograft.interactions import dose_matrix, interaction_numbers
     from xenograft.model import build
+    from xenograft.overview import Summary, summary
     from xenograft.prediction import animal_curves, curves
     from xenograft.priors import Prior
+    from xenograft.quantities import arm_estimands, summarise
     from xenograft.reading import read_study
     from xenograft.reporting import write_report
+    from xenograft.response_predictions import best_arms, predicted_responses, predicted_survival
+    from xenograft.responses import animal_responses
     from xenograft.results import collect_results
     from xenograft.sampling import SamplerSettings, fit, fit_all
     from xenograft.simulation import SimulatedStudy, simulate, true_curves
@@ -42,34 +60,115 @@ if TYPE_CHECKING:
     from xenograft.truth import Truth, read_truth
 
 _HOME = {
-    "allocation": ("Allocation", "allocate", "read_baselines"),
-    "answers": ("Interaction", "Verdict", "average", "interaction", "model_curves", "verdicts"),
-    "cards": ("ModelCard", "read_card", "read_cards"),
-    "comparison": ("Comparison", "compare"),
-    "design": ("Design", "read_design", "simulate_design"),
-    "errors": ("CardError", "FitFileError", "InputError", "NoHealthyFitError", "StudyError", "XenograftError"),
+    "allocation": (
+        "Allocation",
+        "allocate",
+        "read_baselines",
+    ),
+    "answers": (
+        "Interaction",
+        "Verdict",
+        "average",
+        "interaction",
+        "model_curves",
+        "verdicts",
+    ),
+    "arm_readings": (
+        "arm_responses",
+        "survival_curves",
+    ),
+    "cards": (
+        "ModelCard",
+        "read_card",
+        "read_cards",
+    ),
+    "comparison": (
+        "Comparison",
+        "compare",
+    ),
+    "courses": (
+        "best_response",
+        "growth_delay",
+        "largest_excess",
+        "log_cell_kill",
+        "nadir",
+        "time_to_regrowth",
+        "whole_course_excess",
+    ),
+    "csv_export": ("write_csv",),
+    "design": (
+        "Design",
+        "read_design",
+        "simulate_design",
+    ),
+    "errors": (
+        "CardError",
+        "FitFileError",
+        "InputError",
+        "NoHealthyFitError",
+        "StudyError",
+        "XenograftError",
+    ),
     "estimands": (
         "combination_index",
         "doubling_time",
         "excess",
         "growth_rate",
+        "growth_rate_inhibition",
         "reduction",
         "time_to_multiple",
+        "treated_over_control",
         "tumour_growth_inhibition",
     ),
     "fitted": ("Fit",),
     "health": ("Health",),
+    "interactions": (
+        "dose_matrix",
+        "interaction_numbers",
+    ),
     "model": ("build",),
-    "prediction": ("animal_curves", "curves"),
+    "overview": (
+        "Summary",
+        "summary",
+    ),
+    "prediction": (
+        "animal_curves",
+        "curves",
+    ),
     "priors": ("Prior",),
+    "quantities": (
+        "arm_estimands",
+        "summarise",
+    ),
     "reading": ("read_study",),
     "reporting": ("write_report",),
+    "response_predictions": (
+        "best_arms",
+        "predicted_responses",
+        "predicted_survival",
+    ),
+    "responses": ("animal_responses",),
     "results": ("collect_results",),
-    "sampling": ("SamplerSettings", "fit", "fit_all"),
-    "simulation": ("SimulatedStudy", "simulate", "true_curves"),
-    "study": ("Arm", "Dosing", "Study"),
+    "sampling": (
+        "SamplerSettings",
+        "fit",
+        "fit_all",
+    ),
+    "simulation": (
+        "SimulatedStudy",
+        "simulate",
+        "true_curves",
+    ),
+    "study": (
+        "Arm",
+        "Dosing",
+        "Study",
+    ),
     "true_interaction": ("true_excess",),
-    "truth": ("Truth", "read_truth"),
+    "truth": (
+        "Truth",
+        "read_truth",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -92,24 +191,39 @@ __all__ = [
     "SimulatedStudy",
     "Study",
     "StudyError",
+    "Summary",
     "Truth",
     "Verdict",
     "XenograftError",
     "allocate",
     "animal_curves",
+    "animal_responses",
+    "arm_estimands",
+    "arm_responses",
     "average",
+    "best_arms",
+    "best_response",
     "build",
     "collect_results",
     "combination_index",
     "compare",
     "curves",
+    "dose_matrix",
     "doubling_time",
     "excess",
     "fit",
     "fit_all",
+    "growth_delay",
     "growth_rate",
+    "growth_rate_inhibition",
     "interaction",
+    "interaction_numbers",
+    "largest_excess",
+    "log_cell_kill",
     "model_curves",
+    "nadir",
+    "predicted_responses",
+    "predicted_survival",
     "read_baselines",
     "read_card",
     "read_cards",
@@ -119,11 +233,18 @@ __all__ = [
     "reduction",
     "simulate",
     "simulate_design",
+    "summarise",
+    "summary",
+    "survival_curves",
     "time_to_multiple",
+    "time_to_regrowth",
+    "treated_over_control",
     "true_curves",
     "true_excess",
     "tumour_growth_inhibition",
     "verdicts",
+    "whole_course_excess",
+    "write_csv",
     "write_report",
 ]
 

@@ -13,16 +13,7 @@ import xarray as xr
 
 from xenograft.comparison import Comparison
 from xenograft.errors import NoHealthyFitError
-from xenograft.estimands import (
-    Reference,
-    doubling_time,
-    excess,
-    growth_rate,
-    interval,
-    probability_positive,
-    time_to_multiple,
-    tumour_growth_inhibition,
-)
+from xenograft.estimands import Reference, excess, interval, probability_positive
 from xenograft.fitted import Fit
 from xenograft.prediction import curves, reference_names
 from xenograft.study import Study
@@ -238,36 +229,6 @@ def no_conclusion(fits: Mapping[str, Fit], ranking: Comparison) -> str:
     if not reasons:
         return "no conclusion: no fitted card leaves the combination free"
     return f"no conclusion: the sampler did not converge ({'; '.join(reasons)})"
-
-
-def arm_estimands(curves: xr.DataArray, control: str, horizon: float) -> dict[str, tuple[xr.DataArray, str]]:
-    """The numbers reported for every arm at the horizon.
-
-    Parameters
-    ----------
-    curves : DataArray (chain, draw, arm, day)
-        From `model_curves`.
-    control : str
-        The vehicle arm.
-    horizon : float
-        Day as recorded.
-
-    Returns
-    -------
-    dict of str to (DataArray (chain, draw, arm), str)
-        Draws and unit, by the key used in results.json.
-    """
-    rate = growth_rate(curves, horizon)
-    return {
-        "tgi": (tumour_growth_inhibition(curves, control, horizon), "%"),
-        "tgi_baseline": (tumour_growth_inhibition(curves, control, horizon, "baseline"), "%"),
-        "tgi_auc": (tumour_growth_inhibition(curves, control, horizon, "auc"), "%"),
-        "tgi_auc_baseline": (tumour_growth_inhibition(curves, control, horizon, "auc_baseline"), "%"),
-        "growth_rate": (rate, "1/day"),
-        "doubling_time": (doubling_time(rate), "day"),
-        "time_to_2x": (time_to_multiple(curves, 2.0), "day"),
-        "time_to_4x": (time_to_multiple(curves, 4.0), "day"),
-    }
 
 
 def curve_table(study: Study, curves: Mapping[str, xr.DataArray]) -> pd.DataFrame:

@@ -14,7 +14,6 @@ import xarray as xr
 from xenograft.answers import (
     AVERAGED,
     Verdict,
-    arm_estimands,
     averaged_curves,
     interaction_of,
     model_curves,
@@ -25,6 +24,7 @@ from xenograft.comparison import Comparison
 from xenograft.estimands import REFERENCES, combination_index, interval
 from xenograft.fitted import Fit, versions
 from xenograft.health import Health
+from xenograft.number_records import arm_records, definitions, interaction_records, predictions, raw_numbers
 from xenograft.study import Study
 
 SCHEMA = "xenograft-results/1"
@@ -68,14 +68,19 @@ def collect_results(
     mean = averaged_curves(fits, ranking, of="mean")
     found = verdicts(fits, ranking, typical)
     said = [asdict(verdict) | {"sentence": sentence(study, verdict, typical)} for verdict in found]
+    against_singles, over_pairs = interaction_records(study, typical)
     primary = study.primary_combination
     chosen = [v for v in said if primary and (v["combination"], v["reference"]) == (primary.name, reference)]
     return {
         "schema": SCHEMA,
         "study": _study(study),
         "models": [_model(name, fit, ranking) for name, fit in fits.items()],
-        "interaction": _interactions(study, typical),
-        "arms": _arms(study, typical) + _arms(study, mean),
+        "interaction": against_singles,
+        "beyond_pairs": over_pairs,
+        "arms": arm_records(study, typical) + arm_records(study, mean),
+        "definitions": definitions(study, typical),
+        "readings": raw_numbers(study),
+        "predictions": predictions(fits, ranking),
         "verdicts": said,
         "verdict": chosen[0] if chosen else None,
         "reason": None if chosen else _no_verdict(fits, ranking),
@@ -197,56 +202,6 @@ def _flat(table: xr.Dataset) -> dict[str, float]:
         else:
             found[str(name)] = float(variable)
     return found
-
-
-def _interactions(study: Study, curves: Mapping[str, xr.DataArray]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for model, draws in curves.items():
-        for reference in REFERENCES:
-            found = interaction_of(study, draws.sel(day=[study.horizon]), model, reference)  # pyright: ignore
-            indices = combination_index(found.draws)
-            for _, row in found.table.iterrows():
-                index = indices.sel(combination=row["combination"]) if reference != "additive" else None
-                rows.append(
-                    {
-                        "model": model,
-                        "combination": row["combination"],
-                        "reference": reference,
-                        "day": float(row["day"]),
-                        "excess": {key: float(row[key]) for key in ("median", "lower", "upper")},
-                        "combination_index": None if index is None else interval(index).iloc[0].to_dict(),
-                        "probability": float(row["probability"]),
-                    }
-                )
-    return rows
-
-
-def _arms(study: Study, curves: Mapping[str, xr.DataArray]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    last = study.fitted_readings["day"].max()
-    for model, draws in curves.items():
-        tables = {
-            key: (interval(values), unit)
-            for key, (values, unit) in arm_estimands(draws, study.control.name, study.horizon).items()
-        }
-        for arm, predicted in zip(draws["arm"].to_numpy(), draws["predicted"].to_numpy(), strict=True):
-            row: dict[str, Any] = {
-                "model": model,
-                "arm": str(arm),
-                "of": draws.attrs["of"],
-                "predicted": bool(predicted),
-                "day": study.horizon,
-            }
-            for key, (table, unit) in tables.items():
-                numbers = {name: _number(value) for name, value in table.loc[arm].items()}
-                row[key] = numbers | {"unit": unit}
-                if None in numbers.values():
-                    unreached = (
-                        f"not reached by day {last:g}" if key.startswith("time_to") else "the tumour does not grow"
-                    )
-                    row[key]["reason"] = unreached
-            rows.append(row)
-    return rows
 
 
 def _number(value: Any) -> float | None:
