@@ -19,7 +19,7 @@ from xenograft.cards import ModelCard
 from xenograft.dynamics import Parameters
 from xenograft.exposure import Schedule, schedule
 from xenograft.fitted import parameters_of
-from xenograft.latents import SMALLEST_ANIMALS, SMALLEST_READINGS, Capacity, Latents, capacity, latents, weights_of
+from xenograft.latents import SMALLEST_ANIMALS, SMALLEST_READINGS, Capacity, Latents, capacity, weights_of
 from xenograft.likelihood import Panel, log_density, log_density_given_effects, moments, panel
 from xenograft.model import build_for_sampler
 from xenograft.priors import Prior
@@ -118,7 +118,7 @@ def test_latent_variables_integrate_to_the_density_of_the_readings(card: ModelCa
     varies, student, volumes = CASES[case]
     study, card = _study(volumes), _card(card, varies, student=student)
     readings, received, p = panel(study), schedule(study), _parameters(varies, student=student)
-    places, room = latents(study, card, readings), capacity(study, card)
+    places, room = latents_of(study, card, readings), capacity(study, card)
     animals = int((study.animals["censored"] > 0).sum())
     spreads = len(study.readings) if student else 0
     axes = [*[EFFECTS] * (animals * len(varies)), *[SPREADS] * spreads]
@@ -161,7 +161,7 @@ def test_every_student_reading_and_every_animal_with_censored_ones_has_its_own_v
     card: ModelCard, mixed: Study
 ) -> None:
     readings = panel(mixed)
-    places = latents(mixed, _card(card, ANIMALS, student=True), readings)
+    places = latents_of(mixed, _card(card, ANIMALS, student=True), readings)
     present = readings.weight > 0
     assert sorted(places.spread_position[present]) == list(range(10))
     assert places.spread_used.tolist() == [1] * 10 + [0] * 54
@@ -188,7 +188,7 @@ def test_unused_latent_variables_leave_the_density_of_the_parameters_unchanged(
 ) -> None:
     card = _card(card, ANIMALS, student=student)
     readings, received, p = panel(mixed), schedule(mixed), _parameters(ANIMALS, student=student)
-    places = latents(mixed, card, readings)
+    places = latents_of(mixed, card, readings)
     own, spread = _drawn(mixed, card, 2)
     others, other_spreads = _drawn(mixed, card, 3, 5, scale=3.0)
     others[:, :2] = own[:2]
@@ -207,7 +207,7 @@ def test_an_animal_left_out_leaves_its_latent_variables_standard_normal(
     card = _card(card, ANIMALS, student=student)
     received, p = schedule(mixed), _parameters(ANIMALS, student=student)
     readings = panel(mixed, without=["A1"])
-    whole, places = latents(mixed, card, panel(mixed)), latents(mixed, card, readings)
+    whole, places = latents_of(mixed, card, panel(mixed)), latents_of(mixed, card, readings)
     for name in ("animal_position", "spread_position"):  # what is compiled into places stays
         assert np.array_equal(getattr(whole, name), getattr(places, name))
     freed = whole.spread_used - places.spread_used == 1
@@ -221,7 +221,7 @@ def test_an_animal_left_out_leaves_its_latent_variables_standard_normal(
     assert np.allclose(changed, there, rtol=0, atol=1e-10)
     # the others' density is that of a study which never had the animal
     alone = replace(mixed, readings=mixed.readings[mixed.readings["animal"] != "A1"])
-    few, of_few = panel(alone), latents(alone, card, panel(alone))
+    few, of_few = panel(alone), latents_of(alone, card, panel(alone))
     own_few, spread_few = _drawn(alone, card, 5)
     own_few[0] = own[1]  # C1 is now the first with censored readings
     spread_few[of_few.spread_used == 1] = spread[places.spread_used == 1]
@@ -242,7 +242,7 @@ def test_weights_are_gamma_of_mean_one() -> None:
 
 def test_numpy_and_pytensor_give_the_same_density_with_finite_gradients(card: ModelCard, mixed: Study) -> None:
     readings, received, p = panel(mixed), schedule(mixed), _parameters(ANIMALS, student=True)
-    places = latents(mixed, _card(card, ANIMALS, student=True), readings)
+    places = latents_of(mixed, _card(card, ANIMALS, student=True), readings)
     own, spread, freedom = pt.dmatrix(), pt.dvector(), pt.dscalar()
     mean, precision, columns = moments(readings, received, p)
     of_weights, weights = weights_of(spread, places, freedom, xp=pt)
@@ -292,7 +292,7 @@ def test_the_model_that_is_sampled_has_this_density(
     many = parameters_of(drawn, card)
     p = Parameters(**{k: v[0, 0] if isinstance(v, np.ndarray) else v for k, v in vars(many).items()})
     readings, received = panel(mixed), schedule(mixed)
-    places = latents(mixed, card, readings)
+    places = latents_of(mixed, card, readings)
     own, spread = _drawn(mixed, card, 5, 4)
     theirs = np.array([
         float(density(point | {"own_effect": own[i]} | ({"spread": spread[i]} if student else {}))) for i in range(4)

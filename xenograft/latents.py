@@ -58,7 +58,7 @@ def capacity(study: Study, card: ModelCard) -> Capacity:
     return Capacity(_next(animals, SMALLEST_ANIMALS), effects, _next(spreads, SMALLEST_READINGS))
 
 
-def latents(study: Study, card: ModelCard, readings: Panel) -> Latents:
+def latents_of(study: Study, card: ModelCard, readings: Panel) -> Latents:
     """Give every animal with censored readings and every Student reading its latent variables."""
     censored = (study.animals["censored"] > 0).to_numpy()
     real = np.arange(readings.weight.shape[1]) < study.animals["readings"].to_numpy()[:, None]

@@ -16,7 +16,7 @@ from pytensor.tensor.shape import specify_shape
 from xenograft.cards import ModelCard
 from xenograft.dynamics import Parameters
 from xenograft.exposure import Schedule, schedule
-from xenograft.latents import Latents, capacity, latents, weights_of
+from xenograft.latents import Latents, capacity, latents_of, weights_of
 from xenograft.likelihood import Panel, log_density, log_density_given_effects, moments, panel
 from xenograft.priors import Prior
 from xenograft.spline import INTERVALS, curves_that_bend
@@ -114,7 +114,7 @@ def data(study: Study, card: ModelCard, without: Collection[str] = ()) -> dict[s
     readings, received = panel(study, without), schedule(study, exposure=card.exposure)
     found = {"jump_day": received.jump_day, "jump": received.jump, "span": np.array(received.span)}
     found |= {item.name: np.asarray(getattr(readings, item.name)) for item in fields(Panel)}
-    room, places = capacity(study, card), latents(study, card, readings)
+    room, places = capacity(study, card), latents_of(study, card, readings)
     if room.animals:
         found["animal_position"] = places.animal_position
     else:

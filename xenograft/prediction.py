@@ -15,7 +15,7 @@ from xenograft.dynamics import Parameters, course_of_arms, effect_columns
 from xenograft.exposure import schedule
 from xenograft.fitted import Fit, parameters_of
 from xenograft.growth import growth_columns
-from xenograft.latents import latents, weights_of
+from xenograft.latents import latents_of, weights_of
 from xenograft.likelihood import Panel, effects, log_density, moments, panel
 from xenograft.priors import Prior
 from xenograft.quadrature import log_density_by_quadrature
@@ -128,7 +128,7 @@ def animal_curves(fit: Fit, day: Sequence[float] | np.ndarray, *, thin: int = 10
     readings, given = panel(study), schedule(study, exposure=fit.card.exposure)
     mean, precision, columns = moments(readings, given, parameters)
     noise = np.random.default_rng(seed).standard_normal((*mean.shape[:-1], len(columns)))
-    places = latents(study, fit.card, readings)
+    places = latents_of(study, fit.card, readings)
     drawn = fit.latent.isel(draw=slice(None, None, thin))
     if "spread" in drawn:
         _, weights = weights_of(drawn["spread"].to_numpy(), places, parameters.degrees_of_freedom)
