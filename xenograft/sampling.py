@@ -19,7 +19,7 @@ from xenograft.estimands import excess
 from xenograft.exposure import schedule
 from xenograft.fitted import Attempt, Fit, Health, Status, judge
 from xenograft.likelihood import panel
-from xenograft.model import build_for_sampler, coords, sampler_data
+from xenograft.model import PACKED, build_for_sampler, coords, data, sampler_data
 from xenograft.prediction import curves_of, log_likelihood, new_readings, prior_draws, reference_names
 from xenograft.priors import Prior
 from xenograft.study import Study
@@ -131,6 +131,53 @@ def fit_all(
     """
     listed = cards.values() if isinstance(cards, Mapping) else cards
     return {card.name: fit(study, card, seed=seed, settings=settings, progress=progress) for card in listed}
+
+
+def refit_without(fit: Fit, animals: Sequence[str]) -> Fit:
+    """The same card fitted again without some animals, through the model as it is compiled.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of the whole study.
+    animals : sequence of str
+        Animals whose readings get weight 0; every label stays.
+
+    Returns
+    -------
+    Fit
+        Sampled like `fit` with half its draws, from a seed of its own, and judged like it. `draws` has `posterior`, `sample_stats` and
+        `log_likelihood`, the last for every animal: of those left out it is that of animals never seen.
+    """
+    study, card = fit.study, fit.card
+    packed = sampler_data(study, card)["packed"].copy()
+    given = data(study)
+    start = 6 + sum(given[name].size for name in PACKED[: PACKED.index("weight")])
+    weight = np.where(study.animals.index.isin(list(animals))[:, None], 0.0, given["weight"])
+    packed[start : start + weight.size] = weight.ravel()
+    names = hashlib.sha256("\n".join([card.digest, *sorted(animals)]).encode()).digest()
+    seed = sampler_seed(fit.seed, card) ^ int.from_bytes(names[:4])
+    first = fit.attempts[0]
+    run = _Run(max(100, first.draws // 2), max(100, first.tune // 2))
+    settings = SamplerSettings(chains=fit.posterior.sizes["chain"], retries=1)
+    attempts: list[Attempt] = []
+    kept: _Sampled | None = None
+    started = time.perf_counter()
+    bound = _compiled(study, card).with_data(packed=packed)
+    with _Progress(card.name, shown=False) as bar:
+        while kept is None or (kept.health.status == "fail" and len(attempts) <= settings.retries):
+            found = _sample(bound, study, card, run, settings, seed + len(attempts), bar)
+            attempts.append(Attempt(**asdict(run), status=found.health.status, failures=found.health.failures))
+            if kept is None or STATUSES.index(found.health.status) < STATUSES.index(kept.health.status):
+                kept = found
+            run = run.more_careful(found.health, retry=len(attempts))
+    groups = {
+        "posterior": kept.posterior,
+        "sample_stats": kept.sample_stats,
+        "log_likelihood": log_likelihood(kept.posterior, study, card).to_dataset(),
+    }
+    seconds = {"compile": 0.0, "sample": time.perf_counter() - started}
+    return Fit(study, card, xr.DataTree.from_dict(groups), kept.health, tuple(attempts), fit.seed, seconds)
 
 
 def sampler_seed(seed: int, card: ModelCard) -> int:
