@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import arviz as az
 import numpy as np
@@ -121,7 +122,8 @@ def _log_marginal(slope: np.ndarray, curvature: np.ndarray, mean: float, sd: flo
 
 def _by_kernel(departure: np.ndarray, mean: float, sd: float, scale: float) -> float:
     """Log Bayes factor from a kernel density estimate at 0 of the draws, weighted for the other prior."""
-    prior, other = stats.norm(mean, sd), stats.norm(mean, scale * sd)
+    prior: Any = stats.norm(mean, sd)
+    other: Any = stats.norm(mean, scale * sd)
     weight = np.exp(other.logpdf(departure) - prior.logpdf(departure))
     density = stats.gaussian_kde(departure, weights=weight / weight.sum())(0.0)[0]
     return float(other.logpdf(0.0) - np.log(np.maximum(density, 1e-300)))

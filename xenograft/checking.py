@@ -129,7 +129,11 @@ def reading_probabilities(posterior: xr.Dataset, study: Study, card: ModelCard) 
 
 
 def _probabilities(
-    residual: np.ndarray, precision: np.ndarray, columns: list[np.ndarray], censored: np.ndarray, rng: np.random.Generator
+    residual: np.ndarray,
+    precision: np.ndarray,
+    columns: list[np.ndarray],
+    censored: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Probabilities (animal, reading) of the residuals (chain, draw, animal, reading), summed over the draws."""
     present = precision > 0

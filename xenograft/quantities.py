@@ -9,7 +9,7 @@ import xarray as xr
 from xenograft.answers import arm_estimands, interaction_of
 from xenograft.estimands import REFERENCES
 from xenograft.fitted import Fit
-from xenograft.prediction import curves
+from xenograft.prediction import curve_days, curves, predicted_references
 from xenograft.study import Study
 
 EXCESS = "excess_"
@@ -28,8 +28,8 @@ def quantities(fit: Fit) -> xr.Dataset:
     -------
     Dataset (chain, draw, combination, arm)
         `excess_bliss`, `excess_hsa`, `excess_additive` (combination; positive = enhanced) and the answers for every
-        arm under the keys of results.json. A time that some draws do not reach is given as its inverse (1/day, 0 where
-        it is not reached); what is the same in every draw is left out.
+        arm under the keys of results.json. Times are given as their inverse (1/day, 0 where a draw does not reach
+        them), NaN for an arm in which fewer than half the draws reach them.
     """
     return quantities_of(fit.study, curves(fit))
 
@@ -50,10 +50,25 @@ def quantities_of(study: Study, curve: xr.DataArray) -> xr.Dataset:
         for reference in REFERENCES:
             draws = interaction_of(study, at_horizon, "", reference).draws.isel(day=0, drop=True)  # pyright: ignore
             found[f"{EXCESS}{reference}"] = draws
-    for name, (draws, _) in arm_estimands(curve, study.control.name, study.horizon).items():
-        found[name] = draws if bool(np.isfinite(draws).all()) else 1 / draws
+    for name, (draws, unit) in arm_estimands(curve, study.control.name, study.horizon).items():
+        reached = np.isfinite(draws).mean(("chain", "draw")) >= 0.5
+        found[name] = (1 / draws).where(reached) if unit == "day" else draws
     moving = {name: draws.drop_vars("predicted", errors="ignore") for name, draws in found.items()}
     return xr.Dataset({name: draws.reset_coords(drop=True) for name, draws in moving.items()})
+
+
+def quantity_names(study: Study) -> list[str]:
+    """Labels of all quantities of a study, known before anything is fitted: `excess_bliss[combination]`, `tgi[arm]`."""
+    days = curve_days(study)
+    arms = [arm.name for arm in (*study.arms, *predicted_references(study))]
+    level = xr.DataArray(
+        np.zeros((1, 1, len(arms), len(days))),
+        dims=("chain", "draw", "arm", "day"),
+        coords={"arm": arms, "day": days, "predicted": ("arm", [False] * len(arms))},
+        attrs={"of": "typical", "first_dose": study.first_dose},
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):  # the numbers of level curves mean nothing
+        return [str(name) for name in flat(quantities_of(study, level).isel(chain=0, draw=0)).index]
 
 
 def flat(table: xr.Dataset) -> pd.Series:

@@ -146,8 +146,9 @@ def refit_without(fit: Fit, animals: Sequence[str]) -> Fit:
     Returns
     -------
     Fit
-        Sampled like `fit` with half its draws, from a seed of its own, and judged like it. `draws` has `posterior`, `sample_stats` and
-        `log_likelihood`, the last for every animal: of those left out it is that of animals never seen.
+        Sampled like `fit` with half its draws, from a seed of its own, and judged like it. `draws` has `posterior`,
+        `sample_stats` and `log_likelihood`, the last for every animal: of those left out it is that of animals never
+        seen.
     """
     study, card = fit.study, fit.card
     packed = sampler_data(study, card)["packed"].copy()
