@@ -105,7 +105,7 @@ class CoverageGate(Gate):
 
 
 class SensitivityGate(Gate):
-    """What the answers owe to the priors: the worst of the quantities whose name starts so."""
+    """What the answers owe to the priors: the worst of the quantities of that name, or one with its label."""
 
     card: str | None = None
     quantity: str = "excess_bliss"
@@ -221,6 +221,7 @@ def check_gates(path: str | Path, gates: Sequence[Gate], study: Study, cards: Ma
     answering = [name for name, card in cards.items() if card.answers]
     combinations = [arm.name for arm in study.combinations]
     quantities = quantity_names(study)
+    families = list(dict.fromkeys(name.partition("[")[0] for name in quantities))
     for gate in gates:
         place = f'{path.name}, gate "{gate.name}"'
         for key, known in (
@@ -234,9 +235,8 @@ def check_gates(path: str | Path, gates: Sequence[Gate], study: Study, cards: Ma
                 problems.append(_unknown(place, key, value, known))
         if isinstance(gate, ProbabilityGate | ExcessGate | BayesFactorGate | PartsGate) and not combinations:
             problems.append(f"{place}: the study has no combination arm. Remove the gate.")
-        if isinstance(gate, SensitivityGate) and not any(name.startswith(gate.quantity) for name in quantities):
-            short = list(dict.fromkeys(name.partition("[")[0] for name in quantities))
-            problems.append(_unknown(place, "quantity", gate.quantity, short))
+        if isinstance(gate, SensitivityGate) and gate.quantity not in [*quantities, *families]:
+            problems.append(_unknown(place, "quantity", gate.quantity, families))
         if isinstance(gate, DriftGate):
             try:
                 read_reference(path.parent / gate.reference)

@@ -176,7 +176,7 @@ def _sensitivity(gate: kinds.SensitivityGate, evidence: Evidence) -> tuple[float
         f"{name}, {card}": float(row[gate.measure])
         for card, table in tables.items()
         for name, row in table.iterrows()
-        if str(name).startswith(gate.quantity)
+        if gate.quantity in (str(name), str(name).partition("[")[0])
     }
     if tables and not values:
         return None, f"no answer is called {gate.quantity}"

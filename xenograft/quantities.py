@@ -51,7 +51,7 @@ def quantities_of(study: Study, curve: xr.DataArray) -> xr.Dataset:
             draws = interaction_of(study, at_horizon, "", reference).draws.isel(day=0, drop=True)  # pyright: ignore
             found[f"{EXCESS}{reference}"] = draws
     for name, (draws, unit) in arm_estimands(curve, study.control.name, study.horizon).items():
-        reached = np.isfinite(draws).mean(("chain", "draw")) >= 0.5
+        reached = xr.ufuncs.isfinite(draws).mean(("chain", "draw")) >= 0.5
         found[name] = (1 / draws).where(reached) if unit == "day" else draws
     moving = {name: draws.drop_vars("predicted", errors="ignore") for name, draws in found.items()}
     return xr.Dataset({name: draws.reset_coords(drop=True) for name, draws in moving.items()})

@@ -167,7 +167,7 @@ def _plot(rows: dict[str, tuple[float, float, float]], title: str) -> str:
         return round((value - low) / span * (WIDTH - 1))
 
     width = max(map(len, rows))
-    lines = [f"{'':{width}}  {low:<10.3g}{title[: WIDTH - 16]:^{WIDTH - 20}}{high:>10.3g}"]
+    lines = [title, f"{'':{width}}  {low:<{WIDTH // 2}.3g}{high:>{WIDTH - WIDTH // 2}.3g}"]
     for label, (middle, lower, upper) in rows.items():
         cells = [" "] * WIDTH
         cells[column(lower) : column(upper) + 1] = "─" * (column(upper) - column(lower) + 1)
