@@ -74,7 +74,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def write_gates(folder: Path, *, passing: bool) -> Path:
     tables = [
-        f'[[gate]]\nname = "rule {i}"\n{rule}\noperator = "{operator}"\nvalue = {good if passing else bad}\nwhy = "so"\n'
+        f'[[gate]]\nname = "rule {i}"\n{rule}\noperator = "{operator}"\n'
+        f'value = {good if passing else bad}\nwhy = "so"\n'
         for i, (rule, (operator, good, bad)) in enumerate(RULES.items())
     ]
     path = folder / "gates.toml"

@@ -25,7 +25,7 @@ LAYERS = (
     ("sampling",),
     ("bayes_factor", "comparison", "workers"),
     ("answers", "cache", "parts"),
-    ("laws", "quantities", "results"),
+    ("laws", "results", "shown"),
     ("references", "sensitivity"),
     ("evidence", "gates"),
     ("judging",),

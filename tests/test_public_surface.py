@@ -18,12 +18,15 @@ PACKAGE = Path(xenograft.__file__).parent
 MODULES = {path.stem for path in PACKAGE.glob("*.py")}
 CALLABLE = [name for name in xenograft.__all__ if callable(getattr(xenograft, name))]
 EXPECTED = [
-    "Arm", "CardError", "Comparison", "Dosing", "Fit", "FitFileError", "Health", "InputError", "Interaction",
-    "ModelCard", "NoHealthyFitError", "Prior", "SamplerSettings", "Study", "StudyError", "Truth", "Verdict",
-    "XenograftError", "animal_curves", "average", "build", "collect_results", "combination_index", "compare", "curves",
-    "doubling_time", "excess", "fit", "fit_all", "growth_rate", "interaction", "model_curves", "read_card",
-    "read_cards", "read_study", "read_truth", "reduction", "simulate", "time_to_multiple", "true_curves",
-    "tumour_growth_inhibition", "verdicts", "write_report",
+    "Arm", "CardError", "Comparison", "Dosing", "Drift", "Evidence", "Fit", "FitFileError", "Gate", "GateOutcome",
+    "Health", "InputError", "Interaction", "ModelCard", "NoHealthyFitError", "PredictiveCheck", "Prior",
+    "SamplerSettings", "Study", "StudyError", "Truth", "Verdict", "XenograftError", "animal_curves", "average",
+    "bayes_factors", "build", "check_gates", "collect_results", "combination_index", "compare", "comparison_markdown",
+    "curves", "doubling_time", "drift", "excess", "fit", "fit_all", "gather_evidence", "growth_rate", "interaction",
+    "judge_gates", "junit_xml", "model_curves", "predict_from_parts", "predictive_check", "prior_sensitivity",
+    "read_card", "read_cards", "read_gates", "read_reference", "read_study", "read_truth", "reduction",
+    "refit_without", "simulate", "time_to_multiple", "true_curves", "tumour_growth_inhibition", "verdicts",
+    "write_reference", "write_report",
 ]  # fmt: skip
 
 

@@ -12,8 +12,8 @@ import xarray as xr
 
 from xenograft.fitted import Fit
 from xenograft.prediction import prior_draws
-from xenograft.quantities import quantities, quantity_names
 from xenograft.sensitivity import log_prior, prior_sensitivity
+from xenograft.shown import quantities, quantity_names
 
 CARD = "exponential-bliss-departure"
 EXCESS = "excess_bliss[T-DM1 + pertuzumab]"

@@ -18,8 +18,8 @@ from xenograft.estimands import REFERENCES
 from xenograft.fitted import Fit
 from xenograft.laws import answers_by_law
 from xenograft.parts import predict_from_parts
-from xenograft.quantities import EXCESS
 from xenograft.sensitivity import prior_sensitivity
+from xenograft.shown import EXCESS
 from xenograft.study import Study
 
 

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from xenograft.answers import AVERAGED
 from xenograft.cards import ModelCard
 from xenograft.errors import InputError, did_you_mean, missing_file, problems_of, unknown_choice, unknown_key
-from xenograft.quantities import quantity_names
 from xenograft.references import MCSE, read_reference
+from xenograft.shown import quantity_names
 from xenograft.study import Study
 
 Operator = Literal[">=", "<=", ">", "<"]

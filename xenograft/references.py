@@ -17,7 +17,7 @@ from xenograft.cards import ModelCard
 from xenograft.errors import InputError, missing_file
 from xenograft.files import write_text
 from xenograft.fitted import Fit, versions
-from xenograft.quantities import flat, quantities
+from xenograft.shown import flat, quantities
 from xenograft.study import Study
 
 SCHEMA = "xenograft-reference/1"
@@ -49,7 +49,13 @@ class Drift:
     missing: str = ""
 
     def shifts(self, mcse: float = MCSE) -> pd.Series:
-        """Absolute shifts in stored posterior sds, largest first, of quantities beyond `mcse` combined errors."""
+        """Absolute shifts in stored posterior sds, largest first.
+
+        Parameters
+        ----------
+        mcse : float
+            Combined Monte-Carlo errors beyond which a difference counts at all.
+        """
         beyond = self.table[self.table["errors"].abs() > mcse]
         return beyond["shift"].abs().sort_values(ascending=False)
 

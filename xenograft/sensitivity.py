@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.fitted import Fit
-from xenograft.quantities import flat, quantities
+from xenograft.shown import flat, quantities
 
 SENSITIVE = 0.05
 """Power-scaling sensitivity from which an answer is called sensitive (Kallioinen et al. 2024)."""
