@@ -172,6 +172,20 @@ def test_a_drift_names_the_parameter_and_the_size_of_its_shift(evidence: Evidenc
     assert (blind.passed, blind.found) == (True, 0.0)
 
 
+def test_changes_come_first_and_only_ten_of_many_are_shown(evidence: Evidence, folder: Path) -> None:
+    study = evidence.study
+    readings = study.readings.copy()
+    readings.loc[readings.index[:12], "volume"] += 1.0
+    fit = evidence.fits[DEPARTURE]
+    edited = replace(fit, study=replace(study, readings=readings))
+    changed = replace(evidence, fits=dict(evidence.fits) | {DEPARTURE: edited})
+    (outcome,) = judge_gates([gate("drift", "<=", 0.1, reference="moved.json")], changed, folder=folder)
+    assert outcome.detail.startswith("changed: animal V01, day 0: volume ")
+    before, after = outcome.detail.split("; and 2 more. drifted: ")
+    assert before.count("; ") == 9
+    assert f"growth, {DEPARTURE} by 1.00 sd" in after
+
+
 def test_a_card_that_is_not_in_the_reference_fails_its_drift_gate(evidence: Evidence, folder: Path) -> None:
     (outcome,) = judge_gates([gate("drift", "<=", 0.1, reference="same.json", card=NULL)], evidence, folder=folder)
     assert (outcome.passed, outcome.found) == (False, None)

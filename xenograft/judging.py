@@ -12,6 +12,7 @@ import pandas as pd
 
 from xenograft import gates as kinds
 from xenograft.answers import AVERAGED
+from xenograft.errors import SHOWN
 from xenograft.estimands import interval
 from xenograft.evidence import Evidence
 from xenograft.gates import Gate
@@ -190,7 +191,8 @@ def _drift(gate: kinds.DriftGate, evidence: Evidence, folder: Path) -> tuple[flo
         return None, "no healthy card may answer"
     drifts = [drift(stored, evidence.fits[card]) for card in cards]
     changes = list(dict.fromkeys(words for one in drifts for words in one.changes))
-    changed = [f"changed: {'; '.join(changes)}"] if changes else []
+    rest = [f"and {len(changes) - SHOWN} more"] if len(changes) > SHOWN else []
+    changed = [f"changed: {'; '.join([*changes[:SHOWN], *rest])}"] if changes else []
     if missing := [one.missing for one in drifts if one.missing]:
         return None, "; ".join([*changed, *missing])
     shifts = {f"{name}, {one.card}": x for one in drifts for name, x in one.shifts(gate.mcse).items()}
