@@ -89,7 +89,7 @@ def _block() -> list[str]:
 def _stored() -> dict[str, dict[str, tuple[int, float]]]:
     rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in _block()[2:]]
     return {
-        truth.strip("`"): {
+        truth: {
             card: (int(count), float(mean))
             for card, (count, mean) in zip(
                 TRUTHS, (re.fullmatch(r"(\d+) \((.+)\)", cell).groups() for cell in cells), strict=True  # pyright: ignore
@@ -100,9 +100,9 @@ def _stored() -> dict[str, dict[str, tuple[int, float]]]:
 
 
 def _store(truth: str, cells: list[str]) -> None:
-    head = [f"| truth | {' | '.join(f'`{card}`' for card in TRUTHS)} |", f"|{'---|' * (len(TRUTHS) + 1)}"]
-    rows = {line.split("|")[1].strip(" `"): line for line in _block()[2:]}
-    rows[truth] = f"| `{truth}` | {' | '.join(cells)} |"
+    head = [f"| truth | {' | '.join(TRUTHS)} |", f"|{'---|' * (len(TRUTHS) + 1)}"]
+    rows = {line.split("|")[1].strip(): line for line in _block()[2:]}
+    rows[truth] = f"| {truth} | {' | '.join(cells)} |"
     lines = [*head, *(rows[name] for name in TRUTHS if name in rows)]
     text = TABLE.read_text(encoding="utf-8")
     before, after = text[: text.index(START) + len(START)], text[text.index(END) :]
