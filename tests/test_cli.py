@@ -35,6 +35,9 @@ class Outcome(NamedTuple):
     err: str
 
 
+COMMANDS = (
+    "check", "models", "example", "fit", "compare", "report", "estimands", "reference", "simulate", "allocate",
+)  # fmt: skip
 type Run = Callable[..., Outcome]
 
 
@@ -91,12 +94,15 @@ def test_help_names_every_command(run: Run) -> None:
     found = run("--help")
     assert found.code == 0
     assert all(
-        command in found.out for command in ("check", "models", "example", "fit", "compare", "report", "estimands")
+        command in found.out
+        for command in ("check", "models", "example", "fit", "compare", "report", "estimands", "reference")
     )
     assert run("-h").out == found.out
 
 
-@pytest.mark.parametrize("command", ["check", "models", "example", "fit", "compare", "report", "estimands"])
+@pytest.mark.parametrize(
+    "command", ["check", "models", "example", "fit", "compare", "report", "estimands", "reference"]
+)
 def test_every_command_explains_itself(run: Run, command: str) -> None:
     found = run(command, "--help")
     assert (found.code, found.err) == (0, "")
@@ -267,7 +273,7 @@ def test_the_verdicts_reference_and_the_place_of_the_numbers_may_be_chosen(run: 
     assert not (tmp_path / "results.json").exists()
 
 
-@pytest.mark.parametrize("command", ["fit", "compare", "report"])
+@pytest.mark.parametrize("command", ["fit", "compare", "report", "reference"])
 def test_seed_draws_and_chains_reach_the_sampler(run: Run, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     asked: list[dict[str, Any]] = []
 
@@ -276,29 +282,13 @@ def test_seed_draws_and_chains_reach_the_sampler(run: Run, monkeypatch: pytest.M
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sampling, "fit_all", recording)
-    where = ("-o", "fits") if command == "fit" else ()
+    where = ("-o", "fits") if command in ("fit", "reference") else ()
     run(command, FIXTURE, "-m", CARD, *where)
     run(command, FIXTURE, "-m", CARD, *where, "--seed", "9", "--draws", "700", "--chains", "3", "--quiet")
     assert asked == [
         {"seed": 1, "settings": SamplerSettings(draws=1000, tune=1000, chains=4), "progress": True},
         {"seed": 9, "settings": SamplerSettings(draws=700, tune=700, chains=3), "progress": False},
     ]
-
-
-@pytest.mark.usefixtures("fits")
-def test_compare_prints_the_ranking_and_the_nulls(run: Run, tmp_path: Path) -> None:
-    found = run("compare", FIXTURE, *TWO, "--quiet")
-    assert (found.code, found.err) == (0, "")
-    header, first, second, null = found.out.splitlines()
-    assert header.split()[:4] == ["card", "elpd", "difference", "weight"]
-    assert first.split()[0] == CARD
-    assert "0.0 ± 0.0" in first
-    assert second.split()[0] == "exponential-bliss"
-    assert " null " in second
-    assert null.startswith(f"null exponential-bliss against {CARD}: elpd -")
-    assert list(tmp_path.iterdir()) == []
-    assert run("compare", FIXTURE, *TWO, "--quiet", "--json", "out/r.json").code == 0
-    assert len(json.loads((tmp_path / "out" / "r.json").read_text(encoding="utf-8"))["nulls"]) == 1
 
 
 @pytest.mark.usefixtures("fits")

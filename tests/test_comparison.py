@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +13,11 @@ import pytest
 import xarray as xr
 
 from xenograft import comparison
-from xenograft.comparison import COLUMNS, Comparison, compare
+from xenograft.cards import ModelCard
+from xenograft.comparison import COLUMNS, Comparison, cards_alike, compare
 from xenograft.errors import InputError
 from xenograft.fitted import Fit
+from xenograft.sampling import refit_without
 
 ANSWERING = ("exponential-bliss-departure", "gompertz-bliss-departure")
 FAILURES = ("R-hat 1.3 (kill[pertuzumab])", "share of divergences 0.02 (80 draws)")
@@ -176,9 +178,72 @@ def test_the_order_of_the_fits_does_not_matter(fits: Mapping[str, Fit], ranking:
     pd.testing.assert_frame_equal(backwards.table, ranking.table, atol=1e-5)
 
 
-def test_animals_whose_estimate_is_not_trusted_are_counted(
-    fits: Mapping[str, Fit], monkeypatch: pytest.MonkeyPatch
+def with_bad_animals(fit: Fit, animals: int = 1) -> Fit:
+    """A fit in which exp(−log likelihood) of the first animals is Pareto distributed with k = 1.2."""
+    wild = fit.draws.copy()
+    values = wild["log_likelihood"]["volume_readings"].copy()
+    size = (*values.shape[:2], animals)
+    values[{"animal": slice(animals)}] = -1.2 * np.random.default_rng(1).standard_exponential(size)
+    wild["log_likelihood"] = xr.DataTree(values.to_dataset(name="volume_readings"))
+    return replace(fit, draws=wild)
+
+
+class Refitting:
+    """Stands for the sampler: every animal left out has log likelihood −1 or −3 in equal shares."""
+
+    def __init__(self, status: Any = "pass") -> None:
+        self.asked: list[tuple[str, list[str]]] = []
+        self.status = status
+
+    def __call__(self, fit: Fit, animals: Sequence[str]) -> Fit:
+        self.asked.append((fit.card.name, list(animals)))
+        values = fit.draws["log_likelihood"]["volume_readings"]
+        new = xr.where(values["draw"] % 2 == 0, -1.0, -3.0) + 0 * values
+        draws = xr.DataTree.from_dict({"log_likelihood": new.to_dataset(name="volume_readings")})
+        return replace(fit, draws=draws, health=replace(fit.health, status=self.status))
+
+
+def test_an_animal_that_importance_sampling_cannot_leave_out_is_left_out_by_fitting_again(
+    fits: Mapping[str, Fit],
 ) -> None:
+    bad = with_bad_animals(fits[ANSWERING[0]], 2)
+    pair = {ANSWERING[0]: bad, ANSWERING[1]: fits[ANSWERING[1]]}
+    refit = Refitting()
+    found, rough = compare(pair, refit=refit), compare(pair, exact=False)
+    animals = [str(animal) for animal in bad.study.animals.index[:2]]
+    assert refit.asked == [(ANSWERING[0], [animal]) for animal in animals]
+    expected = np.log((np.exp(-1) + np.exp(-3)) / 2)
+    np.testing.assert_allclose(found.pointwise.loc[animals, ANSWERING[0]], expected)
+    row = found.table.loc[ANSWERING[0]]
+    assert (row["exact_refits"], row["bad_k"]) == (2, 0)
+    assert "k̂" not in row["cautions"]
+    own = found.pointwise[ANSWERING[0]]
+    assert row["elpd"] == pytest.approx(own.sum())
+    assert row["elpd_se"] == pytest.approx(np.sqrt(40 * own.var(ddof=0)))
+    seen = bad.draws["log_likelihood"]["volume_readings"].to_numpy().reshape(-1, 40)
+    assert row["p_loo"] == pytest.approx((np.logaddexp.reduce(seen, axis=0) - np.log(len(seen))).sum() - own.sum())
+    assert found.pareto_k.loc[animals, ANSWERING[0]].min() > 0.7  # of importance sampling, still to be seen
+    kept = rough.pointwise.drop(index=animals)
+    pd.testing.assert_frame_equal(found.pointwise.drop(index=animals)[kept.columns], kept)
+
+
+def test_without_exact_refits_bad_estimates_are_counted(fits: Mapping[str, Fit]) -> None:
+    pair = {"wild": with_bad_animals(fits[ANSWERING[0]]), ANSWERING[1]: fits[ANSWERING[1]]}
+    found = compare(pair, exact=False)
+    assert (found.table.loc["wild", "exact_refits"], found.table.loc["wild", "bad_k"]) == (0, 1)
+    assert found.pareto_k.loc[found.pareto_k.index[0], "wild"] == pytest.approx(1.2, abs=0.2)
+    assert "1 k̂ > 0.70" in found.table.loc["wild", "cautions"]
+
+
+def test_a_refit_that_fails_leaves_the_estimate_counted_as_bad(fits: Mapping[str, Fit]) -> None:
+    pair = {ANSWERING[0]: with_bad_animals(fits[ANSWERING[0]]), ANSWERING[1]: fits[ANSWERING[1]]}
+    refit = Refitting("fail")
+    found = compare(pair, refit=refit)
+    assert len(refit.asked) == 1
+    assert (found.table.loc[ANSWERING[0], "exact_refits"], found.table.loc[ANSWERING[0], "bad_k"]) == (0, 1)
+
+
+def test_a_pareto_k_that_is_not_a_number_is_bad(fits: Mapping[str, Fit], monkeypatch: pytest.MonkeyPatch) -> None:
     loo = az.loo
 
     def with_bad_k(draws: xr.DataTree, **options: Any) -> Any:
@@ -188,22 +253,68 @@ def test_animals_whose_estimate_is_not_trusted_are_counted(
         return estimate
 
     monkeypatch.setattr(comparison.az, "loo", with_bad_k)
-    found = compare({name: fits[name] for name in ANSWERING})
+    found = compare({name: fits[name] for name in ANSWERING}, exact=False)
     assert found.table["bad_k"].tolist() == [2, 2]  # one beyond the threshold and one that is not a number
     assert found.good_k == pytest.approx(0.7, abs=0.02)
+    refit = Refitting()
+    assert compare({name: fits[name] for name in ANSWERING}, refit=refit).table["exact_refits"].tolist() == [2, 2]
+    assert len(refit.asked) == 4
 
 
-def test_large_pareto_k_is_counted_and_does_not_warn(fits: Mapping[str, Fit]) -> None:
+def test_the_sampler_itself_leaves_an_animal_out(fits: Mapping[str, Fit]) -> None:
     fit = fits[ANSWERING[0]]
-    wild = fit.draws.copy()
-    values = wild["log_likelihood"]["volume_readings"].copy()
-    # exp(−log likelihood) is then Pareto distributed with k = 1.2
-    values[{"animal": 0}] = -1.2 * np.random.default_rng(1).standard_exponential(values.shape[:2])
-    wild["log_likelihood"] = xr.DataTree(values.to_dataset(name="volume_readings"))
-    found = compare({"wild": replace(fit, draws=wild), ANSWERING[1]: fits[ANSWERING[1]]})
-    assert found.table.loc["wild", "bad_k"] == 1
-    assert found.pareto_k.loc[found.pareto_k.index[0], "wild"] == pytest.approx(1.2, abs=0.2)
-    assert "1 k̂ > 0.70" in found.table.loc["wild", "cautions"]
+    rough = compare({ANSWERING[0]: fit}, exact=False)
+    animal = str(rough.pareto_k[ANSWERING[0]].idxmin())
+    again = refit_without(fit, [animal])
+    assert again.health.status == "pass"
+    assert again.posterior.sizes["draw"] == fit.posterior.sizes["draw"] // 2
+    values = again.draws["log_likelihood"]["volume_readings"].sel(animal=animal).to_numpy().ravel()
+    exact = np.logaddexp.reduce(values) - np.log(values.size)
+    assert exact == pytest.approx(rough.pointwise.loc[animal, ANSWERING[0]], abs=0.1)
+    same = refit_without(fit, [animal])
+    np.testing.assert_array_equal(same.posterior["growth"], again.posterior["growth"])
+
+
+def test_leaving_out_most_animals_leaves_the_prior(fits: Mapping[str, Fit]) -> None:
+    fit = fits["exponential-bliss"]
+    treated = fit.study.animals.index[fit.study.animals["arm"] != "vehicle"]
+    kill = refit_without(fit, list(treated)).posterior["kill"]
+    np.testing.assert_allclose(kill.mean(("chain", "draw")), 0.03, atol=0.02)  # Normal(0.03, 0.1)
+    np.testing.assert_allclose(kill.std(("chain", "draw")), 0.1, atol=0.01)
+
+
+# Weights
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")
+def test_the_weights_are_those_of_arviz(ranking: Comparison, fits: Mapping[str, Fit]) -> None:
+    healthy = {name: fits[name] for name in ranking.table.index}
+    rough = compare(healthy, exact=False)
+    estimates = {name: az.loo(fit.draws, pointwise=True) for name, fit in healthy.items()}
+    for method, column in (("stacking", "weight"), ("BB-pseudo-BMA", "pseudo_bma_weight")):
+        expected = az.compare(estimates, method=method, round_to="none")["weight"]
+        np.testing.assert_allclose(rough.table[column], expected[rough.table.index], atol=1e-6)
+
+
+# Cards that are nearly the same
+
+
+def test_cards_that_differ_only_in_the_departure_are_pointed_out(ranking: Comparison) -> None:
+    assert set(ranking.alike) == {
+        f"{law}-bliss-departure and {law}-bliss differ only in the departure." for law in ("exponential", "gompertz")
+    }
+
+
+def test_cards_that_differ_only_in_priors_or_in_nothing_are_pointed_out(cards: Mapping[str, ModelCard]) -> None:
+    card = cards[ANSWERING[0]]
+    wide = card.model_copy(update={"priors": card.priors | {
+        "kill": card.priors["kill"].model_copy(update={"sigma": 0.2}),
+        "error": card.priors["error"].model_copy(update={"why": "In other words."}),
+    }})  # fmt: skip
+    assert cards_alike({"a": card, "b": wide}) == ("a and b differ only in priors (kill).",)
+    renamed = card.model_copy(update={"name": "c", "claim": "In other words."})
+    assert cards_alike({"a": card, "c": renamed}) == ("a and c are one hypothesis under two names.",)
+    assert cards_alike({"a": wide, "b": cards["exponential-bliss"]}) == ()
 
 
 def test_the_cautions_of_arviz_are_passed_on(ranking: Comparison) -> None:

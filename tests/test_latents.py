@@ -19,7 +19,7 @@ from xenograft.cards import ModelCard
 from xenograft.dynamics import Parameters
 from xenograft.exposure import Schedule, schedule
 from xenograft.fitted import parameters_of
-from xenograft.latents import SMALLEST_ANIMALS, SMALLEST_READINGS, Capacity, Latents, capacity, weights_of
+from xenograft.latents import SMALLEST_ANIMALS, SMALLEST_READINGS, Capacity, Latents, capacity, latents_of, weights_of
 from xenograft.likelihood import Panel, log_density, log_density_given_effects, moments, panel
 from xenograft.model import build_for_sampler
 from xenograft.priors import Prior

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from xenograft.allocation import Allocation, allocate, read_baselines
     from xenograft.answers import Interaction, Verdict, average, interaction, model_curves, verdicts
     from xenograft.arm_readings import arm_responses, survival_curves
+    from xenograft.bayes_factor import bayes_factors
     from xenograft.cards import ModelCard, read_card, read_cards
+    from xenograft.checking import PredictiveCheck, predictive_check
     from xenograft.comparison import Comparison, compare
     from xenograft.courses import (
         best_response,
@@ -40,20 +42,28 @@ if TYPE_CHECKING:
         treated_over_control,
         tumour_growth_inhibition,
     )
+    from xenograft.evidence import Evidence, gather_evidence
     from xenograft.fitted import Fit
+    from xenograft.gates import Gate, check_gates, read_gates
     from xenograft.health import Health
     from xenograft.interactions import dose_matrix, interaction_numbers
+    from xenograft.job_summary import comparison_markdown
+    from xenograft.judging import GateOutcome, judge_gates
+    from xenograft.junit import junit_xml
     from xenograft.model import build
     from xenograft.overview import Summary, summary
+    from xenograft.parts import predict_from_parts
     from xenograft.prediction import animal_curves, curves
     from xenograft.priors import Prior
     from xenograft.quantities import arm_estimands, summarise
     from xenograft.reading import read_study
+    from xenograft.references import Drift, drift, read_reference, write_reference
     from xenograft.reporting import write_report
     from xenograft.response_predictions import best_arms, predicted_responses, predicted_survival
     from xenograft.responses import animal_responses
     from xenograft.results import collect_results
-    from xenograft.sampling import SamplerSettings, fit, fit_all
+    from xenograft.sampling import SamplerSettings, fit, fit_all, refit_without
+    from xenograft.sensitivity import prior_sensitivity
     from xenograft.simulation import SimulatedStudy, simulate, true_curves
     from xenograft.study import Arm, Dosing, Study
     from xenograft.true_interaction import true_excess
@@ -77,10 +87,15 @@ _HOME = {
         "arm_responses",
         "survival_curves",
     ),
+    "bayes_factor": ("bayes_factors",),
     "cards": (
         "ModelCard",
         "read_card",
         "read_cards",
+    ),
+    "checking": (
+        "PredictiveCheck",
+        "predictive_check",
     ),
     "comparison": (
         "Comparison",
@@ -120,17 +135,32 @@ _HOME = {
         "treated_over_control",
         "tumour_growth_inhibition",
     ),
+    "evidence": (
+        "Evidence",
+        "gather_evidence",
+    ),
     "fitted": ("Fit",),
+    "gates": (
+        "Gate",
+        "check_gates",
+        "read_gates",
+    ),
     "health": ("Health",),
     "interactions": (
         "dose_matrix",
         "interaction_numbers",
     ),
+    "judging": (
+        "GateOutcome",
+        "judge_gates",
+    ),
+    "junit": ("junit_xml",),
     "model": ("build",),
     "overview": (
         "Summary",
         "summary",
     ),
+    "parts": ("predict_from_parts",),
     "prediction": (
         "animal_curves",
         "curves",
@@ -141,6 +171,12 @@ _HOME = {
         "summarise",
     ),
     "reading": ("read_study",),
+    "references": (
+        "Drift",
+        "drift",
+        "read_reference",
+        "write_reference",
+    ),
     "reporting": ("write_report",),
     "response_predictions": (
         "best_arms",
@@ -153,7 +189,9 @@ _HOME = {
         "SamplerSettings",
         "fit",
         "fit_all",
+        "refit_without",
     ),
+    "sensitivity": ("prior_sensitivity",),
     "simulation": (
         "SimulatedStudy",
         "simulate",
@@ -164,6 +202,7 @@ _HOME = {
         "Dosing",
         "Study",
     ),
+    "job_summary": ("comparison_markdown",),
     "true_interaction": ("true_excess",),
     "truth": (
         "Truth",
@@ -179,13 +218,18 @@ __all__ = [
     "Comparison",
     "Design",
     "Dosing",
+    "Drift",
+    "Evidence",
     "Fit",
     "FitFileError",
+    "Gate",
+    "GateOutcome",
     "Health",
     "InputError",
     "Interaction",
     "ModelCard",
     "NoHealthyFitError",
+    "PredictiveCheck",
     "Prior",
     "SamplerSettings",
     "SimulatedStudy",
@@ -201,36 +245,49 @@ __all__ = [
     "arm_estimands",
     "arm_responses",
     "average",
+    "bayes_factors",
     "best_arms",
     "best_response",
     "build",
+    "check_gates",
     "collect_results",
     "combination_index",
     "compare",
+    "comparison_markdown",
     "curves",
     "dose_matrix",
     "doubling_time",
+    "drift",
     "excess",
     "fit",
     "fit_all",
+    "gather_evidence",
     "growth_delay",
     "growth_rate",
     "growth_rate_inhibition",
     "interaction",
     "interaction_numbers",
+    "judge_gates",
+    "junit_xml",
     "largest_excess",
     "log_cell_kill",
     "model_curves",
     "nadir",
+    "predict_from_parts",
     "predicted_responses",
     "predicted_survival",
+    "predictive_check",
+    "prior_sensitivity",
     "read_baselines",
     "read_card",
     "read_cards",
     "read_design",
+    "read_gates",
+    "read_reference",
     "read_study",
     "read_truth",
     "reduction",
+    "refit_without",
     "simulate",
     "simulate_design",
     "summarise",
@@ -245,6 +302,7 @@ __all__ = [
     "verdicts",
     "whole_course_excess",
     "write_csv",
+    "write_reference",
     "write_report",
 ]
 

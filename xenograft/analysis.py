@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from xenograft.cache import FitStore
     from xenograft.cards import ModelCard
     from xenograft.comparison import Comparison
+    from xenograft.evidence import Evidence
     from xenograft.fitted import Fit
     from xenograft.sampling import SamplerSettings
     from xenograft.study import Study
@@ -18,76 +21,158 @@ if TYPE_CHECKING:
 
 
 class Analysis:
-    """Read, fit and compare: what fit, compare and report have in common."""
+    """Read, fit and compare: what fit, compare and report have in common.
 
-    def __init__(self, study: Path, model: list[str] | None, seed: int, draws: int, chains: int, quiet: bool) -> None:
-        from xenograft.cards import read_cards
-        from xenograft.workers import Worker
+    Parameters
+    ----------
+    study : Path
+        A study.toml or its folder.
+    model : list of str or None
+        Cards; None: all shipped ones.
+    seed, draws, chains : int
+        For the sampler.
+    quiet : bool
+        Say nothing on standard error.
+    cache : Path, optional
+        Folder of stored fits to reuse and to add to.
+    exact : bool
+        Fit again where the ranking needs it; False: the ranking is left as importance sampling gives it.
+    thorough : bool
+        Gather everything a comparison can find out, in `evidence`.
+    before_fitting : callable, optional
+        Called with the study and the cards, to refuse what does not fit them before time is spent.
+    """
 
-        self._started = time.perf_counter()
-        two_cores = (os.cpu_count() or 1) > 1
-        worker = Worker() if two_cores and not model else None  # the shipped cards are of two growth laws
-        try:
-            cards = read_cards(*(model or ()))
-            if two_cores and worker is None and len({card.growth for card in cards.values()}) > 1:
-                worker = Worker()
-            self._read_and_fit(
-                study, cards, worker, seed=seed, draws=draws, chains=chains, quiet=quiet, default=not model
-            )
-        finally:
-            if worker:
-                worker.close()
-
-    def _read_and_fit(
+    def __init__(
         self,
-        place: Path,
-        cards: dict[str, ModelCard],
-        worker: Worker | None,
-        *,
+        study: Path,
+        model: list[str] | None,
         seed: int,
         draws: int,
         chains: int,
         quiet: bool,
-        default: bool,
+        *,
+        cache: Path | None = None,
+        exact: bool = True,
+        thorough: bool = False,
+        before_fitting: Callable[[Study, dict[str, ModelCard]], None] | None = None,
     ) -> None:
+        from xenograft.cards import read_cards
+        from xenograft.workers import Worker
+
+        self._started = time.perf_counter()
+        self._quiet = quiet
+        self._worker: Worker | None = None
+        two_cores = (os.cpu_count() or 1) > 1
+        try:
+            if two_cores and not model and cache is None:
+                self._worker = Worker()  # the shipped cards are of two growth laws: imports begin at once
+            cards = read_cards(*(model or ()))
+            self.study: Study = self._read(study)
+            cards = cards if model else _default_cards(self.study, cards)
+            if before_fitting:
+                before_fitting(self.study, cards)
+            self._fit(cards, seed=seed, draws=draws, chains=chains, cache=cache, two_cores=two_cores)
+            self._compare(exact=exact, thorough=thorough)
+        finally:
+            if self._worker:
+                self._worker.close()
+
+    def _read(self, place: Path) -> Study:
         from xenograft.reading import read_study
 
-        self.study: Study = read_study(place)
-        cards = _default_cards(self.study, cards) if default else cards
-        if not quiet:
-            for notice in self.study.notices:
-                _say(f"note: {notice}")
-            laws = list(dict.fromkeys(card.growth for card in cards.values()))
-            _say(f"fitting {len(cards)} cards; each growth law ({', '.join(laws)}) is compiled once")
-        from xenograft.comparison import compare as rank
-        from xenograft.sampling import SamplerSettings, fit_all
+        study = read_study(place)
+        for notice in study.notices:
+            self._say(f"note: {notice}")
+        return study
 
-        settings: SamplerSettings = SamplerSettings(draws=draws, tune=draws, chains=chains)
-        first = next(iter(cards.values())).growth
-        here = {name: card for name, card in cards.items() if worker is None or card.growth == first}
+    def _fit(
+        self, cards: dict[str, ModelCard], *, seed: int, draws: int, chains: int, cache: Path | None, two_cores: bool
+    ) -> None:
+        from xenograft.sampling import SamplerSettings
+        from xenograft.workers import Worker
+
+        self._settings: SamplerSettings = SamplerSettings(draws=draws, tune=draws, chains=chains)
+        self._store: FitStore | None = None
+        fits: dict[str, Fit] = {}
+        if cache is not None:
+            from xenograft.cache import FitStore
+
+            self._store = FitStore(cache, self._say)
+            found = {n: self._store.find(self.study, c, seed=seed, settings=self._settings) for n, c in cards.items()}
+            fits = {name: one for name, one in found.items() if one is not None}
+        missing = {name: card for name, card in cards.items() if name not in fits}
+        laws = list(dict.fromkeys(card.growth for card in missing.values()))
+        if missing:
+            self._say(f"fitting {len(missing)} cards; each growth law ({', '.join(laws)}) is compiled once")
+        if two_cores and len(laws) > 1 and self._worker is None:
+            self._worker = Worker()
+        self._here = set(laws[:1]) if self._worker else set(laws)
+        new = self._fit_missing(missing, seed=seed) if missing else {}
+        if self._store:
+            for one in new.values():
+                self._store.keep(one, settings=self._settings)
+        self.fits: dict[str, Fit] = {name: (fits | new)[name] for name in cards}
+
+    def _fit_missing(self, cards: dict[str, ModelCard], *, seed: int) -> dict[str, Fit]:
+        from xenograft.sampling import fit_all
+
+        settings, progress = self._settings, not self._quiet
+        here = {name: card for name, card in cards.items() if card.growth in self._here}
         there = {name: card for name, card in cards.items() if name not in here}
-        if worker:
-            worker.begin(self.study, there, seed=seed, settings=settings)
-        fits = fit_all(self.study, here, seed=seed, settings=settings, progress=not quiet)
-        if worker:
-            if not quiet:
-                _say(f"waiting for {', '.join(there)}, fitted by a second process")
-            found = worker.fits()
+        if self._worker and there:
+            self._worker.begin(self.study, there, seed=seed, settings=settings)
+        fits = fit_all(self.study, here, seed=seed, settings=settings, progress=progress)
+        if self._worker and there:
+            self._say(f"waiting for {', '.join(there)}, fitted by a second process")
+            found = self._worker.fits()
             if found is None:
-                found = fit_all(self.study, there, seed=seed, settings=settings, progress=not quiet)
+                self._here |= {card.growth for card in there.values()}
+                found = fit_all(self.study, there, seed=seed, settings=settings, progress=progress)
             fits |= found
-        self.fits: dict[str, Fit] = {name: fits[name] for name in cards}
-        self.ranking: Comparison = rank(self.fits)
+        return fits
+
+    def _compare(self, *, exact: bool, thorough: bool) -> None:
+        from xenograft.comparison import compare
+
+        refit = self._store.refitting(self._refit, self._settings) if self._store else self._refit
+        self.ranking: Comparison = compare(self.fits, exact=exact, refit=refit)
+        if thorough:
+            from xenograft.evidence import gather_evidence
+
+            self.evidence: Evidence = gather_evidence(self.fits, self.ranking, refit=refit)
+
+    def _refit(self, fit: Fit, animals: Sequence[str]) -> Fit:
+        """Fit again in the process that has compiled the card's growth law."""
+        from xenograft.sampling import refit_without
+
+        self._say(f"{fit.card.name}: fitting again without {_named(animals)}")
+        again = self._worker.refit(fit, animals) if self._worker and fit.card.growth not in self._here else None
+        return again or refit_without(fit, animals)
+
+    def _say(self, words: str) -> None:
+        if not self._quiet:
+            print(words, file=sys.stderr)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the analysis began."""
+        return time.perf_counter() - self._started
 
     def write_json(self, path: Path, reference: Literal["bliss", "hsa"]) -> dict[str, Any]:
         """Write results.json and return its content."""
         from xenograft.files import write_text
-        from xenograft.results import collect_results, to_json
+        from xenograft.results import to_json
 
-        seconds = time.perf_counter() - self._started
-        content = collect_results(self.study, self.fits, self.ranking, reference=reference, seconds=seconds)
+        content = self.results(reference)
         write_text(path, to_json(content))
         return content
+
+    def results(self, reference: Literal["bliss", "hsa"]) -> dict[str, Any]:
+        """The content of results.json."""
+        from xenograft.results import collect_results
+
+        return collect_results(self.study, self.fits, self.ranking, reference=reference, seconds=self.seconds)
 
     @property
     def has_no_answer(self) -> bool:
@@ -102,5 +187,5 @@ def _default_cards(study: Study, cards: dict[str, ModelCard]) -> dict[str, Model
     return {name: card for name, card in cards.items() if card.answers}
 
 
-def _say(words: str) -> None:
-    print(words, file=sys.stderr)
+def _named(animals: Sequence[str]) -> str:
+    return f"animal {animals[0]}" if len(animals) == 1 else f"{len(animals)} animals"

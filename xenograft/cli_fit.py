@@ -1,4 +1,4 @@
-"""Commands that fit: fit, compare, report."""
+"""Commands that fit: fit, report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from xenograft.analysis import Analysis
 from xenograft.console import plain, standard_output
@@ -38,45 +37,7 @@ def fit(
         one.save(output / f"{name}.nc")
         standard_output().print(plain(f"{name}: {_health(one)} → {output / f'{name}.nc'}"))
     analysis.write_json(output / "results.json", "bliss")
-    _finish(analysis)
-
-
-@app.command()
-def compare(
-    study: StudyPath,
-    model: Cards = None,
-    json: JsonPath = None,
-    seed: Seed = 1,
-    draws: Draws = 1000,
-    chains: Chains = 4,
-    quiet: Quiet = False,
-) -> None:
-    """Rank model cards by how well they predict an animal they have not seen."""
-    analysis = Analysis(study, model, seed, draws, chains, quiet)
-    out, ranking = standard_output(), analysis.ranking
-    table = Table(
-        "card", "elpd", "difference", "weight", "answer weight", "bad k", "health", "cautions", box=None, pad_edge=False
-    )
-    for name, row in ranking.table.iterrows():
-        table.add_row(
-            plain(name),
-            f"{row['elpd']:.1f} ± {row['elpd_se']:.1f}",
-            f"{row['elpd_diff']:.1f} ± {row['elpd_diff_se']:.1f}",
-            f"{row['weight']:.2f}",
-            f"{row['answer_weight']:.2f}" if row["answers"] else "null",
-            f"{row['bad_k']:d}",
-            str(row["health"]),
-            plain(row["cautions"]),
-        )
-    out.print(table)
-    for _, row in ranking.nulls.iterrows():
-        difference = f"{row['elpd_diff']:.1f} ± {row['elpd_diff_se']:.1f}"
-        out.print(plain(f"null {row['null']} against {row['answering']}: elpd {difference}"))
-    for name, reason in ranking.refused.items():
-        out.print(plain(f"refused {name}: {reason}"))
-    if json:
-        analysis.write_json(json, "bliss")
-    _finish(analysis)
+    finish(analysis)
 
 
 @app.command()
@@ -106,10 +67,10 @@ def report(
     if content["reason"]:
         out.print(plain(content["reason"]))
     out.print(f"Report: {plain(output)}  Numbers: {plain(json)}")
-    _finish(analysis)
+    finish(analysis)
 
 
-def _finish(analysis: Analysis) -> None:
+def finish(analysis: Analysis) -> None:
     """Say which fits failed; exit 3 when no healthy card may answer."""
     for name, reason in analysis.ranking.refused.items():
         typer.echo(f"{name}: {reason}", err=True)

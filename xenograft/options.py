@@ -18,3 +18,7 @@ Chains = Annotated[int, typer.Option(min=2, help="Independent chains.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")]
 JsonPath = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Where to write results.json.")]
 Reference = Annotated[Literal["bliss", "hsa"], typer.Option(help="What no interaction means in the study's verdict.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option("--cache", metavar="DIR", help="Folder of stored fits: reused where nothing that matters changed."),
+]

@@ -149,14 +149,13 @@ def _integral(terms: _Terms, factor: list[list[Any]], whitened: list[Any], nodes
         if sum(log_weights[i] for i in index) < size * log_weights.max() + np.log(NEGLIGIBLE):
             continue
         shift = back_substituted(lower, [np.full(np.shape(mode[0]), value) for value in node])
-        here = [value + move for value, move in zip(mode, shift, strict=True)]
-        away = [value - middle for value, middle in zip(here, centre, strict=True)]
-        inside = -0.5 * sum(prior[k][m] * away[k] * away[m] for k in range(size) for m in range(size))
-        values.append(
-            terms.at(here) + inside + 0.5 * sum(value**2 for value in node) + sum(log_weights[i] for i in index)
-        )
+        here: list[Any] = [value + move for value, move in zip(mode, shift, strict=True)]
+        away: list[Any] = [value - middle for value, middle in zip(here, centre, strict=True)]
+        inside: Any = -0.5 * sum(prior[k][m] * away[k] * away[m] for k in range(size) for m in range(size))
+        weight = float(sum(0.5 * points[i] ** 2 + log_weights[i] for i in index))
+        values.append(terms.at(here) + inside + weight)
     determinant = sum(np.log(factor[k][k]) - np.log(lower[k][k]) for k in range(size))
-    return logsumexp(np.stack(values), axis=0) + determinant
+    return np.asarray(logsumexp(np.stack(values), axis=0)) + determinant
 
 
 def _student(value: Any, freedom: Any) -> Any:

@@ -6,13 +6,12 @@ import hashlib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import nutpie
 import xarray as xr
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from xenograft.cards import ModelCard
 from xenograft.choice import why_not
@@ -26,6 +25,7 @@ from xenograft.likelihood import panel
 from xenograft.model import build_for_sampler, coords, sampler_data
 from xenograft.prediction import curves_of, log_likelihood, new_readings, prior_draws, reference_names
 from xenograft.priors import Prior
+from xenograft.progress import FitProgress
 from xenograft.study import Study
 
 STATUSES: Sequence[Status] = ("pass", "caution", "fail")
@@ -119,23 +119,16 @@ def fit(
     settings = settings or SamplerSettings()
     if problem := why_not(study, card):
         raise InputError(f"{card.name}: it cannot be fitted to {study.name}: {problem}. Choose another card.")
-    with _Progress(card.name, shown=progress) as bar:
+    with FitProgress(card.name, shown=progress) as bar:
         started = time.perf_counter()
         bound = _compiled(study, card)
         compiled_at = time.perf_counter()
-        small = bound.n_dim <= LOW_RANK_UP_TO
-        run = _Run(settings.draws, settings.tune, adaptation="low_rank" if small else "diag")
-        attempts: list[Attempt] = []
-        kept: _Sampled | None = None
-        while kept is None or (_worth_more(card, kept.health) and len(attempts) <= settings.retries):
-            found = _sample(bound, study, card, run, settings, sampler_seed(seed, card) + len(attempts), bar)
-            attempts.append(Attempt(**asdict(run), status=found.health.status, failures=found.health.failures))
-            if kept is None or STATUSES.index(found.health.status) < STATUSES.index(kept.health.status):
-                kept = found
-            run = run.more_careful(found.health, retry=len(attempts))
+        run = _first_run(bound, settings)
+        again = partial(_worth_more, card)
+        kept, attempts = _attempted(bound, study, card, run, settings, sampler_seed(seed, card), bar, again)
         seconds = {"compile": compiled_at - started, "sample": time.perf_counter() - compiled_at}
     tree = _tree(kept, study, card, sampler_seed(seed, card))
-    return Fit(study, card, tree, kept.health, tuple(attempts), seed, seconds)
+    return Fit(study, card, tree, kept.health, attempts, seed, seconds)
 
 
 def fit_all(
@@ -155,6 +148,43 @@ def fit_all(
     """
     listed = cards.values() if isinstance(cards, Mapping) else cards
     return {card.name: fit(study, card, seed=seed, settings=settings, progress=progress) for card in listed}
+
+
+def refit_without(fit: Fit, animals: Sequence[str]) -> Fit:
+    """The same card fitted again without some animals, through the model as it is compiled.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of the whole study.
+    animals : sequence of str
+        Animals whose readings get weight 0; every label stays.
+
+    Returns
+    -------
+    Fit
+        Sampled like `fit` with half its draws, from a seed of its own, and judged like it. `draws` has `posterior`,
+        `sample_stats` and `log_likelihood`, the last for every animal: of those left out it is that of animals never
+        seen.
+    """
+    study, card = fit.study, fit.card
+    names = hashlib.sha256("\n".join([card.digest, *sorted(animals)]).encode()).digest()
+    seed = sampler_seed(fit.seed, card) ^ int.from_bytes(names[:4])
+    first = fit.attempts[0]
+    settings = SamplerSettings(chains=fit.posterior.sizes["chain"], retries=1)
+    started = time.perf_counter()
+    with FitProgress(card.name, shown=False) as bar:
+        bound = _compiled(study, card, animals)
+        half = {"draws": max(100, first.draws // 2), "tune": max(100, first.tune // 2)}
+        run = replace(_first_run(bound, settings), **half)
+        kept, attempts = _attempted(bound, study, card, run, settings, seed, bar, lambda h: h.status == "fail")
+    groups = {
+        "posterior": kept.posterior,
+        "sample_stats": kept.sample_stats,
+        "log_likelihood": log_likelihood(kept.posterior, study, card).to_dataset(),
+    }
+    seconds = {"compile": 0.0, "sample": time.perf_counter() - started}
+    return Fit(study, card, xr.DataTree.from_dict(groups), kept.health, attempts, fit.seed, seconds)
 
 
 def sampler_seed(seed: int, card: ModelCard) -> int:
@@ -201,6 +231,33 @@ class _Sampled:
     health: Health
 
 
+def _first_run(bound: Any, settings: SamplerSettings) -> _Run:
+    small = bound.n_dim <= LOW_RANK_UP_TO
+    return _Run(settings.draws, settings.tune, adaptation="low_rank" if small else "diag")
+
+
+def _attempted(
+    bound: Any,
+    study: Study,
+    card: ModelCard,
+    run: _Run,
+    settings: SamplerSettings,
+    seed: int,
+    bar: FitProgress,
+    worth_more: Callable[[Health], bool],
+) -> tuple[_Sampled, tuple[Attempt, ...]]:
+    """Sample, and again more carefully while that is worth it; the best attempt and all of them."""
+    attempts: list[Attempt] = []
+    kept: _Sampled | None = None
+    while kept is None or (worth_more(kept.health) and len(attempts) <= settings.retries):
+        found = _sample(bound, study, card, run, settings, seed + len(attempts), bar)
+        attempts.append(Attempt(**asdict(run), status=found.health.status, failures=found.health.failures))
+        if kept is None or STATUSES.index(found.health.status) < STATUSES.index(kept.health.status):
+            kept = found
+        run = run.more_careful(found.health, retry=len(attempts))
+    return kept, tuple(attempts)
+
+
 def _worth_more(card: ModelCard, health: Health) -> bool:
     """Whether to sample again: an answer should pass; a null that may be ranked with caution is good enough."""
     return health.status == "fail" or (health.status == "caution" and card.answers)
@@ -230,7 +287,7 @@ def _numbers(prior: Prior) -> tuple[Any, ...]:
 
 
 def _sample(
-    bound: Any, study: Study, card: ModelCard, run: _Run, settings: SamplerSettings, seed: int, bar: _Progress
+    bound: Any, study: Study, card: ModelCard, run: _Run, settings: SamplerSettings, seed: int, bar: FitProgress
 ) -> _Sampled:
     sampled = nutpie.sample(
         bound, **asdict(run), chains=settings.chains, cores=settings.cores, seed=seed, save_warmup=False,
@@ -273,29 +330,3 @@ def _tree(kept: _Sampled, study: Study, card: ModelCard, seed: int) -> xr.DataTr
     if len(kept.latent):
         groups["latent"] = kept.latent
     return xr.DataTree.from_dict(groups)
-
-
-class _Progress:
-    """One line per fit on standard error: compiling, then the share of draws done."""
-
-    def __init__(self, name: str, *, shown: bool) -> None:
-        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn()
-        self._bar = Progress(*columns, console=Console(stderr=True), disable=not shown)
-        self._task = self._bar.add_task(name, total=None, note="compiling")
-
-    def __enter__(self) -> _Progress:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def sampling(self, total: int) -> Callable[[Sequence[Any]], None]:
-        """A callback for the sampler, which tells the draws of each chain so far."""
-
-        def update(chains: Sequence[Any]) -> None:
-            done = sum(chain.finished_draws for chain in chains)
-            self._bar.update(self._task, total=total, completed=done, note=f"{done:,} of {total:,} draws")
-
-        self._bar.update(self._task, total=total, completed=0, note="sampling")
-        return update

@@ -5,10 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xenograft.cards import ModelCard
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Worker:
-    """A spawned process that fits cards; it starts to import what it needs at once.
+    """A spawned process that fits cards, and fits them again; it starts to import what it needs at once.
 
     It has a compile directory of its own, since numba's cache does not bear two writers.
     """
@@ -32,7 +32,7 @@ class Worker:
 
     def begin(self, study: Study, cards: Mapping[str, ModelCard], *, seed: int, settings: SamplerSettings) -> None:
         """Have the cards fitted, without waiting."""
-        self._ours.send((study, dict(cards), seed, settings))
+        self._ours.send(("fit_all", (study, dict(cards)), {"seed": seed, "settings": settings, "progress": False}))
 
     def fits(self) -> dict[str, Fit] | None:
         """Wait for the fits; None where the process was lost.
@@ -42,6 +42,23 @@ class Worker:
         Exception
             What went wrong in the other process.
         """
+        return self._answer()
+
+    def refit(self, fit: Fit, animals: Sequence[str]) -> Fit | None:
+        """Fit a card of this process again without some animals; None where the process was lost.
+
+        Raises
+        ------
+        Exception
+            What went wrong in the other process.
+        """
+        try:
+            self._ours.send(("refit_without", (fit, list(animals)), {}))
+        except OSError:
+            return None
+        return self._answer()
+
+    def _answer(self) -> Any:
         try:
             found = self._ours.recv()
         except EOFError:
@@ -67,13 +84,14 @@ def _own_flags() -> str:
 def _serve(connection: Connection, flags: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides what an interruption means
     os.environ["PYTENSOR_FLAGS"] = flags
-    from xenograft.sampling import fit_all
+    from xenograft import sampling
 
-    try:
-        study, cards, seed, settings = connection.recv()
-    except EOFError:
-        return
-    try:
-        connection.send(fit_all(study, cards, seed=seed, settings=settings, progress=False))
-    except Exception as error:
-        connection.send(error)
+    while True:
+        try:
+            function, given, options = connection.recv()
+        except EOFError:
+            return
+        try:
+            connection.send(getattr(sampling, function)(*given, **options))
+        except Exception as error:
+            connection.send(error)

@@ -1,0 +1,65 @@
+"""The files that a team copies: the workflow, the README's lines, the fixture's gates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from xenograft.cards import ModelCard
+from xenograft.gates import KINDS, check_gates, read_gates
+from xenograft.references import read_reference
+from xenograft.study import Study
+
+ROOT = Path(__file__).parents[1]
+GATES = ROOT / "fixtures" / "ci" / "gates.toml"
+WORKFLOW = (ROOT / ".github" / "workflows" / "compare-models.yml").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+
+
+def options_of(command: str) -> set[str]:
+    return set(re.findall(r"--[a-z]+", command))
+
+
+def test_the_fixtures_gates_fit_its_study_and_the_shipped_cards(study: Study, cards: Mapping[str, ModelCard]) -> None:
+    check_gates(GATES, read_gates(GATES), study, cards)
+
+
+def test_the_fixtures_reference_is_of_the_fixture_and_of_todays_cards(
+    study: Study, cards: Mapping[str, ModelCard]
+) -> None:
+    stored = read_reference(GATES.parent / "reference.json")
+    remedy = "xenograft reference fixtures/her2-four-arm -m exponential-bliss-departure -m gompertz-bliss-departure"
+    assert stored["study"]["digest"] == study.digest, remedy
+    assert {name: model["digest"] for name, model in stored["models"].items()} == {
+        name: card.digest for name, card in cards.items() if name in stored["models"]
+    }, remedy
+
+
+def test_the_workflow_judges_the_fixtures_gates_with_options_that_exist() -> None:
+    command = re.findall(r"uv run (xenograft compare .*?)\n\s+- name", WORKFLOW, flags=re.DOTALL)[0]
+    assert "fixtures/her2-four-arm --gates fixtures/ci/gates.toml" in command
+    assert options_of(command) == {"--gates", "--cache", "--json", "--markdown", "--junit"}
+    source = (ROOT / "xenograft" / "cli_compare.py").read_text(encoding="utf-8")
+    known = options_of(source) | options_of((ROOT / "xenograft" / "options.py").read_text(encoding="utf-8"))
+    assert options_of(command) <= known
+
+
+def test_the_readmes_lines_are_twelve_and_use_options_that_exist() -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+    assert len(block.strip().splitlines()) <= 13
+    (command,) = re.findall(r"xenograft compare my-study .*", block)
+    assert options_of(command) <= options_of(WORKFLOW)
+
+
+def test_every_kind_of_gate_with_its_keys_and_measures_is_documented() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", DOCUMENT, flags=re.MULTILINE))
+    assert list(rows) == list(KINDS)
+    common = {"kind", "name", "operator", "value", "why"}
+    for kind, model in KINDS.items():
+        for key in set(model.model_fields) - common:
+            assert f"`{key}`" in rows[kind] or (kind == "excess" and "as `probability`" in rows[kind]), (kind, key)
+        if "measure" in model.model_fields:
+            for word in model.model_fields["measure"].annotation.__args__:  # pyright: ignore
+                assert f"`{word}`" in rows[kind], (kind, word)

@@ -1,0 +1,30 @@
+"""Importance sampling with exact refits against leaving out every animal by brute force (slow)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from xenograft.comparison import compare, expected_log_density
+from xenograft.fitted import Fit
+from xenograft.sampling import refit_without
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["exponential-bliss-departure", "exponential-bliss", "gompertz-bliss-departure"])
+def test_leaving_out_every_animal_by_brute_force_gives_the_same_elpd(fits: Mapping[str, Fit], name: str) -> None:
+    fit = fits[name]
+    found = compare({name: fit})
+    exact: list[float] = []
+    for animal in fit.study.animals.index:
+        again = refit_without(fit, [str(animal)])
+        assert again.health.status != "fail"
+        values = again.draws["log_likelihood"]["volume_readings"].sel(animal=animal).to_numpy().ravel()
+        exact.append(float(expected_log_density(values)))
+    difference = found.pointwise[name] - np.array(exact)
+    assert difference.sum() == pytest.approx(0, abs=0.3)
+    fine = found.pareto_k[name] <= found.good_k
+    assert fine.sum() >= 35
+    assert difference[fine].abs().max() < 0.1

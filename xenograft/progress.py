@@ -1,0 +1,35 @@
+"""The progress of a fit on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+class FitProgress:
+    """One line per fit on standard error: compiling, then the share of draws done."""
+
+    def __init__(self, name: str, *, shown: bool) -> None:
+        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn()
+        self._bar = Progress(*columns, console=Console(stderr=True), disable=not shown)
+        self._task = self._bar.add_task(name, total=None, note="compiling")
+
+    def __enter__(self) -> FitProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def sampling(self, total: int) -> Callable[[Sequence[Any]], None]:
+        """A callback for the sampler, which tells the draws of each chain so far."""
+
+        def update(chains: Sequence[Any]) -> None:
+            done = sum(chain.finished_draws for chain in chains)
+            self._bar.update(self._task, total=total, completed=done, note=f"{done:,} of {total:,} draws")
+
+        self._bar.update(self._task, total=total, completed=0, note="sampling")
+        return update
