@@ -15,10 +15,12 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 LAYERS = (
     ("errors",),
-    ("console", "files", "growth", "options", "priors", "study"),
-    ("cards", "exposure", "study_file"),
-    ("dynamics", "table"),
+    ("console", "files", "growth", "options", "priors", "spreadsheet", "study", "study_entry"),
+    ("cards", "exposure", "sheet", "study_file", "values"),
+    ("dynamics", "exclusions", "layouts"),
+    ("table",),
     ("likelihood", "table_problems"),
+    ("notices",),
     ("estimands", "fitted", "reading", "simulation"),
     ("prediction",),
     ("model",),
