@@ -100,7 +100,7 @@ def _melted(file: StudyFile, sheet: Sheet, header: list[list[str]], body: pd.Dat
     headings = _headings(entry, header, candidates, sheet.merged, top)
     columns, problems, unread = _reading_columns(file, place, headings, body, top)
     if missing := list(_missing_parts(file, place, named, header)):
-        raise StudyError([*missing, *problems])
+        raise StudyError(missing)
     notices: list[str] = []
     if unread:
         names = ", ".join(quoted(name) for name in unread)
@@ -174,18 +174,19 @@ def _reading_columns(
     unread: list[str] = []
     dated = _days_of_headings(headings, entry) if "day" in entry.header_parts else {}
     counts: dict[str, int] = {}
+    row_of = {part: top + 1 + level for level, part in enumerate(entry.header_parts)}
     for position, said in headings.items():
-        cell = f"{place}, cell {letters(position)}{top + 1 + _level(entry, said)}"
+        column = f"{place}, cell {letters(position)}"
         blank = [part for part, text in said.items() if not text and part != "measure"]
         if blank:
             filled = counted(int(body[position].str.strip().ne("").sum()), "cell")
             finding = f"the heading is blank ({blank[0]}) above {filled}"
-            problems.append(f"{cell}: {finding}. Fill it in, or empty the column.")
+            problems.append(f"{column}{row_of[blank[0]]}: {finding}. Fill it in, or empty the column.")
             continue
         if "day" in said and np.isnan(dated[said["day"]]):
             if re.search(r"\d", said["day"]):
                 why = why_no_day(said["day"], file.place, entry)
-                problems.append(f"{cell}: the day of the column {why} Else add it to ignore_columns.")
+                problems.append(f"{column}{row_of['day']}: the day of the column {why} Else add it to ignore_columns.")
             else:
                 unread.append(said["day"])
             continue
@@ -193,7 +194,7 @@ def _reading_columns(
         if measure is None:
             words = ", ".join(MEASURED)
             finding = f"the heading says {quoted(said['measure'])}, which is none of {words}"
-            problems.append(f"{cell}: {finding}. Name it under [columns] in {file.place}.")
+            problems.append(f"{column}{row_of['measure']}: {finding}. Name it under [columns] in {file.place}.")
             continue
         known = {part: text for part, text in said.items() if part != "measure"}
         if "arm" in known and "animal" not in known:
@@ -206,13 +207,6 @@ def _reading_columns(
 def _days_of_headings(headings: Mapping[int, Mapping[str, str]], entry: StudyEntry) -> dict[str, float]:
     texts = pd.Series(list(dict.fromkeys(said["day"] for said in headings.values())), dtype="str")
     return dict(zip(texts, days(texts, entry), strict=True)) if len(texts) else {}
-
-
-def _level(entry: StudyEntry, said: Mapping[str, str]) -> int:
-    """The row of the header (from 0) that a sentence about a heading points at."""
-    parts = [part for part in entry.header_parts if part in said]
-    part = "day" if "day" in parts else parts[-1]
-    return entry.header_parts.index(part)
 
 
 def _measure(entry: StudyEntry, text: str | None) -> str | None:

@@ -14,6 +14,7 @@ from xenograft.values import meanings, numbers, why_no_day
 
 _Problem = tuple[int, str]  # row (0: the table as a whole), sentence
 _NO_REASONS = ("yes", "y", "true", "1", "x", "no", "n", "false", "0", "exclude", "excluded", "include", "-")
+_LEAVE_BLANK = "Correct it, or leave a missing reading blank."
 _RECORD_ZERO = "Record an unmeasurable tumour as 0 and give limit_of_quantification."
 
 
@@ -97,27 +98,29 @@ def _number_problems(file: StudyFile, place: str, rows: pd.DataFrame) -> Iterabl
         if part not in rows:
             continue
         text, number = rows[part], rows[f"{part}_number"]
-        remedy = (
-            "Correct it, or leave it blank." if part == "weight" else "Correct it, or leave a missing reading blank."
-        )
+        remedy = "Correct it, or leave it blank." if part == "weight" else _LEAVE_BLANK
         unread = number.isna()
         silent = meanings(text[unread], entry).isin(
             ["missing"] if part == "weight" else ["missing", "left", "below limit"]
         )
         for row in silent.index[~silent]:
-            advice = _decimal_advice(file, text[row]) or remedy
+            advice = _decimal_advice(file, text[row]) or (remedy if part == "weight" else _word_advice(file, text[row]))
             yield row, f"{place_of(place, rows, row)}: {part} is {quoted(text[row])}; it must be a number. {advice}"
-        for row in rows.index[np.isinf(number)]:
+        written = numbers(text[np.isinf(number)], entry.decimal)  # a volume may also be computed
+        for row in written.index[np.isinf(written)]:
             yield row, f"{place_of(place, rows, row)}: {part} is {text[row]}; it must be a finite number. {remedy}"
         negative = (number < 0) & ~np.isinf(number)
         for row in rows.index[negative & (part != "volume" or entry.scale == "linear")]:
             advice = remedy if part == "weight" else _RECORD_ZERO
             yield row, f"{place_of(place, rows, row)}: {part} is {text[row]}; it must be 0 or more. {advice}"
     if "volume_number" in rows:
-        measured = [f"{part}_number" for part in MEASURES if part != "weight" and part in rows]
-        for row in rows.index[np.isinf(rows["volume_number"]) & ~np.isinf(rows[measured]).any(axis=1)]:
+        infinite = rows[np.isinf(rows["volume_number"])]
+        for part in ("volume", "length", "width", "height"):
+            if part in infinite:
+                infinite = infinite[~np.isinf(numbers(infinite[part], entry.decimal))]
+        for row in infinite.index:
             finding = f"volume is {_shown(rows, row)}, more than a computer can hold"
-            yield row, f"{place_of(place, rows, row)}: {finding}. Correct it, unit or scale."
+            yield row, f"{place_of(place, rows, row)}: {finding}. Correct it, its unit or scale."
 
 
 def _decimal_advice(file: StudyFile, text: str) -> str | None:
@@ -127,6 +130,12 @@ def _decimal_advice(file: StudyFile, text: str) -> str | None:
         return None
     name = "point" if here == "." else "comma"
     return f'Write decimals with a {name}, or decimal = "{other}" in {file.place}.'
+
+
+def _word_advice(file: StudyFile, text: str) -> str:
+    if any(character.isdigit() for character in text):
+        return _LEAVE_BLANK
+    return f'Correct it, or say what it means in {file.place}, for example words = {{ {quoted(text)} = "missing" }}.'
 
 
 def _shown(rows: pd.DataFrame, row: int) -> str:
