@@ -17,12 +17,12 @@ LAYERS = (
     ("errors",),
     ("console", "files", "growth", "options", "priors", "spreadsheet", "study", "study_entry"),
     ("cards", "exposure", "sheet", "study_file", "values"),
-    ("dynamics", "exclusions", "layouts"),
+    ("dynamics", "exclusions", "export", "layouts"),
     ("table",),
     ("likelihood", "table_problems"),
     ("notices",),
     ("estimands", "fitted", "reading", "simulation"),
-    ("prediction",),
+    ("frames", "prediction", "questions"),
     ("model",),
     ("sampling",),
     ("comparison", "workers"),
@@ -36,6 +36,9 @@ LAYERS = (
     ("cli",),
 )
 """A module imports from layers above its own only."""
+
+DOORS = {"study": {"export", "frames"}}
+"""`Study.from_frame` and `Study.to_folder` are where users look for them, and open higher modules when called."""
 
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 SAMPLER = {"pymc", "pytensor", "nutpie"}
@@ -86,7 +89,7 @@ def test_every_module_has_a_layer() -> None:
 def test_a_module_imports_from_lower_layers_only(module: str) -> None:
     # names for the type checker alone may come from anywhere in the commands, which import late to answer fast
     imported = own_imports(module, typing_too=module not in ("analysis", "cli_fit", "workers"))
-    wrong = {name for name in imported if LEVEL[name] >= LEVEL[module]}
+    wrong = {name for name in imported - DOORS.get(module, set()) if LEVEL[name] >= LEVEL[module]}
     assert not wrong
 
 

@@ -63,7 +63,7 @@ def _table_notices(place: str, rows: pd.DataFrame, entry: StudyEntry) -> Iterabl
     missing = rows[rows["missing"] & (rows["left"] == "")]
     if "cell" in rows:  # a wide table has blank cells after every animal that left: only the gaps are worth a word
         last = rows[~rows["missing"]].groupby("animal")["day_number"].max()
-        missing = missing[missing["day_number"] < missing["animal"].map(last)]
+        missing = missing[missing["day_number"] < missing["animal"].map(last).astype(float)]
     if len(missing):
         where = place_of("", rows, missing.index[0]).removeprefix(", ")
         cells = [word for part in ("volume", "length") if part in rows for word in missing[part].unique().tolist()]
