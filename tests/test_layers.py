@@ -15,14 +15,14 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 LAYERS = (
     ("errors",),
-    ("console", "files", "growth", "options", "priors", "spreadsheet", "study", "study_entry"),
+    ("arm_names", "console", "files", "growth", "options", "priors", "spreadsheet", "study", "study_entry"),
     ("cards", "exposure", "sheet", "study_file", "values"),
     ("dynamics", "exclusions", "export", "layouts"),
     ("table",),
     ("likelihood", "table_problems"),
     ("notices",),
     ("estimands", "fitted", "reading", "simulation"),
-    ("frames", "prediction", "questions"),
+    ("frames", "guessing", "prediction", "questions", "summaries"),
     ("model",),
     ("sampling",),
     ("comparison", "workers"),

@@ -80,28 +80,6 @@ def study_of(file: StudyFile, sheet: Sheet, cells: Cells) -> Study:
     return _study(file, sheet, cells, rows, analysed)
 
 
-def summary_table(study: Study) -> pd.DataFrame:
-    """One row per arm: its animals, its fitted readings, and how they begin and end.
-
-    Returns
-    -------
-    DataFrame
-        Days as recorded, volumes in the study's unit; `left before the last day` counts the animals whose last fitted
-        reading is before the last of the study.
-    """
-    readings, animals = study.fitted_readings, study.animals
-    last_day = readings["day"].max()
-    summary = readings.groupby("arm").agg(
-        **{"fitted readings": ("day", "size"), "first day": ("day", "min"), "last day": ("day", "max")}
-    )
-    by_arm = animals.assign(left=animals["last_day"] < last_day).groupby("arm")
-    summary.insert(0, "animals", by_arm.size())
-    for words, function in {"median baseline": "median", "smallest baseline": "min", "largest baseline": "max"}.items():
-        summary[words] = by_arm["baseline"].agg(function)
-    summary["left before the last day"] = by_arm["left"].sum()
-    return summary.loc[[arm.name for arm in study.arms]].reset_index()
-
-
 def _or_all_problems[T](file: StudyFile, read: Callable[[], T]) -> T:
     """What `read` returns; where it finds the table unusable, with the problems of study.toml before its own."""
     try:

@@ -28,7 +28,7 @@ WORDS: Mapping[str, Meaning] = {
 
 _DIGITS = r"[0-9]+"
 _ISO_DATE = r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]00:00(?::00(?:\.0+)?)?)?"
-_NUMBERED_DATE = r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})"
+_NUMBERED_DATE = r"(\d{1,2})(?P<between>[./-])(\d{1,2})(?P=between)(\d{4})"
 _DAY_WORD = r"(?:study\s*)?(?:day|d)\s*"
 
 
