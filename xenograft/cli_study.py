@@ -25,7 +25,8 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a study.toml that is there.")] = False,
 ) -> None:
     """Write a study.toml beside a table, and say what was guessed and what only the laboratory knows."""
-    from xenograft.guessing import guess_study, toml_of_guess
+    from xenograft.first_draft import toml_of_guess
+    from xenograft.guessing import guess_study
 
     path = table.parent / "study.toml"
     if path.exists() and not force:
@@ -43,7 +44,7 @@ def init(
 @app.command()
 def check(study: StudyPath) -> None:
     """Read and validate a study; print its arms, animals and days, and questions that its readings raise."""
-    from xenograft.questions import questions
+    from xenograft.asking import questions_about
     from xenograft.reading import read_study
     from xenograft.summaries import excluded_table, left_table, measured_table, summary_table
 
@@ -68,7 +69,7 @@ def check(study: StudyPath) -> None:
     out.print()
     for notice in found.notices:
         out.print(f"note: {plain(notice)}")
-    asked = questions(found)
+    asked = questions_about(found)
     for question in asked:
         out.print(f"question: {plain(question)}")
     out.print(f"No problems found{', and nothing was changed: the questions are yours to answer' if asked else ''}.")

@@ -22,7 +22,7 @@ FEWEST = 5
 SHOWN = 5
 
 
-def questions(study: Study) -> list[str]:
+def questions_about(study: Study) -> list[str]:
     """Questions that a study's readings raise.
 
     Parameters
