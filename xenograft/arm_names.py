@@ -63,8 +63,12 @@ def guess_arms(names: Sequence[str]) -> list[GuessedArm]:
     control = _control_of(names)
     others = [name for name in names if name != control]
     singles = {_plain(agent_of(name).name): agent_of(name) for name in others if len(_parts(name, others)) == 1}
-    singles = {key: agent for key, agent in singles.items() if not _is_both(key) and not _is_numbered(agent.name)}
-    return [_guess(name, control, others, singles) for name in names]
+    combined = {_plain(agent_of(part).name) for name in others for part in _parts(name, others) if part != name}
+    numbered = {
+        name for name in others if _is_numbered(name) and _plain(name) not in combined
+    }  # "A" beside "A + B" is one
+    singles = {key: agent for key, agent in singles.items() if not _is_both(key) and agent.name not in numbered}
+    return [GuessedArm(name) if name in numbered else _guess(name, control, others, singles) for name in names]
 
 
 def agent_of(text: str) -> GuessedAgent:
@@ -80,8 +84,6 @@ def _guess(name: str, control: str | None, others: Sequence[str], singles: dict[
         return GuessedArm(name, control=True)
     if _is_both(name) and len(_parts(name, others)) == 1:
         return GuessedArm(name, agents=tuple(singles.values()) if len(singles) == 2 else ())
-    if _is_numbered(name):
-        return GuessedArm(name)
     agents = [agent_of(part) for part in _parts(name, others)]
     known = [singles.get(_plain(agent.name)) or _abbreviated(agent.name, singles) for agent in agents]
     return GuessedArm(

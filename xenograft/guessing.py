@@ -93,7 +93,7 @@ def _with_layout(guess: Guess, rows: Sequence[Sequence[str]]) -> Guess:
     """The guess with layout, header and columns, from the header on."""
     header = [text.strip() for text in rows[0]]
     second = [text.strip() for text in rows[1]] if len(rows) > 1 else []
-    body = pd.DataFrame([list(row) for row in rows[1:]]).fillna("")
+    first_cells = pd.Series([row[0] if row else "" for row in rows[1:]], dtype="str")
     columns = _columns_in(header)
     if {"animal", "day"} <= set(columns) and ("volume" in columns or {"length", "width"} <= set(columns)):
         return _with_columns(said(guess, "Long: one row per reading."), columns)
@@ -105,15 +105,15 @@ def _with_layout(guess: Guess, rows: Sequence[Sequence[str]]) -> Guess:
         guess = _with_days(guess, pd.Series([text for text in header if looks_like_a_date(text)], dtype="str"))
         return _with_columns(said(guess, "Wide by day: one column per day."), _row_columns(columns))
     joined = [" ".join(filter(None, pair)) for pair in zip(header, second, strict=False)]
-    if _ascending(body.iloc[1:, 0]) and second and len([text for text in header[1:] if text]) >= 2:
+    if _ascending(first_cells.iloc[1:]) and second and len([text for text in header[1:] if text]) >= 2:
         guess.keys["layout"] = '"wide by animal"'
-        parts = '["arm"]' if second[0] and _ascending(body.iloc[:, 0]) else '["arm", "animal"]'
+        parts = '["arm"]' if second[0] and _ascending(first_cells) else '["arm", "animal"]'
         if parts != '["arm"]' and len(set(header[1:])) > len(set(second[1:])):
             parts = '["animal", "arm"]'
         guess.keys["header"] = parts
         named = {"day": (header[0] or second[0])} if header[0] or (second[0] and parts != '["arm"]') else {}
         return _with_columns(said(guess, "Wide by animal: one column per animal."), named)
-    if _day_like(second) >= 2:
+    if _day_like(second) >= 2 and not _day_like(second[:1]):
         guess.keys.update(layout='"wide by day"', header='["name", "day"]')
         guess = _with_days(guess, pd.Series([text for text in second if looks_like_a_date(text)], dtype="str"))
         named = _row_columns(_columns_in(header) | _columns_in(second))
