@@ -57,7 +57,7 @@ def main() -> None:
         took = seconds(wide=wide)
         verdict = "within" if took <= LIMIT else "ABOVE"
         print(
-            f"{'wide' if wide else 'long'}: {ROWS:,} readings in {took:.2f} s of processor time, {verdict} the {LIMIT:g} s asked for"
+            f"{'wide' if wide else 'long'}: {ROWS:,} readings in {took:.2f} s of processor time, {verdict} {LIMIT:g} s"
         )
 
 
