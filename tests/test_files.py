@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +94,76 @@ def _fail_in_the_middle(path: Path, error: type[BaseException]) -> None:
     with replacing(path) as temporary:
         temporary.write_text("half", encoding="utf-8")
         raise error
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file over the limit is an error, as a full disk is
+from xenograft.files import write_text
+from xenograft.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))
+sys.argv = ["xenograft", "example", sys.argv[1]]
+main()
+"""
+
+
+def test_a_full_disk_leaves_no_half_file_and_is_a_sentence(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the full disk; the example's table is larger."""
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path / "new")], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "could not be written (File too large). Make room, or choose another place." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [path for path in (tmp_path / "new").iterdir() if path.name == "volumes.csv" or ".part" in path.name]
+
+
+INTERRUPTED = """
+import sys, time
+from pathlib import Path
+from xenograft import cli, cli_study, files
+def slow(path, text):
+    with files.replacing(path) as temporary:
+        temporary.write_text(text[:100])
+        print("writing", flush=True)
+        time.sleep(60)
+cli_study.write_text = slow
+sys.argv = ["xenograft", "init", sys.argv[1], "--force"]
+cli.main()
+"""
+
+
+def test_ctrl_c_while_writing_leaves_the_old_file_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("animal,arm,day,volume\nM1,vehicle,0,100\nM2,A,0,100\n")
+    (tmp_path / "study.toml").write_text("what was there before")
+    running = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path / "t.csv")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "writing\n"
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "interrupted; files that were there before are unchanged." in errors
+    assert "Traceback" not in errors
+    assert (tmp_path / "study.toml").read_text() == "what was there before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["study.toml", "t.csv"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_an_error_of_the_disk_is_a_sentence_and_keeps_the_old_file(tmp_path: Path, number: int) -> None:
+    (tmp_path / "out.txt").write_text("old")
+    with pytest.raises(InputError) as raised, replacing(tmp_path / "out.txt"):
+        raise OSError(number, os.strerror(number))
+    assert str(raised.value) == (
+        f"{tmp_path / 'out.txt'}: could not be written ({os.strerror(number)}); "
+        "the file that was there is unchanged. Make room, or choose another place."
+    )
+    assert (tmp_path / "out.txt").read_text() == "old"
+
+
+def test_an_error_that_is_not_the_disks_is_passed_on(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), replacing(tmp_path / "out.txt"):
+        raise PermissionError(errno.EACCES, "no")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -125,6 +126,43 @@ def test_a_file_that_is_not_netcdf_is_refused(tmp_path: Path, content: bytes) ->
     assert str(raised.value) == "fit.nc: this is not a NetCDF file. Give a file that Fit.save wrote."
 
 
+@pytest.mark.parametrize("kind", ["external link", "soft link", "external data", "virtual data"])
+def test_a_fit_that_points_outside_itself_is_refused(saved: Path, tmp_path: Path, kind: str) -> None:
+    other = tmp_path / "other.h5"
+    with h5py.File(other, "w") as file:
+        file["secret"] = np.arange(3.0)
+    with h5py.File(saved, "r+") as file:
+        match kind:
+            case "external link":
+                file["stolen"] = h5py.ExternalLink(str(other), "secret")
+            case "soft link":
+                file["stolen"] = h5py.SoftLink("/posterior")
+            case "external data":
+                file.create_dataset("stolen", (3,), "f8", external=[(str(other), 0, 24)])
+            case _:
+                layout = h5py.VirtualLayout((3,), "f8")
+                layout[:] = h5py.VirtualSource(str(other), "secret", (3,))
+                file.create_virtual_dataset("stolen", layout)
+    with pytest.raises(FitFileError) as raised:
+        Fit.load(saved)
+    found = "stolen is a link to elsewhere" if "link" in kind else "the data of /stolen are in another file"
+    assert str(raised.value) == f"{saved.name}: {found}, which a fit never has. Give a file that Fit.save wrote."
+
+
+def test_a_fit_that_would_unpack_to_far_more_than_it_is_is_refused(saved: Path) -> None:
+    with h5py.File(saved, "r+") as file:
+        file.create_dataset("bomb", (10**11,), "f8", chunks=(10**6,), compression="gzip")
+    with pytest.raises(FitFileError, match="it would unpack to 800,"):
+        Fit.load(saved)
+
+
+def test_a_group_within_itself_is_refused_and_not_followed_for_ever(saved: Path) -> None:
+    with h5py.File(saved, "r+") as file:
+        file["posterior/again"] = file["posterior"]
+    with pytest.raises(FitFileError):
+        Fit.load(saved)
+
+
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FitFileError):
         Fit.load(tmp_path)
@@ -186,8 +224,8 @@ def test_a_fit_that_cannot_be_written_leaves_the_old_file_alone(
     path = tmp_path / "fit.nc"
     path.write_text("what was there before", encoding="utf-8")
 
-    def torn(self: xr.DataTree, file: Path, **_: object) -> None:
-        Path(file).write_bytes(b"half")
+    def torn(self: xr.DataTree, file: io.BytesIO, **_: object) -> None:
+        file.write(b"half")
         raise RuntimeError("disk full")
 
     monkeypatch.setattr(xr.DataTree, "to_netcdf", torn)

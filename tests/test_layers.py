@@ -15,8 +15,10 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 LAYERS = (
     (
+        "arm_names",
         "console",
         "criteria",
+        "digests",
         "errors",
         "estimands",
         "growth",
@@ -24,26 +26,29 @@ LAYERS = (
         "options",
         "priors",
         "progress",
-        "study",
         "survival",
     ),
+    ("allocation", "cards", "courses", "files", "fit_files", "spreadsheet", "study", "study_entry"),
     (
-        "allocation",
-        "cards",
-        "courses",
+        "choice",
+        "csv_export",
         "drawing",
+        "export",
         "exposure",
-        "files",
+        "quantities",
         "responses",
+        "sheet",
         "study_file",
         "study_writing",
+        "summaries",
+        "values",
     ),
-    ("arm_readings", "choice", "csv_export", "figures", "quantities", "spline", "table", "truth"),
-    ("card_truth", "differential_equation", "dynamics", "table_problems"),
-    ("fitted", "likelihood", "reading", "simulation"),
-    ("checking", "cli_study", "design", "latents", "quadrature", "true_interaction"),
-    ("cli_plan", "model", "prediction"),
-    ("bayes_factor", "sampling"),
+    ("arm_readings", "asking", "exclusions", "figures", "first_draft", "layouts", "spline", "truth"),
+    ("card_truth", "differential_equation", "dynamics", "guessing", "table"),
+    ("fitted", "likelihood", "simulation", "table_problems"),
+    ("checking", "design", "latents", "notices", "quadrature", "true_interaction"),
+    ("model", "prediction", "reading"),
+    ("bayes_factor", "cli_plan", "cli_study", "frames", "sampling"),
     ("comparison", "workers"),
     ("answers", "cache", "parts"),
     ("interactions", "laws", "response_predictions", "shown"),
@@ -56,6 +61,9 @@ LAYERS = (
     ("cli",),
 )
 """A module imports from layers above its own only."""
+
+DOORS = {"study": {"export", "frames"}}
+"""`Study.from_frame` and `Study.to_folder` are where users look for them, and open higher modules when called."""
 
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 SAMPLER = {"pymc", "pytensor", "nutpie"}
@@ -106,7 +114,7 @@ def test_every_module_has_a_layer() -> None:
 def test_a_module_imports_from_lower_layers_only(module: str) -> None:
     # names for the type checker alone may come from anywhere in the commands, which import late to answer fast
     imported = own_imports(module, typing_too=not (module in ("analysis", "workers") or module.startswith("cli_")))
-    wrong = {name for name in imported if LEVEL[name] >= LEVEL[module]}
+    wrong = {name for name in imported - DOORS.get(module, set()) if LEVEL[name] >= LEVEL[module]}
     assert not wrong
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from xenograft.cards import ModelCard
 from xenograft.comparison import Refit
+from xenograft.digests import digest_of
 from xenograft.errors import FitFileError
 from xenograft.fitted import Fit, versions
-from xenograft.study import Study, digest_of
+from xenograft.study import Study
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
+from xenograft.digests import digest_of
 from xenograft.errors import CardError, did_you_mean, missing_file, problems_of
 from xenograft.priors import SUPPORTED, Distribution, Prior, PriorName
-from xenograft.study import digest_of
 
 Growth = Literal["exponential", "gompertz", "spline"]
 Exposure = Literal["constant", "decaying", "delayed"]

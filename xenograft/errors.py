@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -39,7 +41,8 @@ class InputError(XenograftError):
     exit_code = 2
 
     def __init__(self, problems: Sequence[str] | str) -> None:
-        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        sentences = (problems,) if isinstance(problems, str) else problems
+        self.problems: tuple[str, ...] = tuple(map(_printable, sentences))
         hidden = len(self.problems) - SHOWN
         lines = [*self.problems[:SHOWN], *([f"… and {hidden} more."] if hidden > 0 else [])]
         super().__init__("\n".join(lines))
@@ -61,6 +64,20 @@ class NoHealthyFitError(XenograftError):
     """No fit that may answer the question converged."""
 
     exit_code = 3
+
+
+def _printable(sentence: str) -> str:
+    """A sentence in which names from the data can neither steer a terminal nor fill it."""
+    shown = "".join(
+        c
+        if c == "\n" or unicodedata.category(c) not in _STEERING
+        else c.encode("unicode_escape", "surrogatepass").decode()
+        for c in sentence
+    )
+    return re.sub(r"\S{201,}", lambda long: f"{long[0][:100]}…", shown)
+
+
+_STEERING = ("Cc", "Cf", "Cs", "Co")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Generator
@@ -23,7 +24,7 @@ def replacing(path: str | Path) -> Generator[Path]:
     Raises
     ------
     InputError
-        When the folder cannot be written to.
+        When the folder cannot be written to, or the disk is full; interrupted or not, no half file remains.
     """
     path = Path(path)
     try:
@@ -41,8 +42,29 @@ def replacing(path: str | Path) -> Generator[Path]:
         temporary.replace(path)
     except IsADirectoryError:
         raise InputError(f"{path}: this is a folder. Give a file name.") from None
+    except (OSError, RuntimeError) as error:  # RuntimeError is what HDF5 raises while closing
+        reason = _reason_not_written(error)
+        if reason is None:
+            raise
+        kept = "; the file that was there is unchanged" if path.exists() else ""
+        raise InputError(
+            f"{path}: could not be written ({reason}){kept}. Make room, or choose another place."
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _reason_not_written(error: OSError | RuntimeError) -> str | None:
+    """Why a disk did not take a file, in words; None for an error that is not the disk's."""
+    for number in _DISK:
+        if getattr(error, "errno", None) == number or f"errno = {number}," in str(
+            error
+        ):  # HDF5 hides the number in its message
+            return os.strerror(number)
+    return None
+
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 
 
 def write_text(path: str | Path, text: str) -> None:

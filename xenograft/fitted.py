@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,10 +18,9 @@ from xenograft.cards import ModelCard
 from xenograft.dynamics import Parameters
 from xenograft.errors import FitFileError, missing_file
 from xenograft.files import replacing
+from xenograft.fit_files import SCHEMA, refuse_other_files
 from xenograft.health import Attempt, Health
 from xenograft.study import Arm, Dosing, Study
-
-SCHEMA = "xenograft-fit/1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,10 @@ class Fit:
             "versions": json.dumps(versions()),
         }
         with replacing(path) as temporary:
-            tree.to_netcdf(temporary, engine="h5netcdf")
+            # in memory first: HDF5 crashes the program when the disk fills up while it writes
+            memory = io.BytesIO()
+            tree.to_netcdf(memory, engine="h5netcdf")
+            temporary.write_bytes(memory.getvalue())
 
     @staticmethod
     def load(path: str | Path) -> Fit:
@@ -117,18 +120,16 @@ class Fit:
         path = Path(path)
         if not path.is_file():
             raise FitFileError(missing_file(path))
+        refuse_other_files(path)
         try:
             with xr.open_datatree(path, engine="h5netcdf") as opened:
                 tree = opened.load()
         except (OSError, ValueError, KeyError):
             raise FitFileError(f"{path.name}: this is not a NetCDF file. Give a file that Fit.save wrote.") from None
-        if tree.attrs.get("schema") != SCHEMA:
-            found = tree.attrs.get("schema", "none")
-            raise FitFileError(f"{path.name}: its schema is {found}, not {SCHEMA}. Give a file that Fit.save wrote.")
         attrs, tree.attrs = tree.attrs, {}
         try:
             fit = _fit_of(tree, {str(key): value for key, value in attrs.items()})
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
             raise FitFileError(f"{path.name}: a part of the fit is missing or broken. Fit the study again.") from None
         if (fit.study.digest, fit.card.digest) != (attrs["study_digest"], attrs["card_digest"]):
             raise FitFileError(f"{path.name}: its content does not match its digests. Fit the study again.")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+
+from xenograft.digests import digest_of
 
 REFERENCE_VOLUME = 100.0
 """Volume (mm³) at which the growth rate of a tumour is quoted, DESIGN 3.1."""
@@ -135,6 +137,78 @@ class Study:
     ignored: Mapping[str, int] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     source_sha256: str | None = None
+
+    @staticmethod
+    def from_frame(
+        frame: pd.DataFrame,
+        *,
+        arms: Mapping[str, Mapping[str, Any]] | Sequence[Arm],
+        name: str = "Study",
+        unit: str = "mm3",
+        limit_of_quantification: float | None = None,
+        endpoint_volume: float | None = None,
+        horizon: float | None = None,
+        fit_from: float | None = None,
+        primary: str | None = None,
+        animal_ids: Literal["unique", "within arm"] = "unique",
+        columns: Mapping[str, str] | None = None,
+        day_0: date | None = None,
+        exclude: Sequence[Mapping[str, Any]] = (),
+    ) -> Study:
+        """A study from a long pandas table, with the checks that a study.toml and its table get.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            One row per reading: animal, arm, day, volume (or length and width), and what else a table may have.
+        arms : mapping or sequence of Arm
+            The `[arms.…]` tables of a study.toml as dictionaries, or records.
+        name, unit, limit_of_quantification, endpoint_volume, horizon, fit_from, primary, animal_ids, columns
+            As in study.toml (docs/study-files.md).
+        day_0, exclude
+            As in study.toml: the date of day 0 where days are dates, and readings to keep out of the fit.
+
+        Raises
+        ------
+        StudyError
+            Every problem that can be found in one pass; rows are counted from 0, as `frame.iloc` does.
+        """
+        from xenograft.frames import study_from_frame
+
+        return study_from_frame(
+            frame,
+            arms=arms,
+            name=name,
+            unit=unit,
+            limit_of_quantification=limit_of_quantification,
+            endpoint_volume=endpoint_volume,
+            horizon=horizon,
+            fit_from=fit_from,
+            primary=primary,
+            animal_ids=animal_ids,
+            columns=columns,
+            day_0=day_0,
+            exclude=exclude,
+        )
+
+    def to_folder(self, folder: str | Path, *, replace: bool = False) -> None:
+        """Write study.toml and volumes.csv; `read_study` of the folder gives the same digest.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made if needed.
+        replace : bool
+            Whether files of these names that are there may be replaced.
+
+        Raises
+        ------
+        InputError
+            A file is there already, or the folder cannot be written to.
+        """
+        from xenograft.export import write_study
+
+        write_study(self, folder, replace=replace)
 
     @cached_property
     def control(self) -> Arm:
@@ -264,18 +338,3 @@ class Study:
             for arm in self.arms
         )
         return digest_of({"unit": self.unit, "arms": arms, "readings": list(rows)})
-
-
-def digest_of(content: Any) -> str:
-    """SHA-256 of plain data, numbers taken to ten significant digits."""
-    return hashlib.sha256(json.dumps(_plain(content), sort_keys=True).encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, bool | np.bool_ | str) or value is None:
-        return bool(value) if isinstance(value, np.bool_) else value
-    return f"{float(value):.10g}"

@@ -2,116 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import ValidationError
 
-from xenograft.errors import StudyError, did_you_mean, missing_file, problems_of, quoted, unknown_choice
+from xenograft.errors import StudyError, missing_file, problems_of, quoted, unknown_choice
 from xenograft.study import Arm, Dosing
+from xenograft.study_entry import (
+    ALLOWED_IN_HEADER,
+    HOW_THE_TABLE_IS_WRITTEN,
+    NEEDED_IN_HEADER,
+    AgentEntry,
+    ArmEntry,
+    StudyEntry,
+)
 
 CUBIC_MILLIMETRES = ("mm3", "mm³", "mm^3")
 CUBIC_CENTIMETRES = ("cm3", "cm³", "cm^3")
-
-
-def _doses(written: Any) -> tuple[float, ...]:
-    doses: list[Any] = written if isinstance(written, list) else [written]
-    if not doses or not all(_is_number(dose) and dose > 0 for dose in doses):
-        raise ValueError(f"{quoted(written)} is not a dose above 0. Give a number, or a list with one per dosing day.")
-    return tuple(float(dose) for dose in doses)
-
-
-def _dosing_days(written: Any) -> tuple[float, ...]:
-    if isinstance(written, dict):
-        return _repeated_days(cast("dict[str, Any]", written))
-    if not isinstance(written, list) or not written or not all(_is_number(day) for day in written):
-        raise ValueError(f"{quoted(written)} is not a list of days. Write [0, 7, 14] or {_REPEATED}.")
-    if any(later <= earlier for earlier, later in itertools.pairwise(written)):
-        raise ValueError(f"the days {quoted(written)} must ascend, each given once. Put them in order.")
-    return tuple(float(day) for day in written)
-
-
-def _repeated_days(written: dict[str, Any]) -> tuple[float, ...]:
-    keys = ("from", "every", "times")
-    for key in written:
-        if key not in keys:
-            raise ValueError(f'unknown key "{key}".{did_you_mean(key, keys) or f" Write {_REPEATED}."}')
-    first, every, times = (written.get(key, "") for key in keys)
-    numbers = _is_number(first) and _is_number(every) and _is_number(times)
-    if not numbers or every <= 0 or not 1 <= times <= 1000 or times != int(times):
-        raise ValueError(f"from must be a day, every above 0 and times a whole number up to 1000. Write {_REPEATED}.")
-    return tuple(float(first + every * time) for time in range(int(times)))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
-
-
-_REPEATED = "{ from = 0, every = 7, times = 4 }"
+LARGEST = 2_000_000
+"""Bytes of the largest study.toml that is read."""
 _UNSAID = "?"  # stands for a name or table that the file does not give
-_Text = Annotated[str, Field(min_length=1)]
-_Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_Day = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class AgentEntry(_Entry):
-    """`agents.NAME` of an arm: dose (in `unit`), and either dosing days or the day of the first dose."""
-
-    dose: Annotated[tuple[float, ...], PlainValidator(_doses)] | None = None
-    unit: _Text | None = None
-    days: Annotated[tuple[float, ...], PlainValidator(_dosing_days)] | None = None
-    start: _Day | None = None
-    ends: bool = False
-
-
-class ArmEntry(_Entry):
-    """`[arms.NAME]`."""
-
-    control: bool = False
-    ignore: bool = False
-    agents: dict[str, AgentEntry] = {}
-
-
-class Columns(_Entry):
-    """`[columns]`: what the table calls its columns, where that differs from our word."""
-
-    animal: _Text = "animal"
-    arm: _Text = "arm"
-    day: _Text = "day"
-    volume: _Text = "volume"
-    length: _Text = "length"
-    width: _Text = "width"
-    weight: _Text = "weight"
-    cohort: _Text = "cohort"
-    cage: _Text = "cage"
-    study: _Text = "study"
-    reason_left: _Text = "reason_left"
-    limit: _Text = "limit"
-    exclude: _Text = "exclude"
-
-
-class StudyEntry(_Entry):
-    """The whole of study.toml."""
-
-    name: _Text
-    data: _Text
-    unit: _Text = "mm3"
-    limit_of_quantification: _Amount | None = None
-    fit_from: _Day | None = None
-    primary: str | None = None
-    animal_ids: Literal["unique", "within arm"] = "unique"
-    endpoint_volume: _Amount | None = None
-    horizon: _Day | None = None
-    columns: Columns = Columns()
-    arms: dict[str, ArmEntry] = {}
 
 
 @dataclass(frozen=True)
@@ -134,6 +48,8 @@ class StudyFile:
         Arms left out of `entry` because something in them broke the schema.
     problems : tuple of str
         A sentence for everything wrong with the file itself.
+    table_readable : bool
+        False where a key that says how the table is written is faulty: its cells would be misread.
     """
 
     place: str
@@ -143,6 +59,7 @@ class StudyFile:
     ignored: tuple[str, ...]
     broken: tuple[str, ...]
     problems: tuple[str, ...]
+    table_readable: bool = True
 
     @property
     def arm_names(self) -> list[str]:
@@ -192,7 +109,9 @@ def study_file_of(place: str, written: Mapping[str, Any]) -> StudyFile:
         Keys of study.toml.
     """
     entry, broken, problems = _validated(place, dict(written))
+    faulty = {key for key in HOW_THE_TABLE_IS_WRITTEN if key in written and key not in entry.model_fields_set}
     analysed = {name: arm for name, arm in entry.arms.items() if not arm.ignore}
+    problems += _header_problems(place, entry)
     problems += _arm_problems(place, analysed, whole=not broken)
     problems += _primary_problems(place, entry, analysed, broken)
     return StudyFile(
@@ -203,12 +122,17 @@ def study_file_of(place: str, written: Mapping[str, Any]) -> StudyFile:
         ignored=tuple(name for name in entry.arms if name not in analysed),
         broken=broken,
         problems=tuple(problems),
+        table_readable=not faulty and entry.header_fits,
     )
 
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        written = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        with path.open("rb") as opened:
+            content = opened.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise StudyError(f"{path.name}: is larger than {LARGEST // 1_000_000} MB. Give a study.toml.")
+        written = tomllib.loads(content.decode("utf-8-sig"))
     except FileNotFoundError:
         raise StudyError(missing_file(path)) from None
     except OSError as error:
@@ -217,6 +141,10 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise StudyError(f"{path.name}: is not UTF-8 text. Give a study.toml, saved as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise StudyError(f"{path.name}: is not valid TOML: {error}. Correct that line.") from None
+    except (RecursionError, ValueError):  # nested a thousand deep, or a number or date that Python has no value for
+        raise StudyError(
+            f"{path.name}: holds a value that cannot be read. Write plain numbers, dates and lists."
+        ) from None
     if not written:
         raise StudyError(f"{path.name}: is empty. Give name, data and an [arms.NAME] table for each arm.")
     return written
@@ -245,6 +173,16 @@ def _without_faults(
         else:
             sound.pop(str(key), None)
     return sound, tuple(broken)
+
+
+def _header_problems(place: str, entry: StudyEntry) -> Iterable[str]:
+    if entry.header_fits:
+        return
+    needed, allowed = NEEDED_IN_HEADER[entry.layout], ", ".join(ALLOWED_IN_HEADER[entry.layout])
+    yield (
+        f"{place}: header = {quoted(entry.header)} does not fit layout = {quoted(entry.layout)}. "
+        f"Give one word for each row of the header: {needed} must be among them, and {allowed} are possible."
+    )
 
 
 def _arm_problems(place: str, arms: Mapping[str, ArmEntry], *, whole: bool) -> Iterable[str]:

@@ -1,0 +1,187 @@
+"""XLSX files: the cells of one sheet as text, merges and formulas told apart from values (DESIGN 8.1)."""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
+from typing import Any
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.workbook.workbook import Workbook
+from openpyxl.worksheet.worksheet import Worksheet
+
+from xenograft.errors import StudyError, did_you_mean, quoted
+
+SPREADSHEETS = (".xlsx", ".xlsm")
+LARGEST_UNPACKED = 300_000_000
+"""Bytes of the largest workbook after unpacking."""
+LARGEST_RATIO = 200
+"""Largest factor by which a workbook of more than 10 MB may grow when unpacked; readings grow 5- to 50-fold."""
+MOST_CELLS = 20_000_000
+
+Cells = list[list[str]]
+Merges = Mapping[tuple[int, int], tuple[int, int]]
+
+
+def cells_of_spreadsheet(
+    place: str, content: bytes, *, sheet: str | None, decimal: str
+) -> tuple[Cells, Merges, tuple[str, ...]]:
+    """Every cell of one sheet as text: formulas as their stored values, dates as 2024-03-01.
+
+    Parameters
+    ----------
+    place : str
+        Name of the file, for sentences.
+    content : bytes
+        The file.
+    sheet : str or None
+        Name of the sheet; None for the only visible one.
+    decimal : {".", ","}
+        The study's decimal sign, used for numbers as for text.
+
+    Returns
+    -------
+    cells : list of lists of str
+        Row 1 first.
+    merged : mapping of (int, int) to (int, int)
+        Of a cell hidden by a merge (row and column from 0): the cell that shows its value.
+    notices : tuple of str
+        Hidden sheets that were not read, hidden rows and columns that were.
+
+    Raises
+    ------
+    StudyError
+        Not a workbook, too large, no such sheet, or formulas that nobody has computed.
+    """
+    _refuse_bombs(place, content)
+    workbook = _opened(place, content, values=True)
+    chosen = _chosen(place, workbook, sheet)
+    if chosen.max_row * chosen.max_column > MOST_CELLS:
+        extent = f"{chosen.max_row:,} rows and {chosen.max_column:,} columns"
+        raise StudyError(f"{place}: the sheet {quoted(chosen.title)} spreads over {extent}. Delete its stray cells.")
+    rows: Sequence[Sequence[Any]] = list(chosen.iter_rows(values_only=True))
+    _refuse_formulas_without_values(place, content, chosen.title, rows)
+    cells = [[_as_text(value, decimal) for value in row] for row in rows]
+    return cells, _merges(chosen), tuple(_notices(place, workbook, chosen))
+
+
+def visible_sheets(place: str, content: bytes) -> list[str]:
+    """Names of the sheets that a reader of the workbook sees."""
+    _refuse_bombs(place, content)
+    return [sheet.title for sheet in _opened(place, content, values=True).worksheets if sheet.sheet_state == "visible"]
+
+
+def _refuse_bombs(place: str, content: bytes) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            unpacked = sum(part.file_size for part in packed.infolist())
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+        raise StudyError(f"{place}: is not an .xlsx workbook. Save it as .xlsx or as CSV.") from None
+    if unpacked > LARGEST_UNPACKED or (unpacked > 10_000_000 and unpacked > LARGEST_RATIO * len(content)):
+        size = f"{unpacked / 1e6:,.0f} MB from {len(content) / 1e6:,.1f} MB"
+        raise StudyError(f"{place}: unpacks to {size}. Save the one sheet with the readings as CSV.")
+
+
+def _opened(place: str, content: bytes, *, values: bool) -> Workbook:
+    """The workbook; openpyxl parses with defusedxml, which refuses entities and external references."""
+    if not openpyxl.DEFUSEDXML:
+        raise RuntimeError("openpyxl does not use defusedxml; unset OPENPYXL_DEFUSEDXML")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and validations that openpyxl does not keep
+            return openpyxl.load_workbook(io.BytesIO(content), data_only=values, keep_links=False)
+    except InvalidFileException:
+        raise StudyError(f"{place}: is not an .xlsx workbook. Save it as .xlsx or as CSV.") from None
+    except Exception as error:  # a damaged workbook may raise anything
+        finding = f"cannot be read as a workbook ({type(error).__name__})"
+        raise StudyError(f"{place}: {finding}. Open it in a spreadsheet program and save it again.") from None
+
+
+def _chosen(place: str, workbook: Workbook, sheet: str | None) -> Worksheet:
+    sheets: list[Worksheet] = list(workbook.worksheets)
+    if sheet is not None:
+        for candidate in sheets:
+            if candidate.title == sheet:
+                return candidate
+        names = [candidate.title for candidate in sheets]
+        remedy = did_you_mean(sheet, names) or f" Its sheets: {', '.join(map(quoted, names))}."
+        raise StudyError(f"{place}: there is no sheet {quoted(sheet)}.{remedy}")
+    visible = [candidate for candidate in sheets if candidate.sheet_state == "visible"]
+    if len(visible) == 1:
+        return visible[0]
+    if not visible:
+        raise StudyError(f"{place}: has no visible sheet. Name the sheet with the readings: sheet = … in study.toml.")
+    names = ", ".join(quoted(candidate.title) for candidate in visible)
+    raise StudyError(
+        f"{place}: has {len(visible)} sheets ({names}). Name one in study.toml: sheet = {names.split(', ')[0]}."
+    )
+
+
+def _refuse_formulas_without_values(place: str, content: bytes, title: str, rows: Sequence[Sequence[Any]]) -> None:
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        formulas = any(b"<f" in packed.read(name) for name in packed.namelist() if name.startswith("xl/worksheets/"))
+    if not formulas:
+        return
+    written = _opened(place, content, values=False)[title]
+    assert isinstance(written, Worksheet)
+    lost = [
+        cell.coordinate
+        for row, values in zip(written.iter_rows(), rows, strict=False)
+        for cell, value in zip(row, values, strict=False)
+        if value is None and cell.data_type == "f"
+    ]
+    if lost:
+        others = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        finding = f"cell {lost[0]}{others} of the sheet {quoted(title)} holds a formula without its value"
+        raise StudyError(f"{place}: {finding}. Open it in a spreadsheet program and save it again.")
+
+
+def _merges(sheet: Worksheet) -> Merges:
+    merged: dict[tuple[int, int], tuple[int, int]] = {}
+    for area in sheet.merged_cells.ranges:
+        if area.size["rows"] * area.size["columns"] > MOST_CELLS:
+            continue
+        shown = (area.min_row - 1, area.min_col - 1)
+        merged |= {
+            (row, column): shown
+            for row in range(area.min_row - 1, min(area.max_row, sheet.max_row))
+            for column in range(area.min_col - 1, min(area.max_col, sheet.max_column))
+            if (row, column) != shown
+        }
+    return merged
+
+
+def _as_text(value: Any, decimal: str) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return str(value).upper()
+        case int():
+            return str(value)
+        case float():
+            written = str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+            return written.replace(".", decimal)
+        case datetime():
+            return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ")
+        case date():
+            return value.isoformat()
+        case _:
+            return str(value)
+
+
+def _notices(place: str, workbook: Workbook, sheet: Worksheet) -> Sequence[str]:
+    hidden = [quoted(other.title) for other in workbook.worksheets if other.sheet_state != "visible" and other != sheet]
+    notices = [f"{place}: the hidden sheet{'s' * (len(hidden) > 1)} {', '.join(hidden)} not read."] if hidden else []
+    for words, dimensions in (("rows", sheet.row_dimensions), ("columns", sheet.column_dimensions)):
+        if any(dimension.hidden for dimension in list(dimensions.values())):
+            notices.append(
+                f"{place}: the sheet {quoted(sheet.title)} has hidden {words}; they were read like the others."
+            )
+    return notices
