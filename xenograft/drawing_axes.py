@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -54,6 +55,29 @@ def arm_panels(study: Study, *, width: float, numbers: bool = True) -> tuple[Fig
             axis.set_xlabel("day")
     axes[0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
     return figure, axes[:number]
+
+
+def animal_lines(axis: Axes, courses: pd.DataFrame, of: str, *, colour: str, width: float, many: bool) -> None:
+    """A thin line per animal.
+
+    Parameters
+    ----------
+    axis : Axes
+        Where they are drawn.
+    courses : DataFrame
+        `animal`, `day` and the column named by `of`.
+    of : str
+        What is drawn against day.
+    colour : str
+        Of the arm.
+    width : float
+        Of the lines (points).
+    many : bool
+        Draw them as an image inside the figure.
+    """
+    lines = [course.to_numpy(dtype=float) for _, course in courses.groupby("animal", sort=False)[["day", of]]]
+    axis.add_collection(LineCollection(lines, colors=colour, linewidths=width, alpha=0.5, rasterized=many))
+    axis.autoscale_view()
 
 
 def label_rows(axes: Sequence[Axes], words: str) -> None:
@@ -136,8 +160,7 @@ def volume_ticks(axis: Axis, drawn: Any) -> None:
     """Round volumes on a log axis over what is drawn."""
     values = np.asarray(drawn, dtype=float)
     values = values[np.isfinite(values) & (values > 0)]
-    if values.size:
-        axis.set_major_locator(FixedLocator(_ticks(float(values.min()), float(values.max()))))
+    axis.set_major_locator(FixedLocator(_ticks(float(values.min()), float(values.max())) if values.size else []))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: _volume(value)))
 

@@ -26,6 +26,7 @@ from xenograft.drawing import (
     unit_in_print,
 )
 from xenograft.drawing_axes import (
+    animal_lines,
     arm_panels,
     excluded,
     label_rows,
@@ -159,8 +160,7 @@ def _panel(axis: Axes, study: Study, arm: Arm, curves: pd.DataFrame, animal_curv
     if not animal_curves.empty and (animal_curves["arm"] == arm.name).any():
         lines = animal_curves[animal_curves["arm"] == arm.name]
     image = len(study.readings) > MANY
-    for _, course in lines.groupby("animal", sort=False):
-        axis.plot(course["day"], course["median"], color=colour, linewidth=0.7, alpha=0.5, rasterized=image)
+    animal_lines(axis, lines, "median", colour=colour, width=0.7, many=image)
     _marks(axis, study, readings, colour, 0.75)
     control = curves[curves["arm"] == study.control.name] if len(curves) else curves
     if len(control) and not arm.control:

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from xenograft.drawing import INK, MANY, PAPER, SOFT, THEME, WIDE, arm_colours, short
-from xenograft.drawing_axes import arm_panels, label_rows, legend, percent, ratio_axis
+from xenograft.drawing_axes import animal_lines, arm_panels, label_rows, legend, percent, ratio_axis
 from xenograft.study import Study
 
 RESPONSE_COLOURS = ("#0072b2", "#56a0d3", "#b8860b", "#d55e00", "#8c6bb1", "#7a8494")
@@ -108,14 +108,14 @@ def spider(study: Study, changes: pd.DataFrame, *, width: float = WIDE) -> Figur
     for axis, arm in zip(axes, study.arms, strict=True):
         shown = changes[changes["arm"] == arm.name]
         colour = colours[arm.name]
-        for _, course in shown.groupby("animal", sort=False):
-            heights = course["ratio"].clip(lower=floor)
-            axis.plot(course["day"], heights, color=colour, linewidth=0.9, alpha=0.7, rasterized=image)
-            axis.plot(course["day"].iloc[-1:], heights.iloc[-1:], "o", color=colour, markersize=2.6, rasterized=image)
+        shown = shown.assign(height=shown["ratio"].clip(lower=floor))
+        animal_lines(axis, shown, "height", colour=colour, width=0.9, many=image)
+        ends = shown.groupby("animal", sort=False)[["day", "height"]].last()
+        axis.plot(ends["day"], ends["height"], "o", color=colour, markersize=2.6, rasterized=image)
         low = shown[shown["censored"].astype(bool)]
         if len(low):
             axis.plot(
-                low["day"], low["ratio"].clip(lower=floor), "v", markersize=4, markerfacecolor=PAPER,
+                low["day"], low["height"], "v", markersize=4, markerfacecolor=PAPER,
                 markeredgecolor=colour, rasterized=image,
             )  # fmt: skip
         axis.axhline(1.0, color=INK, linewidth=0.8)
@@ -237,10 +237,7 @@ def body_weight(
     colours, image = arm_colours(study), len(weights) > MANY
     for axis, arm in zip(axes, study.arms, strict=True):
         shown = weights[weights["arm"] == arm.name]
-        for _, course in shown.groupby("animal", sort=False):
-            axis.plot(
-                course["day"], course["change"], color=colours[arm.name], linewidth=0.7, alpha=0.5, rasterized=image
-            )
+        animal_lines(axis, shown, "change", colour=colours[arm.name], width=0.7, many=image)
         middle = shown.groupby("day")["change"].median()
         axis.plot(middle.index, middle, color=colours[arm.name], linewidth=2.2)
         axis.axhline(0.0, color=INK, linewidth=0.8)
