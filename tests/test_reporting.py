@@ -499,7 +499,7 @@ def test_a_template_of_a_teams_own_replaces_blocks_and_keeps_the_rest(tmp_path: 
         ("none.jinja", None, "none.jinja: there is no such file. Check the path."),
         ("report.html.jinja", "x", 
          "report.html.jinja: a template of this name hides the shipped one it extends. Rename the file."),
-        ("t.jinja", "{{ 1 + }}", "t.jinja, line 1: unexpected '}'. Mend the template."),
+        ("t.jinja", "{{ 1 + }}", "t.jinja, line 1: unexpected 'end of print statement'. Mend the template."),
         ("t.jinja", '{% extends "x" %}', 't.jinja: it asks for "x", which is not there. Mend the template.'),
         ("t.jinja", "{{ sudy.name }}", "t.jinja: 'sudy' is undefined. Use the names of the shipped report.html.jinja."),
     ],
