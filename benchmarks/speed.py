@@ -18,13 +18,14 @@ import typer
 ROOT = Path(__file__).parents[1]
 FIXTURE = ROOT / "fixtures" / "her2-four-arm"
 CARD = "exponential-bliss-departure"
-PARTS = ("sampler", "process", "report", "animals")
+PARTS = ("sampler", "process", "report", "rendering", "animals")
 
 
 def main(only: Annotated[str | None, typer.Option(help=f"One of {', '.join(PARTS)}.")] = None) -> None:
     """Print the benchmark table as Markdown."""
     parts: dict[str, Callable[[], list[tuple[str, str]]]] = {
-        "sampler": sampler, "process": process, "report": report, "animals": animals,
+        "sampler": sampler, "process": process, "report": report, "rendering": rendering,
+        "animals": animals,
     }  # fmt: skip
     print("| what | found |\n|---|---|", flush=True)
     for name in [only] if only else PARTS:
@@ -113,6 +114,28 @@ def report() -> list[tuple[str, str]]:
             taken, _ = _timed(lambda: subprocess.run(command, check=True, capture_output=True, env=environment))
             rows.append((f"xenograft report, six cards, {what}", f"{taken:.1f} s"))
     return rows
+
+
+def rendering() -> list[tuple[str, str]]:
+    """The report of fits at hand: gathering what it shows, and writing the page with all its figures."""
+    from xenograft.cards import read_cards
+    from xenograft.comparison import compare
+    from xenograft.report_tables import report_content
+    from xenograft.reporting import render
+    from xenograft.results import collect_results
+    from xenograft.sampling import fit_all
+
+    study = _fixture_study()
+    fits = fit_all(study, read_cards(), seed=1, progress=False)
+    ranking = compare(fits)
+    results = collect_results(study, fits, ranking)
+    gathering, content = _timed(lambda: report_content(study, fits, ranking, results, "benchmark"))
+    render(content)  # fonts and templates are read once
+    taken, page = _timed(lambda: render(content))
+    return [
+        ("report, gathering what it shows", f"{gathering:.1f} s"),
+        ("report, rendering (at most 5 s asked for)", f"{taken:.1f} s, {len(page.encode()) / 1e6:.1f} MB"),
+    ]
 
 
 def animals() -> list[tuple[str, str]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_reporting import HOSTILE, content_for
@@ -20,10 +23,69 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--allow-file-access-from-files",
     "--enable-logging=stderr", "--v=0", "--hide-scrollbars",
 )  # fmt: skip
+# what axe-core calls serious, checked here without it: names, landmarks, headings, headers, targets, contrast (AA)
+ACCESSIBILITY = """
+function accessibility(inside, page) {
+  const faults = [], all = selector => [...page.querySelectorAll(selector)];
+  if (!page.documentElement.lang) faults.push("no language");
+  if (!page.title) faults.push("no title");
+  for (const one of ["header", "main", "footer"]) if (all(one).length !== 1) faults.push("landmark " + one);
+  if (all("h1").length !== 1) faults.push("h1");
+  let before = 1;
+  for (const heading of all("h1, h2, h3, h4")) {
+    const level = Number(heading.tagName[1]);
+    if (level > before + 1) faults.push("heading jumps: " + heading.textContent);
+    before = level;
+  }
+  for (const table of all("table")) {
+    if (!table.caption || !table.caption.textContent.trim()) faults.push("table without caption");
+    for (const cell of table.querySelectorAll("th")) if (!cell.scope) faults.push("th without scope");
+    for (const row of table.tBodies[0].rows)
+      if (row.cells[0].tagName !== "TH") faults.push("row without header: " + table.caption.textContent);
+    for (const cell of table.tHead.querySelectorAll("th")) if (!cell.textContent.trim()) faults.push("empty th");
+  }
+  for (const one of all("img")) if (!one.alt) faults.push("img without alt");
+  for (const one of all("[role=img], [role=group], nav"))
+    if (!(one.getAttribute("aria-label") || "").trim()) faults.push("no name: " + one.outerHTML.slice(0, 60));
+  for (const one of all("a[href^='#']"))
+    if (!page.getElementById(one.getAttribute("href").slice(1))) faults.push("link to nowhere: " + one.href);
+  for (const one of all("a, summary")) if (!one.textContent.trim()) faults.push("link without text");
+  const ids = all("[id]").map(one => one.id);
+  if (new Set(ids).size !== ids.length) faults.push("an id occurs twice");
+  for (const one of all("*")) {
+    const scrolls = one.scrollWidth > one.clientWidth + 1 && inside.getComputedStyle(one).overflowX === "auto";
+    if (scrolls && one.tabIndex < 0) faults.push("scrolls but takes no focus: " + one.className);
+  }
+  const channel = value => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const numbers = text => (text.match(/[0-9.]+/g) || []).map(Number);
+  const behind = one => {
+    for (; one; one = one.parentElement) {
+      const colour = numbers(inside.getComputedStyle(one).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  for (const one of all("body *")) {
+    const own = [...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    const box = one.getBoundingClientRect();
+    if (!own || !box.width || !box.height || one.closest("style, defs")) continue;
+    const style = inside.getComputedStyle(one);
+    const colour = numbers(one.closest("svg") ? style.fill : style.color).slice(0, 3);
+    const pair = [light(colour), light(behind(one.closest("svg") ? one.closest("figure") : one))];
+    const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+    // words inside the cells of a heat map stand on the cell's own colour
+    const words = "contrast " + ratio.toFixed(2) + ": " + one.textContent.slice(0, 40);
+    if (ratio < 4.5 && !one.closest("#figure-grid")) faults.push(words);
+  }
+  return [...new Set(faults)];
+}
+"""
 # the report in a frame as wide as the screen in question (a headless window has a minimum width), seen from outside
 FRAME = """<!doctype html><title>frame</title><body style="margin:0">
 <iframe id="page" src="report.html" style="border:0;width:{width}px;height:{height}px"></iframe><pre id="found"></pre>
 <script>
+{checks}
 document.getElementById("page").onload = event => {{
   const inside = event.target.contentWindow, page = inside.document;
   const box = page.querySelector(".words").getBoundingClientRect();
@@ -33,6 +95,13 @@ document.getElementById("page").onload = event => {{
     overflow: page.scrollingElement.scrollWidth - inside.innerWidth,
     requests: inside.performance.getEntriesByType("resource").map(entry => entry.name),
     figures: shown.length, narrowest: Math.min(...shown.map(svg => svg.getBoundingClientRect().width)),
+    twice: [...page.querySelectorAll("figure")].filter(one =>
+      [...one.querySelectorAll("svg")].filter(svg => svg.getBoundingClientRect().width > 0).length > 1).length,
+    all: page.querySelectorAll("figure").length,
+    faults: accessibility(inside, page),
+    paper: (inside.getComputedStyle(page.body).backgroundColor.match(/[0-9]+/g) || []).map(Number),
+    alarm: [...page.querySelectorAll(".alarm")].map(one => ({{words: one.textContent,
+      top: one.getBoundingClientRect().top, bottom: one.getBoundingClientRect().bottom}}))[0] || null,
   }});
 }};
 </script>"""
@@ -44,20 +113,61 @@ def test_the_verdict_is_on_the_first_screen_and_nothing_overflows(
     tmp_path: Path, width: int, height: int, names: tuple[str, ...]
 ) -> None:
     (tmp_path / "report.html").write_text(render(content_for(names=names)), encoding="utf-8")
-    (tmp_path / "frame.html").write_text(FRAME.format(width=width, height=height), encoding="utf-8")
-    dom, log = _chromium(
-        tmp_path, "--virtual-time-budget=10000", f"--window-size={max(width, 500)},{height}", "--dump-dom"
+    (tmp_path / "frame.html").write_text(
+        FRAME.format(width=width, height=height, checks=ACCESSIBILITY), encoding="utf-8"
     )
-    match = re.search(r'<pre id="found">(.+?)</pre>', dom, re.DOTALL)
-    assert match, dom[-2000:]
-    found = json.loads(match.group(1).replace("&gt;", ">").replace("&lt;", "<").replace("&amp;", "&"))
+    found = _found(tmp_path, f"--window-size={max(width, 500)},{height}")
     assert found["words"] == "A + B: enhanced"
     assert 0 <= found["top"] < found["bottom"] <= height
     assert found["overflow"] <= 0
     assert found["requests"] == []
-    assert found["figures"] == 3  # the wide or the narrow one of each, never both
+    assert found["twice"] == 0  # the wide or the narrow one of each, never both
+    assert found["figures"] == found["all"] > 6
+    assert found["faults"] == []
     assert found["narrowest"] > 0.8 * min(width, 900) - 40
-    assert "CONSOLE" not in log, log
+
+
+def test_every_text_has_contrast_in_the_dark_too(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text(render(content_for()), encoding="utf-8")
+    (tmp_path / "frame.html").write_text(FRAME.format(width=1280, height=800, checks=ACCESSIBILITY), encoding="utf-8")
+    found = _found(tmp_path, "--window-size=1280,800", "--blink-settings=preferredColorScheme=0")
+    assert found["faults"] == []
+    assert max(found["paper"]) < 60
+
+
+def test_the_accessibility_checks_find_what_they_look_for(tmp_path: Path) -> None:
+    page = render(content_for())
+    broken = (
+        page.replace('<html lang="en">', "<html>")
+        .replace('<th scope="row">', "<th>")
+        .replace('href="#health"', 'href="#nowhere"')
+        .replace("--soft: #566172", "--soft: #b0b8c4")
+        .replace("<h3", "<h4")
+        .replace("</h3>", "</h4>")
+    )
+    (tmp_path / "report.html").write_text(broken, encoding="utf-8")
+    (tmp_path / "frame.html").write_text(FRAME.format(width=1280, height=800, checks=ACCESSIBILITY), encoding="utf-8")
+    faults = " ".join(_found(tmp_path, "--window-size=1280,800")["faults"])
+    for fault in ("no language", "th without scope", "link to nowhere", "contrast", "heading jumps"):
+        assert fault in faults
+
+
+def test_a_failed_analysis_is_unmistakable_on_the_first_screen(tmp_path: Path) -> None:
+    content = content_for()
+    results = dict(content.results)
+    words = "no conclusion: the sampler did not converge (R-hat 1.4 (growth))"
+    sentence = f"A + B against independent action (Bliss): {words}."
+    results["verdict"] = results["verdict"] | {"words": words, "probability": None, "sentence": sentence}
+    results["models"] = [
+        model | {"health": model["health"] | {"status": "fail", "failures": ["R-hat 1.4 (growth)"]}}
+        for model in results["models"]
+    ]
+    (tmp_path / "report.html").write_text(render(replace(content, results=results)), encoding="utf-8")
+    (tmp_path / "frame.html").write_text(FRAME.format(width=390, height=844, checks=ACCESSIBILITY), encoding="utf-8")
+    found = _found(tmp_path, "--window-size=500,844")
+    assert found["alarm"]["words"].endswith("This analysis gives no conclusion")
+    assert 0 <= found["alarm"]["top"] < found["alarm"]["bottom"] < found["top"]
+    assert found["faults"] == []
 
 
 def test_the_report_prints_on_a4(tmp_path: Path) -> None:
@@ -65,7 +175,16 @@ def test_the_report_prints_on_a4(tmp_path: Path) -> None:
     _chromium(tmp_path, f"--print-to-pdf={tmp_path / 'report.pdf'}", "--no-pdf-header-footer")
     pdf = (tmp_path / "report.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
-    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 12
+    assert 4 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 16
+
+
+def _found(folder: Path, *options: str) -> dict[str, Any]:
+    """What the frame saw of the page; anything on the console is an error."""
+    dom, log = _chromium(folder, "--virtual-time-budget=10000", *options, "--dump-dom")
+    match = re.search(r'<pre id="found">(.+?)</pre>', dom, re.DOTALL)
+    assert match, dom[-2000:]
+    assert "CONSOLE" not in log, log
+    return json.loads(html.unescape(match.group(1)))
 
 
 def _chromium(folder: Path, *options: str) -> tuple[str, str]:

@@ -255,6 +255,20 @@ def test_report_writes_the_page_and_the_numbers_and_says_the_verdict(run: Run, t
 
 
 @pytest.mark.usefixtures("fits")
+def test_a_report_of_a_teams_own_has_its_title_logo_layout_and_figure_files(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "team.jinja").write_text('{% extends "report.html.jinja" %}{% block footer %}ACME{% endblock %}')
+    (tmp_path / "logo.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    own = ("--title", "Third quarter", "--logo", "logo.svg", "--template", "team.jinja", "--figures", "drawn")
+    assert run("report", FIXTURE, *ONE, "--quiet", *own).code == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<h1>Third quarter</h1>" in page
+    assert "<footer>ACME</footer>" in page
+    assert 'src="data:image/svg+xml;base64,' in page
+    endings = {path.suffix for path in (tmp_path / "drawn").iterdir() if path.stem == "panels"}
+    assert endings == {".png", ".svg", ".pdf"}
+
+
+@pytest.mark.usefixtures("fits")
 def test_progress_is_on_standard_error_and_can_be_silenced(run: Run) -> None:
     found = run("report", FIXTURE, *ONE)
     assert CARD in found.err

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,16 +15,11 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from test_reporting import HOSTILE
 
-from xenograft.drawing import PAPER, left_early, short, svg
-from xenograft.figures import (
-    NARROW,
-    WIDE,
-    arm_colours,
-    dose_grid,
-    excess_by_day,
-    typical_curves,
-    volume_panels,
-)
+from xenograft.drawing import NARROW, PAPER, SOFT, WIDE, arm_colours, left_early, save_figures, short, svg
+from xenograft.figures import predictive_panels, typical_curves, volume_panels
+from xenograft.figures_checks import influence, prior_and_posterior, residuals, traces
+from xenograft.figures_interaction import combination_against_references, dose_grid, excess_by_day, forest
+from xenograft.figures_responses import CUT, body_weight, spider, survival, swimmer, waterfall
 from xenograft.study import Arm, Dosing, Study
 
 DAYS = (-3.0, 0.0, 7.0, 14.0)
@@ -29,15 +27,15 @@ NO_CURVES = pd.DataFrame(columns=["animal", "arm", "day", "median"])
 LEVELS = (0.0, 1.0, 3.0, 10.0)
 
 
-def a_study(arms: tuple[Arm, ...]) -> Study:
-    """Three animals an arm, read before and after dosing; the first of each treated arm leaves after day 7."""
+def a_study(arms: tuple[Arm, ...], animals: int = 3) -> Study:
+    """Animals of every arm, read before and after dosing; the first of each treated arm leaves after day 7."""
     rows = [
         {"animal": f"{place}-{i}", "arm": arm.name, "day": day, "volume": volume}
         for place, arm in enumerate(arms)
-        for i in range(3)
+        for i in range(animals)
         for day in DAYS
-        for volume in [100.0 * 1.2**i * np.exp(0.08 * day / (place + 1))]
-        if arm.control or i or day < 14
+        for volume in [100.0 * 1.2 ** (i % 7) * np.exp(0.08 * day / (place + 1))]
+        if arm.control or i or animals == 1 or day < 14
     ]
     readings = pd.DataFrame(rows).assign(reason_left="").astype({"animal": "str", "arm": "str"})
     readings["fitted"] = readings["day"] >= 0
@@ -50,10 +48,10 @@ def dosed(agent: str, level: float = 3.0) -> Dosing:
     return Dosing(agent, (0.0, 7.0), (level, level), "mg/kg")
 
 
-def named(names: tuple[str, ...]) -> Study:
+def named(names: tuple[str, ...], animals: int = 3) -> Study:
     """Arms of these names, the first the control, the fourth the combination."""
     given = ((), (dosed("A"),), (dosed("B"),), (dosed("A"), dosed("B")))
-    return a_study(tuple(Arm(n, control=not d, dosings=d) for n, d in zip(names, given, strict=False)))
+    return a_study(tuple(Arm(n, control=not d, dosings=d) for n, d in zip(names, given, strict=False)), animals)
 
 
 def a_grid() -> Study:
@@ -68,10 +66,18 @@ def a_grid() -> Study:
     return a_study(tuple(arms))
 
 
+def all_censored() -> Study:
+    study = named(("vehicle", "A", "B", "A + B"))
+    return replace(study, readings=study.readings.assign(volume=16.0, censored=True), limit_of_quantification=16.0)
+
+
 STUDIES = {
     "two": named(("vehicle", "A")),
     "four": named(("vehicle", "A", "B", "A + B")),
     "sixteen": a_grid(),
+    "one animal an arm": named(("vehicle", "A", "B", "A + B"), animals=1),
+    "all censored": all_censored(),
+    "1,000 animals": named(("vehicle", "A", "B", "A + B"), animals=250),
     "hostile": named(("vehicle", *HOSTILE[:3])),
     "more hostile": named(("_control", "_hidden", *HOSTILE[3:])),
 }
@@ -84,6 +90,12 @@ def curves_of(study: Study) -> pd.DataFrame:
         for day in DAYS[1:]
         for m in [100 * np.exp(0.08 * day / (place + 1))]
     )
+
+
+def ratios_of(study: Study) -> pd.DataFrame:
+    rows = study.fitted_readings
+    ratio = rows["volume"] / rows["animal"].map(study.animals["baseline"])
+    return rows[["animal", "arm", "day", "censored"]].assign(ratio=ratio)
 
 
 def excess_of(*models: str) -> pd.DataFrame:
@@ -128,7 +140,7 @@ def test_readings_that_are_not_fitted_are_open_and_in_the_key() -> None:
     marks = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
     hollow = [line for line in marks if line.get_markerfacecolor() == PAPER]
     readings = STUDIES["four"].readings
-    early = readings[(readings["arm"] == "vehicle") & ~readings["fitted"] & (readings["volume"] > 90)]
+    early = readings[(readings["arm"] == "vehicle") & ~readings["fitted"] & ~readings["censored"]]
     assert sum(len(line.get_ydata()) for line in hollow) == len(early) > 0
     assert "not fitted" in texts_of(svg(figure, "a"))
 
@@ -137,7 +149,7 @@ def test_animals_that_left_are_marked_at_their_last_reading() -> None:
     study = STUDIES["four"]
     figure = volume_panels(study, curves_of(study), NO_CURVES)
     for axis, arm in zip(figure.axes, study.arms, strict=True):
-        crosses = [line for line in axis.lines if line.get_marker() == "x"]
+        crosses = [line for line in axis.lines if line.get_marker() == "s"]
         left = left_early(study)
         volumes = left.loc[left["arm"] == arm.name, "last_volume"].tolist()
         assert [list(line.get_ydata()) for line in crosses] == [volumes]
@@ -163,8 +175,8 @@ def test_panels_need_no_curves(study: Study) -> None:
 def test_an_arm_has_one_colour_in_every_figure(study: Study) -> None:
     curves, colours = curves_of(study), arm_colours(study)
     assert len(set(colours.values())) == len(study.arms)
-    together = [to_hex(line.get_color()) for line in typical_curves(study, curves).axes[0].lines[: len(study.arms)]]
-    assert together == list(colours.values())
+    for axis in typical_curves(study, curves).axes:
+        assert [to_hex(line.get_color()) for line in axis.lines[: len(study.arms)]] == list(colours.values())
     for axis, arm in zip(volume_panels(study, curves, NO_CURVES).axes, study.arms, strict=True):
         assert max(axis.lines, key=lambda line: line.get_linewidth()).get_color() == colours[arm.name]
 
@@ -177,13 +189,16 @@ def test_typical_curves_name_every_arm(study: Study, width: float) -> None:
 
 
 def test_bands_are_left_out_where_they_would_bury_each_other() -> None:
-    assert len(typical_curves(STUDIES["four"], curves_of(STUDIES["four"])).axes[0].collections) == 4
+    assert [len(axis.collections) for axis in typical_curves(STUDIES["four"], curves_of(STUDIES["four"])).axes] == [
+        4,
+        4,
+    ]
     assert not typical_curves(STUDIES["sixteen"], curves_of(STUDIES["sixteen"])).axes[0].collections
 
 
 def test_names_at_the_ends_of_curves_stay_apart_and_on_the_figure() -> None:
     study = STUDIES["sixteen"]
-    axis = typical_curves(study, curves_of(study)).axes[0]
+    axis = typical_curves(study, curves_of(study)).axes[-1]
     heights = sorted(text.xyann[1] for text in axis.texts if getattr(text, "arrow_patch", None))
     assert len(heights) == 16
     assert heights[0] >= -0.01
@@ -200,8 +215,12 @@ def test_a_predicted_arm_is_dashed() -> None:
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_excess_shows_the_average_with_its_band_and_each_model_as_a_line(width: float) -> None:
-    figure = excess_by_day(excess_of("averaged", "_first", "second"), 7.0, width=width)
-    assert len(figure.axes) == 2  # bliss and hsa; the additive one has another scale and stays in the tables
+    table = excess_of("averaged", "_first", "second")
+    table.loc[table["reference"] == "additive", ["median", "lower", "upper"]] /= 10
+    figure = excess_by_day(table, 7.0, width=width)
+    assert len(figure.axes) == 3
+    bliss, hsa, additive = figure.axes
+    assert bliss.get_ylim() == hsa.get_ylim() != additive.get_ylim()  # another unit
     for axis in figure.axes:
         assert len(axis.collections) == 1
         assert 0.0 in [line.get_ydata()[0] for line in axis.lines if list(line.get_xdata()) == [0, 1]]
@@ -242,6 +261,316 @@ def test_a_dose_pair_without_an_arm_stays_empty() -> None:
     assert len([text for text in axis.texts if text.get_text()]) == 8
 
 
+def test_the_margin_is_shaded_where_the_excess_has_its_unit() -> None:
+    with_margin, without = (excess_by_day(excess_of("averaged"), 7.0, margin=margin) for margin in (0.2, None))
+    spans = [[patch.get_extents().get_points() for patch in axis.patches] for axis in with_margin.axes]
+    assert [len(found) for found in spans] == [1, 1, 0]
+    shaded = with_margin.axes[0].patches[0].get_xy()
+    assert (min(shaded[1], -0.2), with_margin.axes[0].patches[0].get_height()) == (-0.2, pytest.approx(0.4))
+    assert not any(axis.patches for axis in without.axes)
+
+
+def expected_of(study: Study) -> pd.DataFrame:
+    course = curves_of(study)
+    course = course[course["arm"] == study.combinations[0].name]
+    factors = {"bliss": 2.0, "hsa": 3.0, "additive": 0.0}
+    return pd.concat(
+        course.assign(reference=name, median=f * course["median"], lower=course["lower"], upper=3 * course["upper"])
+        for name, f in factors.items()
+    )
+
+
+@pytest.mark.parametrize("key", ["four", "sixteen", "one animal an arm", "all censored", "1,000 animals"])
+def test_the_combination_stands_beside_what_each_reference_predicts(key: str) -> None:
+    study = STUDIES[key]
+    name = study.combinations[0].name
+    figure = combination_against_references(study, name, curves_of(study), expected_of(study))
+    axis = figure.axes[0]
+    grey = [line for line in axis.lines if to_hex(line.get_color()) == SOFT and len(line.get_xdata()) == len(DAYS) - 1]
+    bliss = expected_of(study).query("reference == 'bliss'")["median"]
+    assert len(grey) == 3
+    assert list(grey[0].get_ydata()) == list(bliss)
+    readings = study.fitted_readings.query("arm == @name")
+    shown = [float(y) for line in axis.lines if line.get_marker() in ("o", "v") for y in line.get_ydata()]
+    assert sorted(shown) == pytest.approx(sorted(readings["volume"]))
+    words = texts_of(svg(figure, "a"))
+    assert {"predicted by Bliss", "predicted by HSA", "predicted by Response additivity"} <= set(words)
+
+
+def test_an_excluded_reading_is_a_cross_and_a_censored_one_an_open_triangle() -> None:
+    study = STUDIES["four"]
+    readings = study.readings.assign(exclude="")
+    readings.loc[readings.index[2], ["exclude", "fitted"]] = ["torn label", False]
+    study = replace(study, readings=readings)
+    figure = volume_panels(study, curves_of(study), NO_CURVES)
+    lines = figure.axes[0].lines
+    assert [list(line.get_ydata()) for line in lines if line.get_marker() == "x"] == [[readings["volume"].iloc[2]]]
+    triangles = [line for line in lines if line.get_marker() == "v"]
+    low = readings.query("arm == 'vehicle' and censored")
+    assert [float(y) for line in triangles for y in line.get_ydata()] == list(low["volume"])
+    assert {line.get_markerfacecolor() for line in triangles} == {PAPER}
+    assert {"excluded", "at or below the limit"} <= set(texts_of(svg(figure, "a")))
+
+
+def bands_of(study: Study) -> pd.DataFrame:
+    course = curves_of(study)
+    middle = course["median"]
+    return course.assign(lower50=middle / 1.3, upper50=middle * 1.3, lower90=middle / 2, upper90=middle * 2)
+
+
+def test_predictions_stand_behind_every_fitted_reading(study: Study) -> None:
+    figure = predictive_panels(study, bands_of(study))
+    for axis, arm in zip(figure.axes, study.arms, strict=True):
+        assert len(axis.collections) == 2
+        outer = axis.collections[0].get_paths()[0].vertices[:, 1]
+        course = bands_of(study).loc[lambda table, arm=arm: table["arm"] == arm.name]
+        assert (outer.min(), outer.max()) == pytest.approx((course["lower90"].min(), course["upper90"].max()))
+        shown = [float(y) for line in axis.lines if line.get_marker() in ("o", "v") for y in line.get_ydata()]
+        fitted = study.fitted_readings.loc[lambda table, arm=arm: table["arm"] == arm.name]
+        assert sorted(shown) == pytest.approx(sorted(fitted["volume"]))
+
+
+def measures_of(study: Study) -> pd.DataFrame:
+    treated = [arm.name for arm in study.arms if not arm.control]
+    rows = [{"arm": name, "measure": "TGI (%)", "median": 50.0, "lower": 5.0, "upper": 60.0} for name in treated]
+    rows += [{"arm": name, "measure": "days", "median": 9.0, "lower": 5.0, "upper": np.nan} for name in treated]
+    rows += [{"arm": study.control.name, "measure": "days", "median": np.nan, "lower": np.nan, "upper": np.nan}]
+    return pd.DataFrame(rows).assign(reason="does not grow")
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_forest_has_a_line_per_arm_and_words_for_what_is_not_finite(study: Study, width: float) -> None:
+    figure = forest(study, measures_of(study), width=width)
+    inhibition, doubling = figure.axes
+    colours = [c for arm, c in arm_colours(study).items() if arm != study.control.name]
+    assert [to_hex(line.get_color()) for line in inhibition.lines if line.get_marker() == "o"] == colours
+    assert [text.get_text() for text in doubling.texts] == ["does not grow"]
+    assert [line.get_marker() for line in doubling.lines].count(">") == len(study.arms) - 1  # no upper limit
+
+
+CLASSES = ("CR", "PR", "SD", "PD")
+
+
+def responses_of(study: Study) -> pd.DataFrame:
+    ratio = ratios_of(study).groupby("animal", sort=False)["ratio"].min()
+    best = 100 * (ratio - 1)
+    table = study.animals[["arm"]].assign(best=best).reset_index(names="animal")
+    return table.assign(response=[CLASSES[place % 4] for place in range(len(table))])
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_waterfall_falls_within_each_arm_in_the_colour_of_the_class(study: Study, width: float) -> None:
+    table = responses_of(study)
+    figure = waterfall(study, table, classes=CLASSES, width=width)
+    assert len(figure.axes) == len(study.arms)
+    for axis, arm in zip(figure.axes, study.arms, strict=True):
+        rows = table[table["arm"] == arm.name].sort_values("best", ascending=False)
+        heights = [bar.get_height() for bar in axis.patches]
+        assert heights == sorted(heights, reverse=True)
+        assert len(heights) == len(rows)
+        shades = {name: to_hex(bar.get_facecolor()) for bar, name in zip(axis.patches, rows["response"], strict=True)}
+        assert len(set(shades.values())) == len(shades)
+
+
+def test_a_bar_beyond_the_cut_is_cut_and_says_so() -> None:
+    study = STUDIES["four"]
+    table = responses_of(study)
+    table.loc[0, "best"] = 900.0
+    axis = waterfall(study, table, classes=CLASSES).axes[0]
+    assert max(bar.get_height() for bar in axis.patches) == CUT
+    assert [len(line.get_xdata()) for line in axis.lines if line.get_marker() == "^"] == [1]
+
+
+def test_the_limits_of_the_classes_are_lines_of_the_waterfall() -> None:
+    study = STUDIES["four"]
+    axis = waterfall(study, responses_of(study), classes=CLASSES, thresholds=(-30.0,)).axes[0]
+    assert [line.get_ydata()[0] for line in axis.lines if list(line.get_xdata()) == [0, 1]] == [0.0, -30.0]
+
+
+def test_the_spider_draws_every_animal_from_its_own_baseline(study: Study) -> None:
+    changes = ratios_of(study)
+    for axis, arm in zip(spider(study, changes).axes, study.arms, strict=True):
+        legs = axis.collections[0].get_segments()
+        assert len(legs) == changes.loc[lambda table, arm=arm: table["arm"] == arm.name]["animal"].nunique()
+        assert all(leg[0, 1] == pytest.approx(1.0) for leg in legs)
+
+
+def test_a_tumour_of_which_nothing_is_left_stays_on_the_spider() -> None:
+    study = STUDIES["four"]
+    axis = spider(study, ratios_of(study).assign(ratio=0.0, censored=True)).axes[0]
+    heights = [float(y) for line in axis.lines if line.get_marker() == "v" for y in line.get_ydata()]
+    assert len(heights) == 9
+    assert min(heights) > axis.get_ylim()[0]
+
+
+def kaplan_meier_of(study: Study) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"arm": arm.name, "day": day, "survival": share, "censored": float(day == 7.0)}
+        for arm in study.arms for day, share in ((0.0, 1.0), (7.0, 0.6), (14.0, 0.2))
+    )  # fmt: skip
+
+
+def test_survival_shows_observed_steps_predicted_bands_and_who_left(study: Study) -> None:
+    observed = kaplan_meier_of(study)
+    predicted = pd.DataFrame(
+        {"arm": arm.name, "day": day, "median": 0.5, "lower": 0.3, "upper": 0.8} for arm in study.arms for day in DAYS
+    )
+    figure = survival(study, observed, predicted, event="volume of 200 mm³ reached")
+    for axis in figure.axes:
+        steps = next(line for line in axis.lines if line.get_drawstyle() == "steps-post")
+        assert list(steps.get_ydata()) == [1.0, 0.6, 0.2]
+        assert [list(line.get_xdata()) for line in axis.lines if line.get_marker() == "|"] == [[7.0]]
+        assert len(axis.collections) == 1
+    assert any("volume of 200 mm³ reached" in word for word in texts_of(svg(figure, "a")))
+
+
+def test_survival_needs_no_prediction() -> None:
+    study = STUDIES["two"]
+    figure = survival(study, kaplan_meier_of(study), pd.DataFrame(), event="endpoint")
+    assert not any(axis.collections for axis in figure.axes)
+
+
+def swimmers_of(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
+    animals = study.animals.reset_index(names="animal").rename(columns={"last_day": "end"}).assign(start=0.0)
+    left = animals[animals["end"] < 14.0]
+    return animals, left[["animal"]].assign(day=left["end"], event="_left $early$")
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_the_swimmer_has_a_bar_per_animal_and_a_mark_per_event(study: Study, width: float) -> None:
+    animals, events = swimmers_of(study)
+    axis = swimmer(study, animals, events, width=width).axes[0]
+    lengths = sorted(bar.get_width() for bar in axis.patches)
+    assert lengths == sorted(animals["end"])
+    assert sum(len(line.get_xdata()) for line in axis.lines) == len(events)
+
+
+def test_body_weights_have_a_median_per_arm_and_lines_at_the_losses(study: Study) -> None:
+    weights = ratios_of(study).assign(change=lambda table: -table["day"])
+    for axis in body_weight(study, weights, limits=(-10.0,)).axes:
+        thick = max(axis.lines, key=lambda line: line.get_linewidth())
+        assert list(thick.get_ydata()) == [0.0, -7.0, -14.0]
+        assert -10.0 in [line.get_ydata()[0] for line in axis.lines if list(line.get_xdata()) == [0, 1]]
+
+
+def residuals_of(study: Study) -> pd.DataFrame:
+    rows = study.fitted_readings
+    return rows[["animal", "arm", "day"]].assign(expected=rows["volume"], residual=np.linspace(-2, 2, len(rows)))
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_residuals_stand_by_day_by_volume_and_against_the_normal(study: Study, width: float) -> None:
+    table = residuals_of(study)
+    by_day, by_volume, normal = residuals(study, table, width=width).axes
+    for axis in (by_day, by_volume):
+        assert sum(len(line.get_ydata()) for line in axis.lines if line.get_marker() == "o") == len(table)
+    assert list(normal.lines[0].get_ydata()) == sorted(table["residual"])
+    assert normal.lines[0].get_xdata()[0] == pytest.approx(-normal.lines[0].get_xdata()[-1])
+
+
+def test_residuals_may_be_none_when_all_readings_are_censored() -> None:
+    study = STUDIES["all censored"]
+    assert "<svg" in svg(residuals(study, residuals_of(study).iloc[:0]), "a")
+
+
+def test_animals_above_the_limit_of_pareto_k_are_named(study: Study) -> None:
+    names = list(study.animals.index)
+    table = pd.DataFrame({"first": np.linspace(0.0, 0.5, len(names)), "second": 0.3}, index=names)
+    table.loc[names[0], "second"] = 0.9
+    table.loc[names[-1], "first"] = np.nan
+    figure = influence(study, table, 0.7)
+    shown = [text.get_text() for text in figure.axes[0].texts]
+    assert names[0] in shown
+    assert len(shown) == 2  # the limit and the one animal
+    assert {line.get_ydata()[0] for line in figure.axes[0].lines if list(line.get_xdata()) == [0, 1]} == {0.7}
+
+
+def densities_of(*names: str) -> pd.DataFrame:
+    value = np.linspace(-1, 1, 9)
+    return pd.concat(
+        pd.DataFrame({"parameter": name, "unit": "1/day", "value": value, "prior": 0.5, "posterior": 1 - value**2})
+        for name in names
+    )
+
+
+@pytest.mark.parametrize("number", [1, 5, 30])
+def test_priors_stand_before_posteriors_one_panel_a_parameter(number: int) -> None:
+    names = [f"_kill[{place}]" for place in range(number)]
+    figure = prior_and_posterior(densities_of(*names))
+    assert [axis.get_title(loc="left") for axis in figure.axes] == names[:24]
+    for axis in figure.axes:
+        assert set(axis.lines[0].get_ydata()) == {0.5}
+        assert axis.collections[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(1.0)
+
+
+def draws_of(*names: str, chains: int = 4, draws: int = 100) -> pd.DataFrame:
+    rank = np.arange(chains * draws) / (chains * draws)
+    chain, draw = np.repeat(range(chains), draws), np.tile(range(draws), chains)
+    return pd.concat(
+        pd.DataFrame({"parameter": name, "chain": chain, "draw": draw, "value": rank, "rank": rank}) for name in names
+    )  # fmt: skip
+
+
+def test_chains_that_disagree_have_uneven_ranks() -> None:
+    figure = traces(draws_of("growth", "kill[A]"), bins=10)
+    assert len(figure.axes) == 4
+    left, right = figure.axes[:2]
+    assert [len(line.get_xdata()) for line in left.lines] == [100] * 4
+    counts = np.array([steps.get_data().values for steps in right.patches])
+    assert counts.shape == (4, 10)
+    assert counts.sum() == 400
+    assert counts[0, :2].tolist() == [40, 40]
+    assert counts[0, 3:].sum() == 0
+
+
+def test_many_marks_become_an_image_inside_the_figure_and_few_stay_vectors() -> None:
+    few, many = (svg(volume_panels(s, curves_of(s), NO_CURVES), "a") for s in (STUDIES["four"], crowd()))
+    assert "<image" not in few
+    assert 'href="data:image/png' in many
+    assert len(many) < 1_500_000
+
+
+def crowd() -> Study:
+    return named(("vehicle", "A", "B", "A + B"), animals=300)
+
+
+def test_figures_are_written_as_png_svg_and_pdf(tmp_path: Path) -> None:
+    study = STUDIES["four"]
+    figure = typical_curves(study, curves_of(study))
+    written = save_figures(tmp_path / "new", {"typical": figure})
+    assert [path.name for path in written] == ["typical.png", "typical.svg", "typical.pdf"]
+    starts = [path.read_bytes()[:5] for path in written]
+    assert (starts[0][1:4], starts[1], starts[2]) == (b"PNG", b"<?xml", b"%PDF-")
+    again = save_figures(tmp_path / "again", {"typical": typical_curves(study, curves_of(study))})
+    assert [a.read_bytes() == b.read_bytes() for a, b in zip(written, again, strict=True)] == [True, True, True]
+
+
+DRAW: dict[str, Callable[[Study], Figure]] = {
+    "panels": lambda study: volume_panels(study, curves_of(study), NO_CURVES),
+    "typical": lambda study: typical_curves(study, curves_of(study)),
+    "predictive": lambda study: predictive_panels(study, bands_of(study)),
+    "forest": lambda study: forest(study, measures_of(study)),
+    "waterfall": lambda study: waterfall(study, responses_of(study), classes=CLASSES),
+    "spider": lambda study: spider(study, ratios_of(study)),
+    "survival": lambda study: survival(study, kaplan_meier_of(study), pd.DataFrame(), event="endpoint"),
+    "swimmer": lambda study: swimmer(study, *swimmers_of(study)),
+    "weight": lambda study: body_weight(study, ratios_of(study).assign(change=1.0)),
+    "residuals": lambda study: residuals(study, residuals_of(study)),
+}
+
+
+@pytest.mark.parametrize("kind", ["two", "sixteen", "one animal an arm", "all censored", "1,000 animals"])
+@pytest.mark.parametrize("name", DRAW)
+def test_every_figure_is_drawn_for_every_kind_of_study_within_its_size(name: str, kind: str) -> None:
+    figure = DRAW[name](STUDIES[kind])
+    drawing = svg(figure, name)
+    assert "<script" not in drawing
+    assert len(drawing) < 1_500_000
+    width, height = figure.get_size_inches()
+    assert width <= WIDE
+    assert height <= 12
+
+
 def test_svg_has_unique_ids_no_date_and_is_the_same_every_time() -> None:
     study = STUDIES["four"]
     once, twice = (svg(volume_panels(study, curves_of(study), NO_CURVES), "p") for _ in range(2))
@@ -257,7 +586,7 @@ def test_svg_has_unique_ids_no_date_and_is_the_same_every_time() -> None:
 def test_hostile_names_are_shown_as_they_are() -> None:
     for key in ("hostile", "more hostile"):
         study = STUDIES[key]
-        drawing = svg(typical_curves(study, curves_of(study)), "a")
+        drawing = svg(typical_curves(study, curves_of(study), scales=("log",)), "a")
         assert "<script" not in drawing
         words = texts_of(drawing)
         assert all(arm.name in words for arm in study.arms if len(arm.name) < 34)

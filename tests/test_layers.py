@@ -43,17 +43,27 @@ LAYERS = (
         "summaries",
         "values",
     ),
-    ("arm_readings", "asking", "exclusions", "figures", "first_draft", "layouts", "spline", "truth"),
-    ("card_truth", "differential_equation", "dynamics", "guessing", "table"),
+    ("arm_readings", "asking", "drawing_axes", "exclusions", "first_draft", "layouts", "spline", "truth"),
+    (
+        "card_truth",
+        "differential_equation",
+        "dynamics",
+        "figures",
+        "figures_checks",
+        "figures_interaction",
+        "figures_responses",
+        "guessing",
+        "table",
+    ),
     ("fitted", "likelihood", "simulation", "table_problems"),
-    ("checking", "design", "latents", "notices", "quadrature", "true_interaction"),
+    ("checking", "design", "latents", "notices", "quadrature", "report_checks", "true_interaction"),
     ("model", "prediction", "reading"),
     ("bayes_factor", "cli_plan", "cli_study", "frames", "sampling"),
     ("comparison", "workers"),
     ("answers", "cache", "parts"),
-    ("interactions", "laws", "response_predictions", "shown"),
-    ("overview", "references", "sensitivity"),
-    ("evidence", "gates", "number_records"),
+    ("interactions", "laws", "report_tables", "response_predictions", "shown"),
+    ("overview", "references", "report_drawings", "report_words", "sensitivity"),
+    ("evidence", "gates", "number_records", "report_figures"),
     ("judging", "results"),
     ("analysis", "job_summary", "junit", "reporting"),
     ("cli_fit", "cli_numbers"),
@@ -68,6 +78,7 @@ DOORS = {"study": {"export", "frames"}}
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 SAMPLER = {"pymc", "pytensor", "nutpie"}
 DRAWING = {"matplotlib", "seaborn"}
+FIGURES = {"drawing", "drawing_axes", "figures", "figures_checks", "figures_interaction", "figures_responses"}
 LONGEST = 350
 
 
@@ -123,7 +134,7 @@ def test_the_sampler_is_used_by_model_and_sampling_only() -> None:
 
 
 def test_only_figures_and_what_they_share_draw() -> None:
-    assert {module for module in MODULES if outside_imports(module) & DRAWING} == {"drawing", "figures"}
+    assert {module for module in MODULES if outside_imports(module) & DRAWING} == {*FIGURES, "report_drawings"}
 
 
 def test_only_the_command_line_knows_typer() -> None:
@@ -163,8 +174,8 @@ def test_the_equation_is_one_text_for_numpy_and_pytensor() -> None:
 
 
 def test_figures_compute_no_answers() -> None:
-    for module in ("drawing", "figures"):
-        assert own_imports(module, typing_too=True) <= {"study", "drawing", "estimands"}
+    for module in FIGURES:
+        assert own_imports(module, typing_too=True) <= {"study", "drawing", "drawing_axes", "files"}
 
 
 @pytest.mark.parametrize(

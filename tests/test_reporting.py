@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
+from xenograft import reporting
 from xenograft.cards import ModelCard, read_cards
 from xenograft.errors import InputError
-from xenograft.reporting import ReportContent, render, write_html
+from xenograft.report_drawings import Drawing
+from xenograft.report_figures import drawings
+from xenograft.report_tables import ReportContent, Responses, SensitivityTable
+from xenograft.report_words import TERMS
+from xenograft.reporting import render, write_figures, write_html
 from xenograft.study import Arm, Dosing, Study
 
 HOSTILE = ("<script>alert(1)</script>", "$\\frac{1}{2}$", "_hidden", "🐭 arm", "x" * 300)
+
+
+VERSIONS = {"xenograft": "0.1.0", "pymc": "6", "nutpie": "0.16"}
 
 
 def an_interval(median: float) -> dict[str, Any]:
@@ -50,6 +60,13 @@ def content_for(names: tuple[str, ...] = ("vehicle", "A", "B", "A + B"), **chang
          "lower": -0.1, "upper": 0.05 * day, "probability": 0.99}
         for model in ("averaged", *cards) for reference in ("bliss", "hsa", "additive") for day in days
     )  # fmt: skip
+    expected = interaction[interaction["model"] == "averaged"].assign(median=200.0, lower=150.0, upper=260.0)
+    fitted = readings[["animal", "arm", "day", "censored"]]
+    relevance = pd.DataFrame(
+        {"combination": both, "reference": reference, "above": 0.9, "below": 0.0005} for reference in ("bliss", "hsa")
+    )
+    value = [0.0, 0.1, 0.2]
+    density = pd.DataFrame({"parameter": "growth", "unit": "1/day", "value": value, "prior": 5.0, "posterior": value})
     content = ReportContent(
         title="A study",
         study=study,
@@ -59,6 +76,14 @@ def content_for(names: tuple[str, ...] = ("vehicle", "A", "B", "A + B"), **chang
         animal_curves=pd.DataFrame(columns=["animal", "arm", "day", "median"]),
         cards=cards,
         command="xenograft report study",
+        relevance=relevance,
+        expected=expected,
+        predictive=curves.assign(lower50=140.0, upper50=160.0, lower90=100.0, upper90=200.0),
+        residuals=fitted.assign(expected=150.0, residual=0.1 * readings["day"]),
+        pareto_k=pd.DataFrame(dict.fromkeys(cards, 0.2), index=study.animals.index),
+        good_k=0.7,
+        densities={"exponential-bliss-departure": density},
+        changes=fitted.assign(ratio=readings["volume"] / 150.0),
     )
     return replace(content, **changes)
 
@@ -103,7 +128,7 @@ def results_for(study: Study, combination: str, cards: dict[str, ModelCard]) -> 
         "nulls": [{"null": "exponential-bliss", "answering": "exponential-bliss-departure", "elpd_diff": -3.0,
                    "elpd_diff_se": 2.0}],
         "notices": ["A note on the data."],
-        "provenance": {"versions": {"xenograft": "0.1.0", "pymc": "6"}, "seed": 1, "data_sha256": "s" * 64,
+        "provenance": {"versions": dict(VERSIONS), "seed": 1, "data_sha256": "s" * 64,
                        "card_digests": {name: card.digest for name, card in cards.items()}, "seconds_total": 20.0},
     }  # fmt: skip
 
@@ -113,12 +138,29 @@ def page() -> str:
     return render(content_for())
 
 
+@pytest.fixture
+def drawn() -> None:
+    """Asked for by tests that need the figures themselves."""
+
+
+def blank_drawings(content: ReportContent) -> list[Drawing]:
+    return [replace(one, draw=lambda _: Figure(figsize=(1, 1))) for one in drawings(content)]
+
+
+@pytest.fixture(autouse=True)
+def quick_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every figure keeps its place and words but stays blank: drawing takes seconds, and most tests read the text."""
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(reporting, "drawings", blank_drawings)
+
+
 def test_the_verdict_stands_before_the_first_figure(page: str) -> None:
     assert page.index("A + B: enhanced") < page.index("<figure")
 
 
 @pytest.mark.parametrize(
-    "section", ["figures", "numbers", "models", "methods", "animals", "health", "provenance", "terms", "verdict"]
+    "section",
+    ["answer", "figures", "numbers", "sensitivity", "models", "methods", "animals", "health", "provenance", "terms"],
 )
 def test_every_section_is_there(page: str, section: str) -> None:
     assert f'id="{section}"' in page
@@ -138,11 +180,13 @@ def test_ids_on_the_page_are_unique(page: str) -> None:
 
 def test_every_table_has_column_headers_and_every_figure_says_what_it_shows(page: str) -> None:
     assert page.count("<table>") == page.count("<thead>")
-    assert page.count('<div role="img" aria-label="') == page.count("<figure>") == 3
+    alternatives = re.findall(r'<div role="img" aria-label="([^"]+)"', page)
+    assert len(alternatives) == page.count("<figure") == len(drawings(content_for()))
+    assert len(set(alternatives)) == len(alternatives)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_names_from_the_data_are_shown_as_they_are_and_never_run(name: str) -> None:
+def test_names_from_the_data_are_shown_as_they_are_and_never_run(name: str, drawn: None) -> None:
     page = render(content_for(names=("vehicle", name, "B", f"{name} + B")))
     assert "<script>alert" not in page
     assert name.replace("<", "&lt;").replace(">", "&gt;") in page
@@ -224,7 +268,7 @@ def test_the_page_forbids_itself_to_load_anything(page: str) -> None:
     assert "https://" not in page
 
 
-def test_the_same_content_gives_the_same_bytes(page: str) -> None:
+def test_the_same_content_gives_the_same_bytes(page: str, drawn: None) -> None:
     assert render(content_for()) == page
 
 
@@ -238,3 +282,243 @@ def test_a_report_that_cannot_be_written_is_refused_in_a_sentence(tmp_path: Any)
     with pytest.raises(InputError, match="cannot be written"):
         write_html(blocked / "report.html", content_for())
     assert blocked.read_text() == "here before"
+
+
+def test_the_sections_stand_in_the_order_in_which_a_reader_asks(page: str) -> None:
+    order = ["answer", "figures", "numbers", "sensitivity", "methods", "animals", "health", "provenance", "terms"]
+    places = [page.index(f'id="{name}"') for name in order]
+    assert places == sorted(places)
+    assert page.index("Does A + B do more than") < page.index("A + B: enhanced") < places[1]
+
+
+def test_the_answer_is_one_sentence_with_size_interval_direction_and_relevance(page: str) -> None:
+    assert (
+        "On day 14 tumours are 0.60 times the volume that Bliss predicts (95 % interval 0.40 to 0.80); the probability "
+        "that the combination does more is 0.990, that it does so by a relevant size (tumours at least 20 % smaller "
+        "than predicted) 0.900, and that it does less by as much &lt; 0.001."
+    ) in page
+
+
+def test_a_margin_of_another_size_is_what_the_answer_speaks_of() -> None:
+    assert "at least 50 % smaller than predicted" in render(content_for(margin=0.6931471805599453))
+
+
+def lamps(page: str) -> dict[str, tuple[str, str]]:
+    found = re.findall(r'<li class="(\w+)"><span class="lamp".*?</span><strong>(.*?):</strong> (.*?)</li>', page)
+    return {name: (level, words) for level, name, words in found}
+
+
+def test_the_traffic_light_tells_health_and_agreement(page: str) -> None:
+    assert lamps(page) == {
+        "Health of the fits": ("good", "1 of 1 answering models pass"),
+        "Growth laws": ("good", "the laws give the same verdict"),
+    }
+
+
+def test_a_predictive_check_has_its_lamp_once_it_was_made() -> None:
+    fine, missed = (lamps(render(content_for(predictive_check=found))) for found in ((), ("A: too few are large",)))
+    assert fine["Predictive check"] == ("good", "the answering models reproduce the readings of every arm")
+    assert missed["Predictive check"] == ("doubt", "A: too few are large")
+
+
+def test_a_failed_predictive_check_is_said_above_everything_else() -> None:
+    page = render(content_for(predictive_check=("A: too few are large",)))
+    assert 'class="alarm doubt"' in page[: page.index('id="answer"')]
+    assert "<title>Caution: A study" in page
+
+
+@pytest.mark.parametrize(
+    ("agreement", "level"), [("agree", "good"), ("differ in strength", "doubt"), ("conflict", "doubt"), (None, "doubt")]
+)
+def test_the_lamp_of_the_growth_laws_follows_their_agreement(agreement: str | None, level: str) -> None:
+    content = content_for()
+    results = dict(content.results)
+    results["verdict"] = results["verdict"] | {"agreement": agreement}
+    assert lamps(render(replace(content, results=results)))["Growth laws"][0] == level
+
+
+def test_a_sound_analysis_raises_no_alarm(page: str) -> None:
+    assert 'class="alarm' not in page
+    assert "<title>A study" in page
+
+
+def test_every_term_that_is_used_is_explained_on_hover_and_in_the_glossary(page: str) -> None:
+    used = set(re.findall(r'<a class="term" href="#term-([^"]+)" title="[^"]+"', page))
+    assert used
+    assert used <= set(TERMS)
+    assert all(f'id="term-{key}"' in page for key in TERMS)
+
+
+def test_methods_say_the_equation_every_prior_with_its_reason_and_the_command(page: str) -> None:
+    assert "<math" in page
+    for card in content_for().cards.values():
+        for prior in card.priors.values():
+            assert prior.why.replace("'", "&#39;") in page
+    assert "exponential growth" in page
+    assert "Gompertz growth" not in page  # of no card of this report
+    assert "<code>xenograft report study</code>" in page
+
+
+def with_readings(**columns: Any) -> ReportContent:
+    content = content_for()
+    return replace(content, study=replace(content.study, readings=content.study.readings.assign(**columns)))
+
+
+def test_excluded_readings_are_listed_with_their_reason() -> None:
+    content = with_readings(exclude="")
+    readings = content.study.readings
+    readings.loc[readings.index[4], ["exclude", "fitted"]] = ["<torn> label", False]
+    page = render(replace(content, study=replace(content.study, readings=readings)))
+    assert "Readings kept out of the likelihood" in page
+    assert "&lt;torn&gt; label" in page
+
+
+def test_censored_readings_are_counted_by_arm(page: str) -> None:
+    assert "None of the fitted readings." in page
+    shown = render(with_readings(censored=lambda table: table["arm"] == "A"))
+    assert re.search(r'<th scope="row">A</th><td>9</td><td>9</td>', shown)
+
+
+def test_the_answer_is_shown_again_on_other_days(page: str) -> None:
+    found = re.search(r"Excess by day.*?</table>", page, re.DOTALL)
+    assert found
+    assert re.findall(r'<th scope="col">(day \d+)</th>', found.group()) == ["day 7", "day 14"]
+    assert found.group().count("P 0.990") == 4
+
+
+def test_a_further_sensitivity_table_is_shown_and_may_put_the_answer_in_doubt() -> None:
+    table = pd.DataFrame({"estimand": ["excess"], "change": [0.25]})
+    rows = [
+        SensitivityTable("Priors scaled by power", table, "The <excess> moves.", doubtful) for doubtful in (False, True)
+    ]
+    calm, doubtful = (render(content_for(sensitivity=(row,))) for row in rows)
+    for page in (calm, doubtful):
+        assert "Priors scaled by power" in page
+        assert "The &lt;excess&gt; moves." in page
+        assert '<th scope="row">excess</th><td>0.25</td>' in page
+    assert 'class="verdict good"' in calm
+    assert lamps(doubtful)["Priors scaled by power"] == ("doubt", "The &lt;excess&gt; moves.")
+    assert 'class="verdict doubt"' in doubtful
+
+
+def test_responses_are_drawn_once_they_are_given(page: str) -> None:
+    content = content_for()
+    animals = content.study.animals.reset_index(names="animal")
+    best = animals[["animal", "arm"]].assign(best=-20.0, response="SD")
+    observed = pd.DataFrame({"arm": ["A", "A"], "day": [0.0, 14.0], "survival": [1.0, 0.5], "censored": [0, 0]})
+    found = Responses(best, ("CR", "PR", "SD", "PD"), "mRECIST (Gao 2015)", observed, pd.DataFrame(), "endpoint")
+    shown = render(replace(content, responses=found))
+    assert "figure-waterfall" not in page
+    for name in ("waterfall", "survival"):
+        assert f'id="figure-{name}"' in shown
+    assert "by mRECIST (Gao 2015)" in shown
+    assert "A: 3 SD" in shown
+
+
+def test_body_weights_are_drawn_where_the_study_has_them(page: str) -> None:
+    content = content_for()
+    weights = content.changes.assign(change=-3.0)
+    assert 'id="figure-weight"' not in page
+    assert "Largest loss of an animal: A -3 %" in render(replace(content, weights=weights))
+
+
+def test_traces_are_drawn_for_a_fit_that_is_not_pass(page: str) -> None:
+    content = content_for()
+    results = dict(content.results)
+    wary = results["models"][0]
+    wary = wary | {"health": wary["health"] | {"status": "caution", "failures": ["bulk ESS 300 (growth)"]}}
+    results["models"] = [wary, results["models"][1]]
+    draws = pd.DataFrame({"parameter": "growth", "chain": [0, 0, 1, 1], "draw": [0, 1, 0, 1], "value": [1.0, 2, 3, 4],
+                          "rank": [0.25, 0.5, 0.75, 1.0]})  # fmt: skip
+    shown = render(replace(content, results=results, traces={wary["name"]: draws}))
+    assert 'id="figure-traces0"' in shown
+    assert "bulk ESS 300 (growth)" in shown
+    assert 'id="figure-traces0"' not in page
+
+
+def test_without_any_fit_the_report_still_shows_what_was_measured(drawn: None) -> None:
+    content = content_for()
+    none = pd.DataFrame()
+    results = dict(content.results) | {"interaction": [], "arms": [], "nulls": []}
+    results["verdict"] = results["verdict"] | {
+        "words": "no conclusion: the sampler did not converge",
+        "probability": None,
+    }
+    results["verdicts"] = [results["verdict"]]
+    empty = replace(
+        content, results=results, curves=content.curves.iloc[:0], interaction=content.interaction.iloc[:0],
+        relevance=none, expected=none, predictive=none, residuals=none, pareto_k=none, densities={},
+    )  # fmt: skip
+    page = render(empty)
+    assert 'class="alarm bad"' in page
+    assert "<title>No conclusion: A study" in page
+    assert {one.name for one in drawings(empty)} == {"panels", "spider", "swimmer"}
+    assert "there is no healthy fit to draw" in page
+
+
+def test_a_title_and_a_logo_of_ones_own(tmp_path: Path) -> None:
+    logo = tmp_path / "logo.PNG"
+    logo.write_bytes(b"not really a picture")
+    page = render(content_for(title="Q3 <review>"), logo=logo)
+    assert "<h1>Q3 &lt;review&gt;</h1>" in page
+    assert '<img class="logo" src="data:image/png;base64,bm90IHJlYWxseSBhIHBpY3R1cmU=" alt="Logo">' in page
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "sentence"),
+    [
+        ("none.png", None, "none.png: there is no such file. Check the path."),
+        ("logo.gif", 3, 'logo.gif: the logo\'s ending = ".gif" is not one of .png, .jpg, .jpeg, .svg.'),
+        ("logo.svg", 1_000_001, "logo.svg: the logo has 1,000,001 bytes; it must be 1,000,000 or less."),
+    ],
+)
+def test_a_logo_that_cannot_be_used_is_refused(tmp_path: Path, name: str, size: int | None, sentence: str) -> None:
+    if size is not None:
+        (tmp_path / name).write_bytes(b"x" * size)
+    with pytest.raises(InputError) as found:
+        render(content_for(), logo=tmp_path / name)
+    assert str(found.value).replace(f"{tmp_path}/", "") == sentence
+
+
+def test_a_template_of_a_teams_own_replaces_blocks_and_keeps_the_rest(tmp_path: Path) -> None:
+    template = tmp_path / "team.html.jinja"
+    template.write_text(
+        '{% extends "report.html.jinja" %}{% block footer %}ACME, {{ study.name }}{% endblock %}'
+        "{% block style %}h1 { color: teal; }{% endblock %}{% block terms %}{% endblock %}"
+    )
+    page = render(content_for(), template=template)
+    assert "<footer>ACME, A study</footer>" in page
+    assert "h1 { color: teal; }" in page
+    assert "A + B: enhanced" in page
+    assert 'id="terms"' not in page
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("none.jinja", None, "none.jinja: there is no such file. Check the path."),
+        ("report.html.jinja", "x", 
+         "report.html.jinja: a template of this name hides the shipped one it extends. Rename the file."),
+        ("t.jinja", "{{ 1 + }}", "t.jinja, line 1: unexpected 'end of print statement'. Mend the template."),
+        ("t.jinja", '{% extends "x" %}', 't.jinja: it asks for "x", which is not there. Mend the template.'),
+        ("t.jinja", "{{ sudy.name }}", "t.jinja: 'sudy' is undefined. Use the names of the shipped report.html.jinja."),
+    ],
+)  # fmt: skip
+def test_a_template_that_cannot_be_used_is_refused(tmp_path: Path, name: str, text: str | None, sentence: str) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(InputError) as found:
+        render(content_for(), template=tmp_path / name)
+    assert str(found.value).replace(f"{tmp_path}/", "") == sentence
+
+
+def test_every_figure_of_the_report_is_written_in_three_formats(tmp_path: Path) -> None:
+    content = content_for()
+    written = write_figures(tmp_path, content)
+    names = {one.name for one in drawings(content)}
+    assert {path.name for path in written} == {f"{name}.{ending}" for name in names for ending in ("png", "svg", "pdf")}
+    assert {"panels", "typical", "expected0", "excess0", "forest", "spider", "swimmer", "predictive"} <= names
+
+
+def test_the_page_of_a_small_study_is_small(page: str) -> None:
+    assert len(page.encode()) < 1_500_000

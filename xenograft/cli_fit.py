@@ -48,6 +48,14 @@ def report(
         "report.html"
     ),
     json: JsonPath = None,
+    figures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for every figure as PNG, SVG and PDF.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Heading of the report; the study's name by default.")] = None,
+    logo: Annotated[Path | None, typer.Option(metavar="FILE", help="PNG, JPEG or SVG beside the heading.")] = None,
+    template: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A Jinja template that extends report.html.jinja.")
+    ] = None,
     reference: Reference = "bliss",
     seed: Seed = 1,
     draws: Draws = 1000,
@@ -55,12 +63,16 @@ def report(
     quiet: Quiet = False,
 ) -> None:
     """Fit, compare, average: one HTML report, results.json and the verdict."""
-    from xenograft.reporting import report_content, write_html
+    from xenograft.report_tables import report_content
+    from xenograft.reporting import write_figures, write_html
 
     analysis = Analysis(study, model, seed, draws, chains, quiet)
     json = json or output.with_name("results.json")
     content = analysis.write_json(json, reference)
-    write_html(output, report_content(analysis.study, analysis.fits, analysis.ranking, content, _command()))
+    shown = report_content(analysis.study, analysis.fits, analysis.ranking, content, _command(), title=title)
+    write_html(output, shown, logo=logo, template=template)
+    if figures is not None:
+        write_figures(figures, shown)
     out = standard_output()
     for verdict in content["verdicts"]:
         out.print(plain(verdict["sentence"]))

@@ -1,69 +1,34 @@
-"""The report: one self-contained HTML file, the verdict first. Tables and arrays in; nothing is computed here."""
+"""The report: one self-contained HTML file, the answer first. Tables in; nothing is computed here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import base64
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
-from xenograft import answers
+from xenograft import report_words as words
+from xenograft.answers import AVERAGED
 from xenograft.cards import ModelCard
 from xenograft.comparison import Comparison
-from xenograft.drawing import left_early, unit_in_print
-from xenograft.estimands import REFERENCES
+from xenograft.drawing import WIDE, left_early, save_figures, unit_in_print
+from xenograft.drawing_axes import excluded
+from xenograft.errors import InputError, missing_file, unknown_choice
 from xenograft.files import write_text
 from xenograft.fitted import Fit
-from xenograft.prediction import animal_curves
 from xenograft.priors import Prior
+from xenograft.report_drawings import SECTIONS
+from xenograft.report_figures import combinations_shown, drawings
+from xenograft.report_tables import ReportContent, report_content, shown_days
 from xenograft.results import collect_results
 from xenograft.study import Arm, Study
 
-LEVELS = {
-    "good": ("✓", "analysis sound"),
-    "doubt": ("!", "read with caution"),
-    "bad": ("✕", "no conclusion"),
-}
-"""Badge of the verdict: symbol and words beside the colour."""
-
-
-@dataclass(frozen=True)
-class ReportContent:
-    """Everything a report shows.
-
-    Parameters
-    ----------
-    title : str
-        Heading.
-    study : Study
-        Arms and readings.
-    results : mapping
-        The content of results.json.
-    curves : DataFrame
-        `model`, `of`, `arm`, `predicted`, `day` (as recorded), `median`, `lower`, `upper` (volume of the typical
-        animal in the study's unit, 95 %); the model is "averaged" or a card's name.
-    interaction : DataFrame
-        `model`, `combination`, `reference`, `day`, `median`, `lower`, `upper`, `probability` of an excess above 0.
-    animal_curves : DataFrame
-        `animal`, `arm`, `day`, `median`: each animal's own curve under the best card; may be empty.
-    cards : mapping of str to ModelCard
-        The hypotheses by name.
-    command : str
-        What reproduces the report.
-    """
-
-    title: str
-    study: Study
-    results: Mapping[str, Any]
-    curves: pd.DataFrame
-    interaction: pd.DataFrame
-    animal_curves: pd.DataFrame
-    cards: Mapping[str, ModelCard]
-    command: str
+LOGO_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
+LARGEST_LOGO = 1_000_000
+"""Bytes: the report must stay light enough to mail."""
 
 
 def write_report(
@@ -73,6 +38,10 @@ def write_report(
     ranking: Comparison,
     *,
     reference: Literal["bliss", "hsa"] = "bliss",
+    title: str | None = None,
+    logo: str | Path | None = None,
+    template: str | Path | None = None,
+    figures: str | Path | None = None,
     command: str = "xenograft.write_report(…)",
 ) -> None:
     """Write the HTML report of a study.
@@ -89,165 +58,178 @@ def write_report(
         Of these fits.
     reference : {"bliss", "hsa"}
         Under which the study's verdict is given.
+    title : str, optional
+        Heading; the study's name by default.
+    logo : str or Path, optional
+        PNG, JPEG or SVG file, put into the page beside the heading.
+    template : str or Path, optional
+        A Jinja file of the team's own, usually one that extends "report.html.jinja" and replaces some of its blocks.
+    figures : str or Path, optional
+        Folder to which every figure is written as PNG, SVG and PDF.
     command : str
         What reproduces the report, printed at its end.
 
     Raises
     ------
     InputError
-        When the file cannot be written.
+        When a file cannot be read, written or used.
     """
-    content = collect_results(study, fits, ranking, reference=reference)
-    write_html(path, report_content(study, fits, ranking, content, command))
-
-
-def write_html(path: str | Path, content: ReportContent) -> None:
-    """Write a rendered report, whole or not at all."""
-    write_text(path, render(content))
-
-
-def report_content(
-    study: Study, fits: Mapping[str, Fit], ranking: Comparison, results: Mapping[str, Any], command: str
-) -> ReportContent:
-    """Gather what a report shows from an analysis."""
-    typical = answers.model_curves(fits, ranking)
-    excesses = [
-        answers.interaction_of(study, draws, model, reference).table
-        for model, draws in typical.items()
-        for reference in ("bliss", "hsa", "additive")
-    ]
-    return ReportContent(
-        title=study.name,
-        study=study,
-        results=results,
-        curves=answers.curve_table(study, typical),
-        interaction=pd.concat(excesses, ignore_index=True) if excesses else pd.DataFrame(columns=["combination"]),
-        animal_curves=_animal_curves(study, fits, ranking),
-        cards={name: fit.card for name, fit in fits.items()},
-        command=command,
+    content = report_content(
+        study, fits, ranking, collect_results(study, fits, ranking, reference=reference), command, title=title
     )
+    write_html(path, content, logo=logo, template=template)
+    if figures is not None:
+        write_figures(figures, content)
 
 
-def render(content: ReportContent) -> str:
-    """The report as HTML text that needs nothing else: no network, no other file."""
+def write_html(
+    path: str | Path, content: ReportContent, *, logo: str | Path | None = None, template: str | Path | None = None
+) -> None:
+    """Write a rendered report, whole or not at all."""
+    write_text(path, render(content, logo=logo, template=template))
+
+
+def write_figures(folder: str | Path, content: ReportContent) -> list[Path]:
+    """Write every figure of a report as PNG, SVG and PDF.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made if needed.
+    content : ReportContent
+        What the report shows.
+
+    Returns
+    -------
+    list of Path
+        Files written.
+    """
+    return save_figures(folder, {one.name: one.draw(WIDE) for one in drawings(content)})
+
+
+def render(content: ReportContent, *, logo: str | Path | None = None, template: str | Path | None = None) -> str:
+    """The report as HTML text that needs nothing else: no network, no other file.
+
+    Parameters
+    ----------
+    content : ReportContent
+        What it shows.
+    logo, template : str or Path, optional
+        As in `write_report`.
+
+    Raises
+    ------
+    InputError
+        When the logo or the template cannot be used.
+    """
+    picture = None if logo is None else _data_uri(Path(logo))
+    environment, name = _environment(template)
+    results, study = content.results, content.study
+    try:
+        return environment.get_template(name).render(
+            content=content,
+            study=study,
+            results=results,
+            logo=picture,
+            unit=unit_in_print(study.unit),
+            level=words.level_of(content),
+            levels=words.LEVELS,
+            lights=words.lights(content),
+            question=words.question(content),
+            answer=words.answer(content),
+            terms=words.TERMS,
+            short=words.SHORT_REFERENCES,
+            figures=_figures(content),
+            shown=combinations_shown(content),
+            arms=[_arm_row(study, arm) for arm in study.arms],
+            left=left_early(study),
+            excluded=study.readings[excluded(study)],
+            by_day=_by_day(content),
+            priors=_priors(content.cards),
+            model_words=words.model_in_words(content.cards),
+            version=_version(results),
+        )
+    except jinja2.TemplateSyntaxError as error:
+        raise InputError(f"{template}, line {error.lineno}: {error.message}. Mend the template.") from None
+    except jinja2.TemplateNotFound as error:
+        raise InputError(f'{template}: it asks for "{error.name}", which is not there. Mend the template.') from None
+    except jinja2.UndefinedError as error:
+        if template is None:
+            raise
+        raise InputError(f"{template}: {error.message}. Use the names of the shipped report.html.jinja.") from None
+
+
+def _environment(template: str | Path | None) -> tuple[jinja2.Environment, str]:
+    """Jinja with the shipped templates, a team's own folder before them, and the name of the template to render."""
+    loaders: list[jinja2.BaseLoader] = [jinja2.PackageLoader("xenograft", ".")]
+    name = "report.html.jinja"
+    if template is not None:
+        path = Path(template)
+        if not path.is_file():
+            raise InputError(missing_file(path))
+        if path.name == name:
+            raise InputError(f"{path}: a template of this name hides the shipped one it extends. Rename the file.")
+        loaders.insert(0, jinja2.FileSystemLoader(path.parent))
+        name = path.name
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("xenograft", "."),
+        loader=jinja2.ChoiceLoader(loaders),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {
-        "number": _number,
-        "interval": _interval,
-        "fixed": _fixed,
-        "decimal": _decimal,
-        "share": _share,
+        "number": words.number,
+        "interval": words.interval_in_words,
+        "fixed": words.fixed,
+        "decimal": words.decimal,
+        "share": words.share,
     }
-    results = content.results
-    return environment.get_template("report.html.jinja").render(
-        content=content,
-        study=content.study,
-        results=results,
-        unit=unit_in_print(content.study.unit),
-        level=_level(results),
-        levels=LEVELS,
-        figures=_figures(content),
-        arms=[_arm_row(content.study, arm) for arm in content.study.arms],
-        left=left_early(content.study),
-        priors=_priors(content.cards),
-        references=REFERENCES,
-    )
+    return environment, name
 
 
-def _animal_curves(study: Study, fits: Mapping[str, Fit], ranking: Comparison) -> pd.DataFrame:
-    columns = ["animal", "arm", "day", "median"]
-    if not len(ranking.table):
-        return pd.DataFrame(columns=columns)
-    best = fits[str(ranking.table.index[0])]
-    table = answers.animal_table(animal_curves(best, answers.whole_days(study)), study)
-    return table[columns]
+def _data_uri(path: Path) -> str:
+    """An image file as text that stands inside a page."""
+    kind = LOGO_TYPES.get(path.suffix.lower())
+    if not path.is_file():
+        raise InputError(missing_file(path))
+    if kind is None:
+        raise InputError(unknown_choice(path.name, "the logo's ending", path.suffix, LOGO_TYPES))
+    content = path.read_bytes()
+    if len(content) > LARGEST_LOGO:
+        raise InputError(f"{path.name}: the logo has {len(content):,} bytes; it must be {LARGEST_LOGO:,} or less.")
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _level(results: Mapping[str, Any]) -> str:
-    """good, doubt or bad: what the badge beside the verdict says."""
-    verdict = results["verdict"]
-    words = verdict["words"] if verdict else results["reason"]
-    health = {model["health"]["status"] for model in results["models"] if model["answers"]}
-    if words.startswith("no conclusion") or health == {"fail"}:
-        return "bad"
-    doubts = verdict and (verdict["caution"] or verdict["borderline"] or verdict["agreement"] == "conflict")
-    # an answering model that failed is left out of the average, and its growth law of the agreement: never "sound"
-    return "doubt" if doubts or health != {"pass"} else "good"
-
-
-def _figures(content: ReportContent) -> dict[str, Any]:
-    """Every figure as inline SVG, wide and narrow; the page shows the one that fits."""
-    from xenograft import figures
-    from xenograft.drawing import svg
-
-    study, models = content.study, content.curves["model"].unique().tolist()
-    main = answers.AVERAGED if answers.AVERAGED in models else models[0] if models else ""
-    curves = content.curves[content.curves["model"] == main]
-    own = curves[~curves["predicted"].astype(bool)]
-
-    def both(name: str, draw: Callable[[float], Any]) -> Markup:
-        wide, narrow = (svg(draw(width), f"{name}-{width:g}") for width in (figures.WIDE, figures.NARROW))
+def _figures(content: ReportContent) -> dict[str, list[dict[str, Any]]]:
+    """Every figure as inline SVG with its words, by section of the page."""
+    found: dict[str, list[dict[str, Any]]] = {section: [] for section in SECTIONS}
+    for one in drawings(content):
         # our own SVG: the strings from the data in it were escaped by matplotlib's XML writer
-        return Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(Markup(wide), Markup(narrow))
-
-    drawn: dict[str, Any] = {
-        "panels": both("panels", lambda w: figures.volume_panels(study, own, content.animal_curves, width=w)),
-        "excess": {},
-        "grid": None,
-    }
-    if len(curves):
-        drawn["typical"] = both("typical", lambda w: figures.typical_curves(study, curves, width=w))
-    # a card that fixes the departure has nothing to say on an excess
-    answering = [answers.AVERAGED, *(name for name, card in content.cards.items() if card.answers)]
-    shown = [verdict["combination"] for verdict in content.results["verdicts"] if verdict["probability"] is not None]
-    for place, name in enumerate(dict.fromkeys(shown) if len(set(shown)) <= 3 else _primary(content)):
-        rows = content.interaction[content.interaction["combination"] == name]
-        rows = rows[rows["model"].isin(answering)]
-        drawn["excess"][name] = both(
-            f"excess{place}", lambda w, r=rows: figures.excess_by_day(r, study.horizon, width=w)
+        screens = [Markup('<div class="{}">{}</div>').format(kind, Markup(text)) for kind, text in one.page_svg()]
+        body = Markup("").join(screens)
+        found[one.section].append(
+            {"name": one.name, "body": body, "alt": one.alt, "caption": one.caption, "narrow": one.narrow}
         )
-    cells = _cells(content)
-    if cells is not None:
-        agents = [f"{agent} ({unit})" for agent, unit in cells.attrs["agents"]]
-        drawn["grid"] = both("grid", lambda w: figures.dose_grid(cells, agents, width=w))
-    return drawn
+    return found
 
 
-def _primary(content: ReportContent) -> list[str]:
-    verdict = content.results["verdict"]
-    return [verdict["combination"]] if verdict else []
-
-
-def _cells(content: ReportContent) -> pd.DataFrame | None:
-    """The Bliss excess at the horizon by the doses of two agents, where the study is such a grid."""
-    combinations = content.study.combinations
-    pairs = {tuple(dosing.agent for dosing in arm.dosings) for arm in combinations}
-    if len(combinations) < 4 or len(pairs) != 1 or len(next(iter(pairs))) != 2:
-        return None
-    found = {
-        row["combination"]: row
-        for row in content.results["interaction"]
-        if row["model"] == answers.AVERAGED and row["reference"] == "bliss"
-    }
-    said = {v["combination"]: v["words"] for v in content.results["verdicts"] if v["reference"] == "bliss"}
-    marks = {"enhanced": "▲", "less than the reference": "▼"}
-    rows = [
-        {"row": first.level, "column": second.level, "mark": marks.get(said[arm.name], "")} | found[arm.name]["excess"]
-        for arm in combinations
-        for first, second in [arm.dosings]
-        if arm.name in found and first.level is not None and second.level is not None
+def _by_day(content: ReportContent) -> list[dict[str, Any]]:
+    """The averaged excess of the combinations shown, on a handful of days."""
+    rows = content.interaction
+    if not len(rows):
+        return []
+    days, shown = shown_days(content.study), combinations_shown(content)
+    rows = rows[(rows["model"] == AVERAGED) & rows["combination"].isin(shown) & rows["day"].isin(days)]
+    rows = rows[rows["reference"] != "additive"]
+    return [
+        {
+            "combination": combination,
+            "reference": words.SHORT_REFERENCES[str(reference)],
+            "cells": cells.to_dict("records"),
+        }
+        for (combination, reference), cells in rows.groupby(["combination", "reference"], sort=False)
     ]
-    table = pd.DataFrame(rows)
-    if len(table) < 4 or table.duplicated(["row", "column"]).any():
-        return None
-    table.attrs["agents"] = [(dosing.agent, dosing.unit or "dose") for dosing in combinations[0].dosings]
-    return table
 
 
 def _arm_row(study: Study, arm: Arm) -> dict[str, Any]:
@@ -259,6 +241,7 @@ def _arm_row(study: Study, arm: Arm) -> dict[str, Any]:
         "treatment": [_treatment(dosing) for dosing in arm.dosings],
         "animals": len(animals),
         "readings": int(animals["readings"].sum()),
+        "censored": int(animals["censored"].sum()),
         "baseline": float(animals["baseline"].median()),
         "left": int((early["arm"] == arm.name).sum()),
     }
@@ -290,40 +273,5 @@ def _priors(cards: Mapping[str, ModelCard]) -> list[dict[str, Any]]:
     ]
 
 
-def _number(value: float | None, digits: int = 3) -> str:
-    """A number to so many significant digits, a dash where there is none."""
-    if value is None or pd.isna(value):
-        return "–"
-    text = f"{value:,.{digits}g}"
-    return (f"{value:,.0f}" if "e+" in text else text).replace("-", "−")
-
-
-def _interval(found: Mapping[str, Any] | None, digits: int = 3) -> str:
-    """Median and interval in words; what is infinite says why."""
-    if found is None:
-        return "–"
-    if found["median"] is None:
-        return str(found.get("reason", "–"))
-    upper = "no limit" if found["upper"] is None else _number(found["upper"], digits)
-    lower = "no limit" if found["lower"] is None else _number(found["lower"], digits)
-    return f"{_number(found['median'], digits)} ({lower} to {upper})"
-
-
-def _decimal(value: float) -> str:
-    """A number to one decimal."""
-    return f"{value:.1f}".replace("-", "−")
-
-
-def _fixed(found: Mapping[str, Any] | None) -> str:
-    """Median and interval to two decimals."""
-    if found is None:
-        return "–"
-    median, lower, upper = (f"{found[key]:.2f}".replace("-", "−") for key in ("median", "lower", "upper"))
-    return f"{median} ({lower} to {upper})"
-
-
-def _share(value: float | None) -> str:
-    """A probability to three decimals."""
-    if value is None:
-        return "–"
-    return "> 0.999" if value > 0.999 else "< 0.001" if value < 0.001 else f"{value:.3f}"
+def _version(results: Mapping[str, Any]) -> str:
+    return str(results["provenance"]["versions"].get("xenograft", ""))
