@@ -613,3 +613,24 @@ def test_figures_leave_pyplot_alone() -> None:
     figure = volume_panels(STUDIES["two"], NO_CURVES, NO_CURVES)
     assert isinstance(figure, Figure)
     assert pyplot.get_fignums() == before
+
+
+def test_a_curve_that_leaves_the_readings_behind_does_not_flatten_the_linear_panel() -> None:
+    study = STUDIES["four"]
+    curves = curves_of(study)
+    curves.loc[curves["arm"] == "vehicle", ["median", "lower", "upper"]] *= 1e5
+    linear, log = typical_curves(study, curves).axes
+    largest = study.readings["volume"].max()
+    assert largest < linear.get_ylim()[1] < 2 * largest
+    assert log.get_ylim()[1] > 1e5 * largest / 2
+
+
+def test_an_interval_far_beyond_the_medians_ends_in_an_arrow() -> None:
+    study = STUDIES["four"]
+    rows = pd.DataFrame(
+        {"arm": name, "measure": "days", "median": 10.0, "lower": 5.0, "upper": upper, "reason": ""}
+        for name, upper in (("A", 15.0), ("B", 1e6))
+    )
+    axis = forest(study, rows).axes[0]
+    assert [list(line.get_xdata()) for line in axis.lines if line.get_marker() == ">"] == [[30.0]]
+    assert max(axis.get_xlim()) < 50

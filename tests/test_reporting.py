@@ -522,3 +522,9 @@ def test_every_figure_of_the_report_is_written_in_three_formats(tmp_path: Path) 
 
 def test_the_page_of_a_small_study_is_small(page: str) -> None:
     assert len(page.encode()) < 1_500_000
+
+
+def test_an_analysis_is_called_sound_only_after_a_predictive_check(page: str) -> None:
+    assert "sampling sound; fit to the readings not yet checked" in page
+    assert "analysis sound" not in page
+    assert "analysis sound" in render(content_for(predictive_check=()))

@@ -156,11 +156,11 @@ def volume_axis(
                 one.axhline(place, color=SOFT, linewidth=0.6, linestyle=(0, (4, 3)))
 
 
-def volume_ticks(axis: Axis, drawn: Any) -> None:
-    """Round volumes on a log axis over what is drawn."""
+def volume_ticks(axis: Axis, drawn: Any, *, least: int = 4) -> None:
+    """At least so many round volumes on a log axis over what is drawn; few where they stand side by side."""
     values = np.asarray(drawn, dtype=float)
     values = values[np.isfinite(values) & (values > 0)]
-    axis.set_major_locator(FixedLocator(_ticks(float(values.min()), float(values.max())) if values.size else []))
+    axis.set_major_locator(FixedLocator(_ticks(float(values.min()), float(values.max()), least) if values.size else []))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: _volume(value)))
 
@@ -244,13 +244,13 @@ def make_room(axis: Axes) -> None:
     axis.set_ylim(low - 0.12 * (high - low), high + 0.12 * (high - low))
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """At least three round volumes on a log axis where the range allows it."""
+def _ticks(low: float, high: float, least: int) -> list[float]:
+    """At least so many round volumes on a log axis where the range allows it."""
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     ticks: list[float] = []
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
         ticks = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
-        if len(ticks) > 3:
+        if len(ticks) >= least:
             break
     return ticks
 

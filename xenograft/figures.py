@@ -107,7 +107,10 @@ def typical_curves(
             handles += axis.plot(course["day"], course["median"], color=colour, linewidth=2.0, linestyle=style)
             ends.append((float(course["day"].iloc[-1]), float(course["median"].iloc[-1]), colour))
         bounds = ["lower", "upper"] if len(arms) <= 6 else ["median"]
-        volume_axis(axis, study, [curves[name] for name in bounds], scale=scale)
+        drawn = [curves[name] for name in bounds]
+        if scale == "linear":  # a curve that leaves the readings far behind would flatten all others
+            drawn = [values.clip(upper=1.5 * study.readings["volume"].max()) for values in drawn]
+        volume_axis(axis, study, drawn, scale=scale)
         axis.set_title(f"{scale} scale", color=SOFT, fontweight="normal", fontsize=8.5)
         mark_horizon(axis, study.horizon)
     for axis in axes if wide else axes[-1:]:

@@ -61,7 +61,7 @@ def residuals(study: Study, table: pd.DataFrame, *, width: float = WIDE) -> Figu
         for place in (-2.0, 2.0):
             axis.axhline(place, color=SOFT, linewidth=0.6, linestyle=(0, (4, 3)))
     axes[1].set_xscale("log")
-    volume_ticks(axes[1].xaxis, table["expected"])
+    volume_ticks(axes[1].xaxis, table["expected"], least=2)
     axes[0].set_xlabel("day")
     axes[1].set_xlabel(f"volume of the animal's curve ({unit_in_print(study.unit)})")
     axes[2].set_xlabel("expected of a normal distribution")

@@ -204,7 +204,8 @@ def forest(study: Study, measures: pd.DataFrame, *, width: float = WIDE) -> Figu
         Order and colours of the arms.
     measures : DataFrame
         `arm`, `measure` (what a panel is called, with its unit), `median`, `lower`, `upper`, `reason` (written in
-        place of a median that is not finite, such as the doubling time of a tumour that does not grow).
+        place of a median that is not finite, such as the doubling time of a tumour that does not grow). An interval
+        without upper limit, or with one far beyond the medians, ends in an arrow.
     width : float
         Inches; panels stand side by side in a wide figure.
     """
@@ -218,6 +219,7 @@ def forest(study: Study, measures: pd.DataFrame, *, width: float = WIDE) -> Figu
     axes: list[Axes] = list(figure.subplots(*shape, sharey=True, squeeze=False).flat)
     for axis, measure in zip(axes, names, strict=True):
         rows = measures[measures["measure"] == measure].astype({"median": float})
+        edge = _edge(rows)
         for _, row in rows.iterrows():
             place, colour = arms.index(row["arm"]), colours.get(row["arm"], SOFT)
             if not np.isfinite(row["median"]):
@@ -227,15 +229,24 @@ def forest(study: Study, measures: pd.DataFrame, *, width: float = WIDE) -> Figu
                 )  # fmt: skip
                 continue
             upper = float(row["upper"]) if pd.notna(row["upper"]) else np.inf
-            axis.plot([row["lower"], upper if np.isfinite(upper) else row["median"]], [place] * 2, color=colour)
+            axis.plot([row["lower"], min(upper, edge)], [place] * 2, color=colour)
             axis.plot([row["median"]], [place], "o", color=colour, markersize=5)
-            if not np.isfinite(upper):  # open to the right
-                axis.plot([row["median"]], [place], ">", color=colour, markersize=9, markerfacecolor="none")
+            if upper > edge:
+                axis.plot([edge], [place], ">", color=colour, markersize=6)
         axis.set_title(measure, fontsize=9)
         axis.xaxis.set_major_locator(MaxNLocator(5))
         axis.set_ylim(len(arms) - 0.4, -0.6)
     axes[0].set_yticks(range(len(arms)), [short(name, 32 if wide else 18) for name in arms], color=INK)
     return figure
+
+
+def _edge(rows: pd.DataFrame) -> float:
+    """How far a panel goes: where an upper limit is missing or ten times the largest median, to three times that."""
+    medians = rows["median"][np.isfinite(rows["median"])]
+    if not len(medians) or float(medians.min()) <= 0:
+        return np.inf
+    far = rows.loc[medians.index, "upper"].astype(float).fillna(np.inf).max() > 10 * medians.max()
+    return 3 * float(medians.max()) if far else np.inf
 
 
 def _same_scale(axes: Sequence[Axes]) -> None:

@@ -47,6 +47,8 @@ def _volumes(content: ReportContent, curves: pd.DataFrame, main: str) -> Iterato
 
     study, unit = content.study, unit_in_print(content.study.unit)
     own = curves[~curves["predicted"].astype(bool)] if len(curves) else curves
+    last = study.animals.groupby("arm")["last_day"].max()
+    seen = own[own["day"] <= own["arm"].map(last)] if len(own) else own
     places = {
         f"limit of quantification ({number(study.limit_of_quantification, 4)} {unit})": study.limit_of_quantification,
         f"endpoint volume ({number(study.endpoint_volume, 4)} {unit})": study.endpoint_volume,
@@ -62,13 +64,13 @@ def _volumes(content: ReportContent, curves: pd.DataFrame, main: str) -> Iterato
     open_circles = (study.readings["fitted"] | excluded(study)).all()
     typical = (
         "Thick line and band: the typical animal of the arm and its 95 % interval; thin lines: each animal's own "
-        "curve; dotted: the typical control"
+        "curve; dotted: the typical control; curves end with the arm's last reading"
         if len(own)
         else "Lines join the readings of an animal; there is no healthy fit to draw"
     )
     yield Drawing(
         "panels", "main",
-        lambda w: figures.volume_panels(study, own, content.animal_curves, width=w),
+        lambda w: figures.volume_panels(study, seen, content.animal_curves, width=w),
         f"Volume of every animal against day, one panel per arm, on a log scale. {_where(content, own)}",
         f"Every animal's readings (log scale). {typical}; {'; '.join(marks)}."
         + ("" if open_circles else " Open circles are readings before the baseline; they are not fitted."),
