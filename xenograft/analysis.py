@@ -58,6 +58,7 @@ class Analysis:
         before_fitting: Callable[[Study, dict[str, ModelCard]], None] | None = None,
     ) -> None:
         from xenograft.cards import read_cards
+        from xenograft.choice import default_cards
         from xenograft.workers import Worker
 
         self._started = time.perf_counter()
@@ -66,10 +67,16 @@ class Analysis:
         two_cores = (os.cpu_count() or 1) > 1
         try:
             if two_cores and not model and cache is None:
-                self._worker = Worker()  # the shipped cards are of two growth laws: imports begin at once
+                self._worker = Worker()  # the default cards are of several families: imports begin at once
             cards = read_cards(*(model or ()))
             self.study: Study = self._read(study)
-            cards = cards if model else _default_cards(self.study, cards)
+            self.left_out: dict[str, str] = {}
+            if model:
+                _refuse_unsupported(self.study, cards)
+            else:
+                cards, self.left_out = default_cards(self.study, cards)
+                for name, reason in self.left_out.items():
+                    self._say(f"left out {name}: {reason}")
             if before_fitting:
                 before_fitting(self.study, cards)
             self._fit(cards, seed=seed, draws=draws, chains=chains, cache=cache, two_cores=two_cores)
@@ -102,12 +109,12 @@ class Analysis:
             found = {n: self._store.find(self.study, c, seed=seed, settings=self._settings) for n, c in cards.items()}
             fits = {name: one for name, one in found.items() if one is not None}
         missing = {name: card for name, card in cards.items() if name not in fits}
-        laws = list(dict.fromkeys(card.growth for card in missing.values()))
+        families = list(dict.fromkeys(card.family for card in missing.values()))
         if missing:
-            self._say(f"fitting {len(missing)} cards; each growth law ({', '.join(laws)}) is compiled once")
-        if two_cores and len(laws) > 1 and self._worker is None:
+            self._say(f"fitting {len(missing)} cards; {len(families)} models to compile")
+        if two_cores and len(families) > 1 and self._worker is None:
             self._worker = Worker()
-        self._here = set(laws[:1]) if self._worker else set(laws)
+        self._here = set(families[::2]) if self._worker else set(families)
         new = self._fit_missing(missing, seed=seed) if missing else {}
         if self._store:
             for one in new.values():
@@ -118,7 +125,7 @@ class Analysis:
         from xenograft.sampling import fit_all
 
         settings, progress = self._settings, not self._quiet
-        here = {name: card for name, card in cards.items() if card.growth in self._here}
+        here = {name: card for name, card in cards.items() if card.family in self._here}
         there = {name: card for name, card in cards.items() if name not in here}
         if self._worker and there:
             self._worker.begin(self.study, there, seed=seed, settings=settings)
@@ -127,7 +134,7 @@ class Analysis:
             self._say(f"waiting for {', '.join(there)}, fitted by a second process")
             found = self._worker.fits()
             if found is None:
-                self._here |= {card.growth for card in there.values()}
+                self._here |= {card.family for card in there.values()}
                 found = fit_all(self.study, there, seed=seed, settings=settings, progress=progress)
             fits |= found
         return fits
@@ -143,11 +150,11 @@ class Analysis:
             self.evidence: Evidence = gather_evidence(self.fits, self.ranking, refit=refit)
 
     def _refit(self, fit: Fit, animals: Sequence[str]) -> Fit:
-        """Fit again in the process that has compiled the card's growth law."""
+        """Fit again in the process that has compiled the card."""
         from xenograft.sampling import refit_without
 
         self._say(f"{fit.card.name}: fitting again without {_named(animals)}")
-        again = self._worker.refit(fit, animals) if self._worker and fit.card.growth not in self._here else None
+        again = self._worker.refit(fit, animals) if self._worker and fit.card.family not in self._here else None
         return again or refit_without(fit, animals)
 
     def _say(self, words: str) -> None:
@@ -180,11 +187,18 @@ class Analysis:
         return not self.ranking.answer_weights and any(one.card.answers for one in self.fits.values())
 
 
-def _default_cards(study: Study, cards: dict[str, ModelCard]) -> dict[str, ModelCard]:
-    """All shipped cards; without a combination, cards that differ in the departure only are one and the same."""
-    if study.combinations:
-        return cards
-    return {name: card for name, card in cards.items() if card.answers}
+def _refuse_unsupported(study: Study, cards: dict[str, ModelCard]) -> None:
+    from xenograft.choice import why_not
+    from xenograft.errors import InputError
+
+    reasons = {name: why_not(study, card) for name, card in cards.items()}
+    problems = [
+        f"{name}: it cannot be fitted to {study.name}: {reason}. Choose another card."
+        for name, reason in reasons.items()
+        if reason
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def _named(animals: Sequence[str]) -> str:

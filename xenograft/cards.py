@@ -61,6 +61,12 @@ class ModelCard(BaseModel):
         return self.departure == "estimated" or self.growth == "spline"
 
     @property
+    def family(self) -> str:
+        """What cards have in common that are compiled as one model: everything but the departure and the reference."""
+        apart = {"name", "claim", "priors", "reference", "departure"}
+        return repr(self.model_dump(exclude=apart) | {"varies": sorted(set(self.varies))})
+
+    @property
     def digest(self) -> str:
         """SHA-256 of everything in the card that changes a posterior; name and prose do not."""
         content = self.model_dump(exclude={"name", "claim", "priors"})
