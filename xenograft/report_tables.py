@@ -12,6 +12,7 @@ import xarray as xr
 
 from xenograft import answers
 from xenograft.cards import ModelCard
+from xenograft.checking import predictive_check
 from xenograft.comparison import Comparison
 from xenograft.estimands import interval
 from xenograft.fitted import Fit
@@ -208,7 +209,14 @@ def report_content(
         traces={name: trace_table(fit) for name, fit in fits.items() if fit.health.status != "pass"},
         changes=_changes(study),
         weights=_weights(study),
+        predictive_check=_predictive_warnings(fits, ranking),
     )
+
+
+def _predictive_warnings(fits: Mapping[str, Fit], ranking: Comparison) -> tuple[str, ...] | None:
+    """What the heaviest answering card cannot reproduce; None without a healthy answering card."""
+    name = next(iter(_heaviest(ranking)), None)
+    return None if name is None else tuple(f"{name}: {found}" for found in predictive_check(fits[name]).warnings)
 
 
 def _heaviest(ranking: Comparison) -> list[str]:

@@ -150,7 +150,7 @@ def _study(study: Study) -> dict[str, Any]:
         "unit": study.unit,
         "animals": len(animals),
         "readings": len(study.fitted_readings),
-        "censored": 0,
+        "censored": int(study.readings["censored"].sum()),
         "arms": {arm.name: int((animals["arm"] == arm.name).sum()) for arm in study.arms},
         "first_dose": study.first_dose,
         "horizon": study.horizon,
