@@ -132,7 +132,7 @@ def test_the_mean_curve_is_the_log_of_the_mean_over_drawn_animals(fits: Mapping[
     one = replace(fit, draws=xr.DataTree.from_dict({"posterior": fit.posterior.isel(chain=[0], draw=[5])}))
     typical, mean = (curves(one, days, of=of).squeeze(("chain", "draw")) for of in ("typical", "mean"))
     assert mean.attrs["of"] == "mean"
-    animals, columns = 400_000, effect_columns(days, one.parameters())
+    animals, columns = 400_000, effect_columns(days, one.parameters(), np.zeros((1, days.size)))
     own = np.random.default_rng(1).standard_normal((len(columns), animals, 1))
     spread = sum(own[k] * np.asarray(column).reshape(1, -1) for k, column in enumerate(columns))
     volume = np.exp(spread)

@@ -141,9 +141,10 @@ def test_names_change_no_number(study: Study, card: ModelCard) -> None:
 
 
 def test_all_cards_of_a_growth_law_share_a_compilation(
-    study: Study, cards: Mapping[str, ModelCard], monkeypatch: pytest.MonkeyPatch
+    study: Study, fits: Mapping[str, Fit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nutpie, "compile_pymc_model", refuse_to_compile)
+    cards = {name: fit.card for name, fit in fits.items()}
     fit_all(study, cards, seed=1, settings=SHORT, progress=False)
 
 

@@ -14,12 +14,8 @@ DEFAULT = (
     "gompertz-bliss-departure",
     "gompertz-bliss",
     "gompertz-hsa",
-    "decaying-bliss-departure",
-    "decaying-bliss",
-    "decaying-hsa",
-    "spline",
 )
-"""Shipped cards that are fitted unless others are named: four ways to answer, each compiled once, and their nulls."""
+"""Shipped cards that are fitted unless others are named: two growth laws, each compiled once, with their nulls."""
 
 
 def why_not(study: Study, card: ModelCard) -> str | None:

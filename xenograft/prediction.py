@@ -129,7 +129,7 @@ def animal_curves(fit: Fit, day: Sequence[float] | np.ndarray, *, thin: int = 10
     mean, precision, columns = moments(readings, given, parameters)
     noise = np.random.default_rng(seed).standard_normal((*mean.shape[:-1], len(columns)))
     places = latents_of(study, fit.card, readings)
-    drawn = fit.latent.isel(draw=slice(None, None, thin))
+    drawn = fit.latent.isel(draw=slice(None, None, thin), missing_dims="ignore")
     if "spread" in drawn:
         _, weights = weights_of(drawn["spread"].to_numpy(), places, parameters.degrees_of_freedom)
         precision = precision * weights

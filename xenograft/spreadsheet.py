@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
+from xml.parsers import expat
 
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
@@ -86,8 +87,27 @@ def _refuse_bombs(place: str, content: bytes) -> None:
         raise StudyError(f"{place}: unpacks to {size}. Save the one sheet with the readings as CSV.")
 
 
+def _refuse_entities(place: str, content: bytes) -> None:
+    def refuse(*_: object) -> None:
+        finding = "declares a document type, which no spreadsheet program writes"
+        raise StudyError(f"{place}: {finding}. Open it in a spreadsheet program and save it again.")
+
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        for part in packed.namelist():
+            if not part.endswith((".xml", ".rels", ".vml")):
+                continue
+            parser = expat.ParserCreate()
+            parser.StartDoctypeDeclHandler = refuse
+            try:
+                with packed.open(part) as opened:
+                    parser.ParseFile(opened)
+            except (expat.ExpatError, zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
+                continue  # a damaged part is for openpyxl to find
+
+
 def _opened(place: str, content: bytes, *, values: bool) -> Workbook:
-    """The workbook; openpyxl parses with defusedxml, which refuses entities and external references."""
+    """The workbook, without entities: openpyxl parses with defusedxml, or with lxml where that is installed."""
+    _refuse_entities(place, content)
     if not openpyxl.DEFUSEDXML:
         raise RuntimeError("openpyxl does not use defusedxml; unset OPENPYXL_DEFUSEDXML")
     try:
