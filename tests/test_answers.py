@@ -26,12 +26,12 @@ from xenograft.answers import (
     verdicts,
     whole_days,
 )
+from xenograft.arm_numbers import arm_estimands
 from xenograft.comparison import Comparison, compare
 from xenograft.errors import NoHealthyFitError
 from xenograft.estimands import excess, probability_positive
 from xenograft.fitted import Fit
 from xenograft.prediction import animal_curves, curves
-from xenograft.quantities import arm_estimands
 from xenograft.study import Study
 
 EXPONENTIAL, GOMPERTZ = "exponential-bliss-departure", "gompertz-bliss-departure"

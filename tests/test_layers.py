@@ -23,24 +23,24 @@ LAYERS = (
         "estimands",
         "growth",
         "health",
+        "kaplan_meier",
         "options",
         "priors",
         "progress",
-        "survival",
     ),
     ("allocation", "cards", "courses", "files", "fit_files", "spreadsheet", "study", "study_entry"),
     (
+        "arm_numbers",
         "choice",
         "csv_export",
         "drawing",
         "export",
         "exposure",
-        "quantities",
         "responses",
         "sheet",
         "study_file",
+        "study_tables",
         "study_writing",
-        "summaries",
         "values",
     ),
     ("arm_readings", "asking", "drawing_axes", "exclusions", "first_draft", "layouts", "spline", "truth"),
@@ -153,13 +153,13 @@ def test_criteria_see_arrays_only() -> None:
 
 
 def test_raw_numbers_know_no_model() -> None:
-    raw = {"arm_readings", "criteria", "responses", "study", "survival"}
+    raw = {"arm_readings", "criteria", "responses", "study", "kaplan_meier"}
     for module in ("responses", "arm_readings"):
         assert own_imports(module, typing_too=True) <= raw
 
 
 def test_only_survival_knows_lifelines() -> None:
-    assert {module for module in MODULES if "lifelines" in outside_imports(module)} == {"survival"}
+    assert {module for module in MODULES if "lifelines" in outside_imports(module)} == {"kaplan_meier"}
 
 
 def test_the_simulator_shares_no_code_with_the_likelihood() -> None:

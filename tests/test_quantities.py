@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_worked_examples import CURVES, curves_of, study_of
 
+from xenograft.arm_numbers import QUESTIONS, ROW, UNDEFINED, arm_estimands, summarise, why_missing
 from xenograft.errors import InputError
 from xenograft.estimands import excess, growth_rate, tumour_growth_inhibition
 from xenograft.interactions import (
@@ -20,7 +21,6 @@ from xenograft.interactions import (
     measured_against,
 )
 from xenograft.overview import arm_matrix, arm_numbers
-from xenograft.quantities import QUESTIONS, ROW, UNDEFINED, arm_estimands, summarise, why_missing
 from xenograft.study import Arm, Dosing, Study
 
 POSITIVE = st.floats(1.0, 5000.0)

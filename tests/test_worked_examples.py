@@ -42,9 +42,9 @@ from xenograft.estimands import (
     time_to_multiple,
     treated_over_control,
 )
+from xenograft.kaplan_meier import kaplan_meier, log_rank, median_interval, restricted_mean
 from xenograft.responses import RAW_DEFINITIONS, animal_responses, said
 from xenograft.study import Arm, Dosing, Study
-from xenograft.survival import kaplan_meier, log_rank, median_interval, restricted_mean
 
 LN2 = float(np.log(2))
 A, B = Dosing("A", (0.0,)), Dosing("B", (0.0, 7.0))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xenograft.allocation import Allocation, allocate, read_baselines
     from xenograft.answers import Interaction, Verdict, average, interaction, model_curves, verdicts
+    from xenograft.arm_numbers import arm_estimands, summarise
     from xenograft.arm_readings import arm_responses, survival_curves
     from xenograft.bayes_factor import bayes_factors
     from xenograft.cards import ModelCard, read_card, read_cards
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
     from xenograft.parts import predict_from_parts
     from xenograft.prediction import animal_curves, curves
     from xenograft.priors import Prior
-    from xenograft.quantities import arm_estimands, summarise
     from xenograft.reading import read_study
     from xenograft.references import Drift, drift, read_reference, write_reference
     from xenograft.reporting import write_report
@@ -166,7 +166,7 @@ _HOME = {
         "curves",
     ),
     "priors": ("Prior",),
-    "quantities": (
+    "arm_numbers": (
         "arm_estimands",
         "summarise",
     ),

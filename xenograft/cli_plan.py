@@ -121,7 +121,7 @@ def _read_again(texts: dict[str, str], design: str) -> Study:
 
 
 def _describe(study: Study, design: Design, truth: Truth) -> None:
-    from xenograft.summaries import summary_table
+    from xenograft.study_tables import summary_table
     from xenograft.true_interaction import true_excess
 
     out = standard_output()

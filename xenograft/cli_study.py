@@ -46,7 +46,7 @@ def check(study: StudyPath) -> None:
     """Read and validate a study; print its arms, animals and days, and questions that its readings raise."""
     from xenograft.asking import questions_about
     from xenograft.reading import read_study
-    from xenograft.summaries import excluded_table, left_table, measured_table, summary_table
+    from xenograft.study_tables import excluded_table, left_table, measured_table, summary_table
 
     found = read_study(study)
     out = standard_output()

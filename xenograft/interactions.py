@@ -9,13 +9,13 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers import AVERAGED, model_curves
+from xenograft.arm_numbers import ROW, summarise
 from xenograft.comparison import Comparison
 from xenograft.courses import largest_excess, whole_course_excess
 from xenograft.errors import InputError, NoHealthyFitError
 from xenograft.estimands import REFERENCES, Reference, combination_index, excess
 from xenograft.fitted import Fit
 from xenograft.prediction import reference_names
-from xenograft.quantities import ROW, summarise
 from xenograft.study import Arm, Study
 
 InteractionQuantity = Literal["excess", "combination_index", "whole_course_excess", "largest_excess", "day_of_largest"]

@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers import AVERAGED, ENHANCED, LESS, interaction_of, verdict_words
+from xenograft.arm_numbers import arm_estimands
 from xenograft.estimands import REFERENCES, interval, probability_positive
-from xenograft.quantities import arm_estimands
 from xenograft.study import Study
 
 type Agreement = Literal["agree", "differ in strength", "conflict"]

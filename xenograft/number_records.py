@@ -10,13 +10,13 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers import AVERAGED
+from xenograft.arm_numbers import arm_estimands
 from xenograft.arm_readings import ARM_DEFINITIONS, arm_responses, survival_curves
 from xenograft.comparison import Comparison
 from xenograft.estimands import REFERENCES
 from xenograft.fitted import Fit
 from xenograft.interactions import SINGLES, interaction_numbers
 from xenograft.overview import arm_numbers
-from xenograft.quantities import arm_estimands
 from xenograft.response_predictions import best_arms, predicted_responses, predicted_survival
 from xenograft.responses import RAW_DEFINITIONS, animal_responses
 from xenograft.study import Study

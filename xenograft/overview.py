@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers import AVERAGED, model_curves
+from xenograft.arm_numbers import QUESTIONS, ROW, arm_estimands, summarise, why_missing
 from xenograft.arm_readings import ARM_DEFINITIONS, arm_responses, survival_curves
 from xenograft.comparison import Comparison
 from xenograft.criteria import CRITERION_WORDS
@@ -20,7 +21,6 @@ from xenograft.errors import InputError, NoHealthyFitError
 from xenograft.estimands import REFERENCES
 from xenograft.fitted import Fit
 from xenograft.interactions import SINGLES, interaction_draws, interaction_numbers, measured_against
-from xenograft.quantities import QUESTIONS, ROW, arm_estimands, summarise, why_missing
 from xenograft.response_predictions import best_arms, predicted_responses, predicted_survival
 from xenograft.responses import RAW_DEFINITIONS, animal_responses, said
 from xenograft.study import Study
