@@ -26,7 +26,7 @@ from xenograft.answers import (
     verdicts,
     whole_days,
 )
-from xenograft.arm_numbers import arm_estimands
+from xenograft.arm_quantities import arm_estimands
 from xenograft.comparison import Comparison, compare
 from xenograft.errors import NoHealthyFitError
 from xenograft.estimands import excess, probability_positive

@@ -30,7 +30,7 @@ VISITS = (0.0, 3.0, 7.0, 10.0, 14.0, 17.0, 21.0)
 NUMBERS = ("excess", "tgi", "growth_rate")
 TABLE = Path(__file__).parents[1] / "models" / "README.md"
 HEADER = "| card | studies | excess | TGI | growth rate | failed fits |"
-CARDS = sorted(name for name, card in read_cards().items() if card.answers)
+CARDS = ["exponential-bliss-departure", "gompertz-bliss-departure"]  # whose truths are drawn here so far
 
 
 @pytest.mark.slow
@@ -86,11 +86,13 @@ def drawn_truth(card: ModelCard, seed: int) -> Truth:
     departure = float(drawn["departure"].squeeze()) if "departure" in drawn else 0.0
     return Truth(
         law=card.growth,
-        baseline=REFERENCE_VOLUME * float(np.exp(drawn["baseline"])),
-        slowing=float(drawn["slowing"]) if "slowing" in drawn else None,
-        kill={agent: float(drawn["kill"].sel(agent=agent)) for agent in "AB"},
+        baseline=REFERENCE_VOLUME * float(np.exp(drawn["baseline"].squeeze())),
+        slowing=float(drawn["slowing"].squeeze()) if "slowing" in drawn else None,
+        kill={agent: float(drawn["kill"].sel(agent=agent).squeeze()) for agent in "AB"},
         departure={"A + B": departure},
-        **{key: float(drawn[key]) for key in ("growth", "sd_baseline", "sd_growth", "correlation", "error")},
+        **{
+            key: float(np.squeeze(drawn[key])) for key in ("growth", "sd_baseline", "sd_growth", "correlation", "error")
+        },
     )
 
 

@@ -21,16 +21,16 @@ LAYERS = (
         "digests",
         "errors",
         "estimands",
+        "event_times",
         "growth",
         "health",
-        "kaplan_meier",
         "options",
         "priors",
         "progress",
     ),
     ("allocation", "cards", "courses", "files", "fit_files", "spreadsheet", "study", "study_entry"),
     (
-        "arm_numbers",
+        "arm_quantities",
         "choice",
         "csv_export",
         "drawing",
@@ -153,13 +153,13 @@ def test_criteria_see_arrays_only() -> None:
 
 
 def test_raw_numbers_know_no_model() -> None:
-    raw = {"arm_readings", "criteria", "responses", "study", "kaplan_meier"}
+    raw = {"arm_readings", "criteria", "responses", "study", "event_times"}
     for module in ("responses", "arm_readings"):
         assert own_imports(module, typing_too=True) <= raw
 
 
 def test_only_survival_knows_lifelines() -> None:
-    assert {module for module in MODULES if "lifelines" in outside_imports(module)} == {"kaplan_meier"}
+    assert {module for module in MODULES if "lifelines" in outside_imports(module)} == {"event_times"}
 
 
 def test_the_simulator_shares_no_code_with_the_likelihood() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_worked_examples import CURVES, curves_of, study_of
 
-from xenograft.arm_numbers import QUESTIONS, ROW, UNDEFINED, arm_estimands, summarise, why_missing
+from xenograft.arm_quantities import QUESTIONS, ROW, UNDEFINED, arm_estimands, summarise, why_missing
 from xenograft.errors import InputError
 from xenograft.estimands import excess, growth_rate, tumour_growth_inhibition
 from xenograft.interactions import (

@@ -42,7 +42,7 @@ from xenograft.estimands import (
     time_to_multiple,
     treated_over_control,
 )
-from xenograft.kaplan_meier import kaplan_meier, log_rank, median_interval, restricted_mean
+from xenograft.event_times import kaplan_meier, log_rank, median_interval, restricted_mean
 from xenograft.responses import RAW_DEFINITIONS, animal_responses, said
 from xenograft.study import Arm, Dosing, Study
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xenograft.allocation import Allocation, allocate, read_baselines
     from xenograft.answers import Interaction, Verdict, average, interaction, model_curves, verdicts
-    from xenograft.arm_numbers import arm_estimands, summarise
+    from xenograft.arm_quantities import arm_estimands, summarise
     from xenograft.arm_readings import arm_responses, survival_curves
     from xenograft.bayes_factor import bayes_factors
     from xenograft.cards import ModelCard, read_card, read_cards
@@ -166,7 +166,7 @@ _HOME = {
         "curves",
     ),
     "priors": ("Prior",),
-    "arm_numbers": (
+    "arm_quantities": (
         "arm_estimands",
         "summarise",
     ),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from xenograft.criteria import CRITERIA, time_to_reach
-from xenograft.kaplan_meier import kaplan_meier, log_rank, median_interval, restricted_mean
+from xenograft.event_times import kaplan_meier, log_rank, median_interval, restricted_mean
 from xenograft.responses import MULTIPLES, Course, animal_courses, animal_responses, endpoint_of
 from xenograft.study import Arm, Study
 

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers import AVERAGED, model_curves
-from xenograft.arm_numbers import ROW, summarise
+from xenograft.arm_quantities import ROW, summarise
 from xenograft.comparison import Comparison
 from xenograft.courses import largest_excess, whole_course_excess
 from xenograft.errors import InputError, NoHealthyFitError

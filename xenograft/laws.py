@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers import AVERAGED, ENHANCED, LESS, interaction_of, verdict_words
-from xenograft.arm_numbers import arm_estimands
+from xenograft.arm_quantities import arm_estimands
 from xenograft.estimands import REFERENCES, interval, probability_positive
 from xenograft.study import Study
 

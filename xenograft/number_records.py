@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers import AVERAGED
-from xenograft.arm_numbers import arm_estimands
+from xenograft.arm_quantities import arm_estimands
 from xenograft.arm_readings import ARM_DEFINITIONS, arm_responses, survival_curves
 from xenograft.comparison import Comparison
 from xenograft.estimands import REFERENCES

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers import AVERAGED, model_curves
-from xenograft.arm_numbers import QUESTIONS, ROW, arm_estimands, summarise, why_missing
+from xenograft.arm_quantities import QUESTIONS, ROW, arm_estimands, summarise, why_missing
 from xenograft.arm_readings import ARM_DEFINITIONS, arm_responses, survival_curves
 from xenograft.comparison import Comparison
 from xenograft.criteria import CRITERION_WORDS

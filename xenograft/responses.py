@@ -260,7 +260,7 @@ def _weights(course: Course) -> Iterable[tuple[Any, ...]]:
 
 def _median_event(controls: Sequence[Course]) -> float:
     """Median time to 4 x baseline of the control animals (Kaplan-Meier), infinite where fewer than half reach it."""
-    from xenograft.kaplan_meier import median_time
+    from xenograft.event_times import median_time
 
     times = [time_to_reach(c.elapsed, c.volume, 4 * c.volume[0]) for c in controls if not c.no_baseline]
     return median_time([time for time, _ in times], [reached for _, reached in times]) if times else np.inf

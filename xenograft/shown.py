@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers import interaction_of
-from xenograft.arm_numbers import arm_estimands
+from xenograft.arm_quantities import arm_estimands
 from xenograft.estimands import REFERENCES
 from xenograft.fitted import Fit
 from xenograft.prediction import curve_days, curves, predicted_references
