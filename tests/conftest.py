@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from running import Outcome, Run
 
 if TYPE_CHECKING:
     from xenograft.cards import ModelCard
@@ -29,6 +31,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "fits" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("fits"))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Call `xenograft …` in a folder of its own."""
+    from xenograft.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["xenograft", *map(str, words)])
+        capsys.readouterr()
+        try:
+            main()
+        except SystemExit as end:
+            return Outcome(int(end.code or 0), *capsys.readouterr())
+        return Outcome(0, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ QUICK = ["ls1034-rabusertib-irinotecan", "pdx-p10-cisplatin-pf384"]
 def shared() -> Path:
     folder = Path(__file__).parents[2] / "shared"
     if not (folder / "reference").is_dir():
-        pytest.skip("the numbers of other programs are not on this machine")
+        pytest.skip("the numbers of other programs are kept beside the project, not in it, and are not here")
     return folder
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from running import Run
 
 from xenograft import files, sampling
 from xenograft.cards import ModelCard
-from xenograft.cli import main
 from xenograft.fitted import Fit
 from xenograft.health import Health
 from xenograft.sampling import SamplerSettings
@@ -29,35 +28,9 @@ TWO = ("-m", CARD, "-m", "exponential-bliss", "--draws", "500")
 """Cards of one growth law, so that the model compiled for the other tests is used."""
 
 
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 COMMANDS = (
     "check", "models", "example", "fit", "compare", "report", "estimands", "reference", "simulate", "allocate",
 )  # fmt: skip
-type Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Call `xenograft …` in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["xenograft", *map(str, words)])
-        capsys.readouterr()
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-        else:
-            code = 0
-        return Outcome(int(code or 0), *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from lxml import etree
+from running import Run
 
 from xenograft import sampling
-from xenograft.cli import main
 from xenograft.fitted import Fit, Health
 from xenograft.gates import KINDS
 
@@ -36,34 +35,6 @@ RULES: Mapping[str, tuple[str, Any, Any]] = {
     'kind = "drift"\nreference = "reference.json"': ("<=", 0.5, -1),
 }
 """Every kind of gate with a number that passes and one that fails."""
-
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-type Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Call `xenograft …` in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["xenograft", *map(str, words)])
-        capsys.readouterr()
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-        else:
-            code = 0
-        return Outcome(int(code or 0), *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,6 @@ LAYERS = (
         "sheet",
         "study_file",
         "study_tables",
-        "study_writing",
         "values",
     ),
     ("arm_readings", "asking", "drawing_axes", "exclusions", "first_draft", "layouts", "spline", "truth"),
@@ -163,9 +162,9 @@ def test_only_survival_knows_lifelines() -> None:
 
 
 def test_the_simulator_shares_no_code_with_the_likelihood() -> None:
-    simulator = {"study_writing", "truth", "differential_equation", "simulation"}
+    simulator = {"export", "truth", "differential_equation", "simulation"}
     for module in simulator:
-        assert own_imports(module, typing_too=True) <= {"errors", "study"} | simulator
+        assert own_imports(module, typing_too=True) <= {"errors", "files", "study"} | simulator
 
 
 def test_the_equation_is_one_text_for_numpy_and_pytensor() -> None:

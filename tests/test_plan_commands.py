@@ -4,51 +4,29 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import pytest
+from running import Outcome, Run
 
 import xenograft
-from xenograft.cli import main
 from xenograft.reading import read_study
 from xenograft.truth import Truth, read_truth
 
 PAGE = (Path(__file__).parents[1] / "docs" / "planning.md").read_text(encoding="utf-8")
 
 
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-type Run = Callable[..., Outcome]
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Call `xenograft …` in a folder of its own, which holds the files shown on the page and 44 baselines."""
-    monkeypatch.chdir(tmp_path)
+def run(run: Run) -> Run:
+    """As everywhere, in a folder that holds the files shown on the page and 44 baselines."""
     design, truth = blocks("toml")
     Path("design.toml").write_text(design, encoding="utf-8")
     Path("truth.toml").write_text(truth, encoding="utf-8")
     rows = [f"M{i},{100 + 7.3 * ((i * 17) % 44):.1f},K{i // 4}" for i in range(44)]
     Path("baselines.csv").write_text("\n".join(["animal,volume,cage", *rows]) + "\n", encoding="utf-8")
-
-    def call(*words: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["xenograft", *map(str, words)])
-        capsys.readouterr()
-        try:
-            main()
-        except SystemExit as end:
-            return Outcome(int(end.code or 0), *capsys.readouterr())
-        return Outcome(0, *capsys.readouterr())
-
-    return call
+    return run
 
 
 def blocks(language: str) -> list[str]:

@@ -41,7 +41,7 @@ def simulate(
     """Simulate a study with known truth: study.toml, volumes.csv and truth.toml."""
     from xenograft.card_truth import problems_of_card
     from xenograft.design import read_design, simulate_design
-    from xenograft.study_writing import study_text, table_text
+    from xenograft.export import csv_of, toml_of
     from xenograft.truth import read_truth, truth_text
 
     planned, true = read_design(design), read_truth(truth)
@@ -51,8 +51,8 @@ def simulate(
         raise InputError([f"{problem} Or leave out -m {model}." for problem in problems])
     head = f"# Simulated (seed {seed}) with the parameters in truth.toml. These are not measurements.\n"
     texts = {
-        "study.toml": head + study_text(made),
-        "volumes.csv": table_text(made),
+        "study.toml": head + toml_of(made),
+        "volumes.csv": csv_of(made),
         "truth.toml": truth_text(true),
     }
     study = _read_again(texts, design.name)

@@ -38,7 +38,7 @@ def write_study(study: Study, folder: str | Path, *, replace: bool = False) -> N
         A file is there already, or the folder cannot be written to.
     """
     folder = Path(folder)
-    contents = {"volumes.csv": _table(study), "study.toml": toml_of(study)}
+    contents = {"volumes.csv": csv_of(study), "study.toml": toml_of(study)}
     taken = [name for name in contents if (folder / name).exists()]
     if taken and not replace:
         raise InputError(f"{folder}: it already holds {' and '.join(sorted(taken))}. Name another folder.")
@@ -61,8 +61,13 @@ def toml_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+def toml_key(name: str) -> str:
+    """A name as a TOML key, in quotation marks unless it is one plain word."""
+    return name if name.isascii() and name.isalpha() else toml_text(name)
+
+
 def toml_of(study: Study) -> str:
-    """The study.toml of `write_study`."""
+    """The study.toml of `write_study`: its arms without those that were ignored, numbers in its unit."""
     keys: dict[str, Any] = {
         "name": study.name,
         "data": "volumes.csv",
@@ -80,12 +85,41 @@ def toml_of(study: Study) -> str:
     return "\n".join([*lines, ""])
 
 
+def csv_of(study: Study) -> str:
+    """The volumes.csv of `write_study`: a row per reading, a censored one as "<" and its limit.
+
+    Parameters
+    ----------
+    study : Study
+        Volumes in its unit.
+    """
+    readings = study.readings
+    columns: dict[str, Iterable[str]] = {part: map(guarded, readings[part]) for part in _TEXTS if part in readings}
+    days, volumes = map(_number, readings["day"]), map(_number, readings["volume"])
+    marks = np.where(readings["censored"], "<", "")
+    columns |= {"day": days, "volume": (mark + volume for mark, volume in zip(marks, volumes, strict=True))}
+    if "weight" in readings:
+        columns["weight"] = ("" if pd.isna(weight) else _number(weight) for weight in readings["weight"])
+    order = [
+        "animal",
+        "arm",
+        "day",
+        "volume",
+        *(name for name in columns if name not in ("animal", "arm", "day", "volume")),
+    ]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(order)
+    writer.writerows(zip(*(columns[name] for name in order), strict=True))
+    return text.getvalue()
+
+
 def _arm_lines(arm: Arm) -> Iterable[str]:
-    yield f"[arms.{toml_text(arm.name)}]"
+    yield f"[arms.{toml_key(arm.name)}]"
     if arm.control:
         yield "control = true"
     for dosing in arm.dosings:
-        yield f"agents.{toml_text(dosing.agent)} = {{ {', '.join(_dosing_parts(dosing))} }}"
+        yield f"agents.{toml_key(dosing.agent)} = {{ {', '.join(_dosing_parts(dosing))} }}"
 
 
 def _dosing_parts(dosing: Dosing) -> Iterable[str]:
@@ -108,7 +142,7 @@ def _value(value: str | float | list[float]) -> str:
         case list():
             return f"[{', '.join(map(_value, value))}]"
         case _:
-            return repr(float(value))
+            return _number(value)
 
 
 def _limit(study: Study) -> float | None:
@@ -120,28 +154,6 @@ def _limit(study: Study) -> float | None:
 
 def _is_guarded(study: Study) -> bool:
     return any(study.readings[part].str.startswith(_COMPUTED).any() for part in _TEXTS if part in study.readings)
-
-
-def _table(study: Study) -> str:
-    readings = study.readings
-    columns: dict[str, Iterable[str]] = {part: map(guarded, readings[part]) for part in _TEXTS if part in readings}
-    days, volumes = map(_number, readings["day"]), map(_number, readings["volume"])
-    marks = np.where(readings["censored"], "<", "")
-    columns |= {"day": days, "volume": (mark + volume for mark, volume in zip(marks, volumes, strict=True))}
-    if "weight" in readings:
-        columns["weight"] = ("" if pd.isna(weight) else _number(weight) for weight in readings["weight"])
-    order = [
-        "animal",
-        "arm",
-        "day",
-        "volume",
-        *(name for name in columns if name not in ("animal", "arm", "day", "volume")),
-    ]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(order)
-    writer.writerows(zip(*(columns[name] for name in order), strict=True))
-    return text.getvalue()
 
 
 def _number(value: float) -> str:

@@ -80,45 +80,46 @@ def _refuse_bombs(place: str, content: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             unpacked = sum(part.file_size for part in packed.infolist())
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):  # what zipfile raises for other bytes
         raise StudyError(f"{place}: is not an .xlsx workbook. Save it as .xlsx or as CSV.") from None
     if unpacked > LARGEST_UNPACKED or (unpacked > 10_000_000 and unpacked > LARGEST_RATIO * len(content)):
         size = f"{unpacked / 1e6:,.0f} MB from {len(content) / 1e6:,.1f} MB"
         raise StudyError(f"{place}: unpacks to {size}. Save the one sheet with the readings as CSV.")
 
 
-def _refuse_entities(place: str, content: bytes) -> None:
+def _opened(place: str, content: bytes, *, values: bool) -> Workbook:
+    """The workbook, without entities: those that defusedxml refuses, lxml (where it is installed) would lose silently."""
+    if not openpyxl.DEFUSEDXML:
+        raise RuntimeError("openpyxl does not use defusedxml; unset OPENPYXL_DEFUSEDXML")
+    try:
+        _refuse_document_types(place, content)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and validations that openpyxl does not keep
+            return openpyxl.load_workbook(io.BytesIO(content), data_only=values, keep_links=False)
+    except StudyError:
+        raise
+    except InvalidFileException:
+        raise StudyError(f"{place}: is not an .xlsx workbook. Save it as .xlsx or as CSV.") from None
+    except Exception:  # a damaged workbook may raise anything
+        raise StudyError(
+            f"{place}: cannot be read as a workbook. Open it in a spreadsheet program and save it again."
+        ) from None
+
+
+def _refuse_document_types(place: str, content: bytes) -> None:
+    """Entities are declared in a document type, and no spreadsheet program writes one."""
+
     def refuse(*_: object) -> None:
         finding = "declares a document type, which no spreadsheet program writes"
         raise StudyError(f"{place}: {finding}. Open it in a spreadsheet program and save it again.")
 
     with zipfile.ZipFile(io.BytesIO(content)) as packed:
         for part in packed.namelist():
-            if not part.endswith((".xml", ".rels", ".vml")):
-                continue
-            parser = expat.ParserCreate()
-            parser.StartDoctypeDeclHandler = refuse
-            try:
+            if part.endswith((".xml", ".rels")):
+                parser = expat.ParserCreate()
+                parser.StartDoctypeDeclHandler = refuse
                 with packed.open(part) as opened:
                     parser.ParseFile(opened)
-            except (expat.ExpatError, zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
-                continue  # a damaged part is for openpyxl to find
-
-
-def _opened(place: str, content: bytes, *, values: bool) -> Workbook:
-    """The workbook, without entities: openpyxl parses with defusedxml, or with lxml where that is installed."""
-    _refuse_entities(place, content)
-    if not openpyxl.DEFUSEDXML:
-        raise RuntimeError("openpyxl does not use defusedxml; unset OPENPYXL_DEFUSEDXML")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and validations that openpyxl does not keep
-            return openpyxl.load_workbook(io.BytesIO(content), data_only=values, keep_links=False)
-    except InvalidFileException:
-        raise StudyError(f"{place}: is not an .xlsx workbook. Save it as .xlsx or as CSV.") from None
-    except Exception as error:  # a damaged workbook may raise anything
-        finding = f"cannot be read as a workbook ({type(error).__name__})"
-        raise StudyError(f"{place}: {finding}. Open it in a spreadsheet program and save it again.") from None
 
 
 def _chosen(place: str, workbook: Workbook, sheet: str | None) -> Worksheet:

@@ -11,8 +11,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from xenograft.errors import InputError, missing_file, problems_of, quoted
+from xenograft.export import toml_key
 from xenograft.study import Arm, Dosing
-from xenograft.study_writing import toml_key
 
 type _Factor = Annotated[float, Field(gt=0)]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from xenograft.export import csv_of
 from xenograft.reading import read_study
 from xenograft.simulation import simulate
 from xenograft.study import Arm, Dosing, Study
-from xenograft.study_writing import study_text, table_text
 from xenograft.truth import Truth
 
 LOADED = Dosing('B "long"', days=(0.0, 3.5, 7.0), doses=(30.0, 15.0, 15.0), unit="mg/kg", ends=True)
@@ -37,8 +37,7 @@ def made() -> Study:
 
 
 def read_back(study: Study, folder: Path) -> Study:
-    (folder / "study.toml").write_text(study_text(study), encoding="utf-8")
-    (folder / "volumes.csv").write_text(table_text(study), encoding="utf-8")
+    study.to_folder(folder, replace=True)
     return read_study(folder)
 
 
@@ -58,13 +57,8 @@ def test_the_day_from_which_readings_are_fitted_is_read_back(made: Study, tmp_pa
     assert read_back(replace(made, fit_from=-4.0), tmp_path).fit_from == -4.0
 
 
-def test_columns_without_content_are_not_written(made: Study) -> None:
-    bare = replace(made, readings=made.readings.assign(weight=np.nan, reason_left="").drop(columns="cohort"))
-    assert table_text(bare).splitlines()[0] == "animal,arm,day,volume"
-
-
 def test_a_censored_reading_is_written_as_below_its_limit(made: Study) -> None:
-    rows = [line for line in table_text(made).splitlines() if ",<30," in line]
+    rows = [line for line in csv_of(made).splitlines() if ",<30," in line]
     assert len(rows) == made.readings["censored"].sum()
 
 
