@@ -29,10 +29,8 @@ def test_a_second_process_gives_the_same_posterior(fits: Mapping[str, Fit], tmp_
     settings = SamplerSettings(draws=200, tune=200)
     here = fit(fits[GOMPERTZ].study, fits[GOMPERTZ].card, seed=1, settings=settings, progress=False)
     growth = here.posterior["growth"]
-    # code compiled in another process may round otherwise, after which the chains part: the posterior is the same;
-    # the difference of two means of some 700 effective draws has sd 0.05 posterior sd
-    difference = found[GOMPERTZ]["parameters"]["growth"]["mean"] - float(growth.mean())
-    assert abs(difference) < 0.35 * float(growth.std())
+    # compiled there and here, with other caches: the same seed gives the same numbers
+    assert found[GOMPERTZ]["parameters"]["growth"]["mean"] == pytest.approx(float(growth.mean()), rel=1e-9)
 
 
 def test_the_second_process_has_a_compile_directory_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,7 @@ def _prediction(parts: Fit, fit: Fit, arm: Arm, animals: list[str]) -> tuple[dic
     if parts.health.status == "fail":
         words = "; ".join(parts.health.failures)
         return {"animals": len(animals), "reason": f"the sampler did not converge ({words})"}, None
-    draws = log_likelihood(parts.posterior, fit.study, fit.card).sel(animal=animals)
+    draws = log_likelihood(parts.posterior, fit.study, fit.card, animals)
     density = expected_log_density(draws.stack(sample=("chain", "draw")).transpose("sample", ...).to_numpy())
     readings = reading_probabilities(parts.posterior, fit.study, fit.card)
     check = check_of(readings[readings["arm"] == arm.name]).by_arm.iloc[0]

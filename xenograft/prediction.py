@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from xenograft.cards import ModelCard
@@ -162,15 +163,30 @@ def animal_curves(fit: Fit, day: Sequence[float] | np.ndarray, *, thin: int = 10
     )
 
 
-def log_likelihood(posterior: xr.Dataset, study: Study, card: ModelCard) -> xr.DataArray:
+def log_likelihood(
+    posterior: xr.Dataset, study: Study, card: ModelCard, animals: Sequence[str] | None = None
+) -> xr.DataArray:
     """Integrated log likelihood of each animal's readings under each draw (DESIGN 4).
+
+    Parameters
+    ----------
+    posterior : Dataset (chain, draw, …)
+        Draws of the card's parameters.
+    study : Study
+        The readings.
+    card : ModelCard
+        The hypothesis.
+    animals : sequence of str, optional
+        Whose; default all.
 
     Returns
     -------
     DataArray (chain, draw, animal)
         Natural log of a density per log unit for each reading.
     """
-    readings, given = panel(study), schedule(study, exposure=card.exposure)
+    names = list(study.animals.index) if animals is None else list(animals)
+    readings = _only(panel(study), study.animals.index.get_indexer(pd.Index(names)))
+    given = schedule(study, exposure=card.exposure)
     parts: list[Any] = []
     step = max(1, CHUNK // (readings.weight.size * posterior.sizes["chain"]))
     for start in range(0, posterior.sizes["draw"], step):
@@ -179,7 +195,7 @@ def log_likelihood(posterior: xr.Dataset, study: Study, card: ModelCard) -> xr.D
     return xr.DataArray(
         np.concatenate(parts, axis=1),
         dims=("chain", "draw", "animal"),
-        coords={"chain": posterior["chain"], "draw": posterior["draw"], "animal": list(study.animals.index)},
+        coords={"chain": posterior["chain"], "draw": posterior["draw"], "animal": names},
         name="volume_readings",
     )
 
@@ -268,6 +284,12 @@ def _prior_kills(study: Study, card: ModelCard, values: Mapping[str, Any], drawn
     power = values["dose_power"][1] if card.dose_effect == "power" else 1.0
     of_levels = zip(study.levels, study.relative_doses, strict=True)
     return np.stack([top[agent] * dose**power for (agent, _), dose in of_levels], axis=-1)
+
+
+def _only(readings: Panel, rows: np.ndarray) -> Panel:
+    """The panel of some animals."""
+    by_animal = ("arm_index", "cohort_index", "day_index", "log_volume", "weight", "censored")
+    return replace(readings, **{name: getattr(readings, name)[rows] for name in by_animal})
 
 
 def _log_likelihood(readings: Panel, parameters: Parameters, mean: Any, precision: Any, columns: list[Any]) -> Any:

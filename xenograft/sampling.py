@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import nutpie
 import xarray as xr
+from pytensor.configdefaults import config
 
 from xenograft.cards import ModelCard
 from xenograft.choice import why_not
@@ -164,8 +165,7 @@ def refit_without(fit: Fit, animals: Sequence[str]) -> Fit:
     -------
     Fit
         Sampled like `fit` with half its draws, from a seed of its own, and judged like it. `draws` has `posterior`,
-        `sample_stats` and `log_likelihood`, the last for every animal: of those left out it is that of animals never
-        seen.
+        `sample_stats` and `log_likelihood`, the last for the animals left out: that of animals never seen.
     """
     study, card = fit.study, fit.card
     names = hashlib.sha256("\n".join([card.digest, *sorted(animals)]).encode()).digest()
@@ -181,7 +181,7 @@ def refit_without(fit: Fit, animals: Sequence[str]) -> Fit:
     groups = {
         "posterior": kept.posterior,
         "sample_stats": kept.sample_stats,
-        "log_likelihood": log_likelihood(kept.posterior, study, card).to_dataset(),
+        "log_likelihood": log_likelihood(kept.posterior, study, card, animals).to_dataset(),
     }
     seconds = {"compile": 0.0, "sample": time.perf_counter() - started}
     return Fit(study, card, xr.DataTree.from_dict(groups), kept.health, attempts, fit.seed, seconds)
@@ -277,8 +277,11 @@ def _compiled(study: Study, card: ModelCard, without: Collection[str] = ()) -> A
     key = repr((words, sorted(set(card.varies)), shared, kills, doses, sizes, structure))
     if key not in _CACHE:
         # chains start from draws of the prior: the default's jitter of ±1 is ten prior sds of a kill rate, and a chain
-        # that starts there may never find its step size
-        _CACHE[key] = nutpie.compile_pymc_model(build_for_sampler(study, card), default_initialization_strategy="prior")
+        # that starts there may never find its step size; with fast mathematics a function from the cache rounds
+        # otherwise than a new one, and the same seed gives other numbers
+        with config.change_flags(numba__fastmath=False):
+            model = build_for_sampler(study, card)
+            _CACHE[key] = nutpie.compile_pymc_model(model, default_initialization_strategy="prior")
     return _CACHE[key].with_data(**sampler_data(study, card, without))
 
 

@@ -88,7 +88,7 @@ def _refuse_bombs(place: str, content: bytes) -> None:
 
 
 def _opened(place: str, content: bytes, *, values: bool) -> Workbook:
-    """The workbook, without entities: those that defusedxml refuses, lxml (where it is installed) would lose silently."""
+    """The workbook; entities, which defusedxml refuses and lxml (where installed) loses silently, are refused."""
     if not openpyxl.DEFUSEDXML:
         raise RuntimeError("openpyxl does not use defusedxml; unset OPENPYXL_DEFUSEDXML")
     try:
@@ -101,9 +101,8 @@ def _opened(place: str, content: bytes, *, values: bool) -> Workbook:
     except InvalidFileException:
         raise StudyError(f"{place}: is not an .xlsx workbook. Save it as .xlsx or as CSV.") from None
     except Exception:  # a damaged workbook may raise anything
-        raise StudyError(
-            f"{place}: cannot be read as a workbook. Open it in a spreadsheet program and save it again."
-        ) from None
+        finding = "cannot be read as a workbook"
+        raise StudyError(f"{place}: {finding}. Open it in a spreadsheet program and save it again.") from None
 
 
 def _refuse_document_types(place: str, content: bytes) -> None:
