@@ -92,13 +92,13 @@ def test_the_same_readings_are_those_the_programs_used(shared: Path) -> None:
         assert len(study.animals) == row.animals, row.study
 
 
-@pytest.mark.xdist_group("fits")
+@pytest.mark.xdist_group("other shapes")
 def test_two_studies_fitted_again_give_the_numbers_of_the_page(shared: Path) -> None:
     _are_those_of_the_page(mixed_model_rows(shared, QUICK))
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("fits")
+@pytest.mark.xdist_group("other shapes")
 def test_all_studies_fitted_again_give_the_numbers_of_the_page(shared: Path) -> None:
     rows = mixed_model_rows(shared)
     assert len(rows) == len(stored()[0])

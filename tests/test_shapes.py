@@ -22,7 +22,7 @@ DOSES = (1.0, 2.0, 4.0)
 QUICK = SamplerSettings(draws=500, tune=500)
 ENHANCED_CELL = "A 4 + B 4"
 
-pytestmark = pytest.mark.xdist_group("fits")
+pytestmark = pytest.mark.xdist_group("other shapes")  # compiled once for themselves, beside the fits
 
 
 def _dosing(agent: str, dose: float) -> Dosing:

@@ -32,7 +32,7 @@ def refuse_other_files(path: Path) -> None:
     try:
         with h5py.File(path, "r") as file:
             _refuse(path, file)
-    except (OSError, RuntimeError, KeyError, ValueError, RecursionError):  # of a damaged file, or a group within itself
+    except (OSError, RuntimeError, KeyError, ValueError):  # of a damaged file
         raise FitFileError(f"{path.name}: {_NOT_OURS}") from None
 
 
@@ -58,6 +58,9 @@ def _refuse_outside(path: Path, group: h5py.Group) -> int:
             raise FitFileError(f"{path.name}: {finding}, which a fit never has. Give a file that Fit.save wrote.")
         item = group[name]
         if isinstance(item, h5py.Group):
+            if group.name != "/":  # one within itself would be followed for ever
+                finding = f"{group.name} holds a group"
+                raise FitFileError(f"{path.name}: {finding}, which a fit never has. Give a file that Fit.save wrote.")
             size += _refuse_outside(path, item)
         elif isinstance(item, h5py.Dataset):
             if item.external or item.is_virtual:
