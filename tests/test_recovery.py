@@ -19,15 +19,28 @@ from xenograft.study import Arm, Dosing, Study
 
 SEEDS = 20
 WEEKLY = tuple(float(day) for day in range(0, 42, 7))
-A, B = Dosing("A", WEEKLY), Dosing("B", WEEKLY)
-ARMS = (Arm("vehicle", control=True), Arm("A", dosings=(A,)), Arm("B", dosings=(B,)), Arm("A + B", dosings=(A, B)))
+
+
+def _arms(a: Dosing, b: Dosing) -> tuple[Arm, ...]:
+    return Arm("vehicle", control=True), Arm("A", dosings=(a,)), Arm("B", dosings=(b,)), Arm("A + B", dosings=(a, b))
+
+
+ARMS = _arms(Dosing("A", WEEKLY), Dosing("B", WEEKLY))
+WANING_ARMS = _arms(Dosing("A", (0.0, 21.0)), Dosing("B", (0.0, 14.0, 28.0)))
 VISITS = (0.0, 3.0, 7.0, 10.0, 14.0, 17.0, 21.0, 24.0, 28.0, 31.0, 35.0, 38.0, 42.0)
 COMMON = {"baseline": 170.0, "sd_baseline": 0.2, "sd_growth": 0.015, "correlation": 0.2, "error": 0.13}
 KILL = {"A": 0.034, "B": 0.019}
 LAWS = {
     "exponential": {"law": "exponential", "growth": 0.078},
     "gompertz": {"law": "gompertz", "growth": 0.11, "slowing": 0.03},
+    "spline": {"law": "exponential", "growth": 0.078},
 }
+WANING = {
+    "exposure": {"A": "decaying", "B": "decaying"}, "waning": {"A": 0.08, "B": 0.15}, "kill": {"A": 0.15, "B": 0.1},
+}  # fmt: skip
+ROBUST = {
+    "sd_effect": 0.3, "degrees_of_freedom": 5.0, "spread": {"A": 1.5, "A + B": 1.5}, "error_factor": {"A + B": 1.5},
+}  # fmt: skip
 QUICK = SamplerSettings(draws=500, tune=500)
 
 
@@ -58,21 +71,30 @@ def test_growth_that_changes_at_dosing_does_not_pass_for_interaction() -> None:
 
 
 def _truth(card: ModelCard) -> Truth:
-    departure = {"bliss": 0.02 if card.departure == "estimated" else 0.0, "hsa": -min(KILL.values())}[card.reference]
-    return Truth(**(COMMON | LAWS[card.growth] | {"kill": KILL, "departure": {"A + B": departure}}))
+    departure = {"departure": {"A + B": 0.02 if card.departure == "estimated" else 0.0}}
+    combination = {"reference": "hsa"} if card.reference == "hsa" else departure
+    more = WANING if card.exposure == "decaying" else {"kill": KILL}
+    more = more | (ROBUST if card.error == "student" else {})
+    return Truth(**(COMMON | LAWS[card.growth] | more | combination))
 
 
 def _parameters(card: ModelCard, truth: Truth) -> dict[str, float]:
     known = {
         "baseline": float(np.log(truth.baseline / 100)),
         "growth": truth.growth,
-        "kill[A]": KILL["A"],
-        "kill[B]": KILL["B"],
+        **{f"kill[{agent}]": kill for agent, kill in truth.kill.items()},
+        **{f"waning[{agent}]": waning for agent, waning in truth.waning.items()},
         "sd_baseline": truth.sd_baseline,
-        "sd_growth": truth.sd_growth,
         "correlation": truth.correlation,
-        "error": truth.error,
     }
+    if card.spread == "arm":
+        names = [arm.name for arm in ARMS]
+        known |= {f"sd_growth[{name}]": truth.sd_growth * truth.spread.get(name, 1.0) for name in names}
+        known |= {f"error[{name}]": truth.error * truth.error_factor.get(name, 1.0) for name in names}
+    else:
+        known |= {"sd_growth": truth.sd_growth, "error": truth.error}
+    if truth.degrees_of_freedom is not None:
+        known |= {"degrees_of_freedom": truth.degrees_of_freedom, "sd_effect": truth.sd_effect}
     if truth.slowing is not None:
         known["slowing"] = truth.slowing
     if card.departure == "estimated":
@@ -81,7 +103,8 @@ def _parameters(card: ModelCard, truth: Truth) -> dict[str, float]:
 
 
 def _fitted(card: ModelCard, truth: Truth, seed: int) -> Fit:
-    study = simulate(ARMS, truth, animals=10, days=VISITS, seed=seed, endpoint_volume=2000.0)
+    arms = WANING_ARMS if truth.waning else ARMS
+    study = simulate(arms, truth, animals=10, days=VISITS, seed=seed, endpoint_volume=2000.0)
     return fit(study, card, seed=seed, settings=QUICK, progress=False)
 
 
@@ -89,7 +112,7 @@ def _scores(posterior: xr.Dataset, expected: dict[str, float]) -> dict[str, floa
     """(posterior mean − truth) / posterior sd of every parameter."""
     flat: dict[str, xr.DataArray] = {}
     for name, draws in posterior.items():
-        for dim in ("agent", "combination"):
+        for dim in ("agent", "combination", "waning_agent", "arm"):
             if dim in draws.dims:
                 flat |= {f"{name}[{label}]": draws.sel({dim: label}) for label in draws[dim].to_numpy()}
         flat.setdefault(str(name), draws)
