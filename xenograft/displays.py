@@ -19,10 +19,14 @@ STATUS_MARKS: Mapping[str, str] = {"pass": "✓ pass", "caution": "! caution", "
 MOST_PARAMETERS = 30
 """Rows of the parameter table; a spline's hundreds of bends would bury the rest."""
 
+UNBROKEN = 32
+"""Letters up to which a cell stays on one line."""
+
 
 def study_html(study: Study) -> str:
     """A study: its arms with treatment, animals and readings, and what the reader should know."""
     animals, by_arm = study.animals, study.animals.groupby("arm")
+    unit = study.unit.replace("mm3", "mm³")
     rows = [
         {
             "arm": arm.name,
@@ -30,7 +34,7 @@ def study_html(study: Study) -> str:
             "animals": len(own := animals[animals["arm"] == arm.name]),
             "readings": int(own["readings"].sum()),
             "at or below the limit": int(own["censored"].sum()),
-            f"median baseline ({study.unit})": f"{own['baseline'].median():.0f}",
+            f"median baseline ({unit})": f"{own['baseline'].median():.0f}",
             "last day": f"{own['last_day'].max():g}",
         }
         for arm in study.arms
@@ -39,8 +43,8 @@ def study_html(study: Study) -> str:
         f"{len(animals)} animals in {by_arm.ngroups} arms",
         f"first dose day {study.first_dose:g}",
         f"numbers given for day {study.horizon:g}",
-        *([f"limit {study.limit_of_quantification:g} {study.unit}"] if study.limit_of_quantification else []),
-        *([f"endpoint {study.endpoint_volume:g} {study.unit}"] if study.endpoint_volume else []),
+        *([f"limit {study.limit_of_quantification:g} {unit}"] if study.limit_of_quantification else []),
+        *([f"endpoint {study.endpoint_volume:g} {unit}"] if study.endpoint_volume else []),
     ]
     return _card(study.name, "Study", facts, [_table(rows), _list(study.notices)])
 
@@ -126,10 +130,11 @@ def parameter_table(fit: Fit) -> pd.DataFrame:
             "ess_bulk": az.ess(posterior, method="bulk"),
             "rhat": az.rhat(posterior),
         }
+    order = {name: place for place, name in enumerate(fit.card.priors)}
     columns: dict[str, dict[str, float]] = {}
     for measure, table in measures.items():
         columns[measure] = {}
-        for name, variable in table.items():
+        for name, variable in sorted(table.items(), key=lambda item: order.get(str(item[0]), len(order))):
             series = variable.to_series() if variable.ndim else pd.Series({"": float(variable)})
             for label, value in series.items():
                 words = ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
@@ -153,7 +158,7 @@ def comparison_html(comparison: Comparison) -> str:
         for name, row in table.iterrows()
     ]
     nulls = [
-        f"{row['null']} predicts an animal {abs(row['elpd_diff']):.1f} ± {row['elpd_diff_se']:.1f} elpd "
+        f"{row['null']} predicts the animals {abs(row['elpd_diff']):.1f} ± {row['elpd_diff_se']:.1f} elpd "
         f"{'worse' if row['elpd_diff'] < 0 else 'better'} than {row['answering']}"
         for _, row in comparison.nulls.iterrows()
     ]
@@ -182,11 +187,14 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     head = "".join(f'<th scope="col" style="text-align:left">{escape(name)}</th>' for name in rows[0])
-    body = "".join(
-        "<tr>" + "".join(f'<td style="text-align:left">{escape(str(value))}</td>' for value in row.values()) + "</tr>"
-        for row in rows
-    )
+    body = "".join("<tr>" + "".join(map(_cell, row.values())) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(value: Any) -> str:
+    words = str(value)
+    wrap = "nowrap" if len(words) < UNBROKEN else "normal"
+    return f'<td style="text-align:left;white-space:{wrap}">{escape(words)}</td>'
 
 
 def _list(sentences: Sequence[str]) -> str:
