@@ -153,6 +153,7 @@ def comparison_html(comparison: Comparison) -> str:
             "weight": f"{row['weight']:.2f}",
             "answer weight": f"{row['answer_weight']:.2f}" if row["answers"] else "null",
             "animals refitted": int(row["exact_refits"]),
+            "in doubt": int(row["bad_k"]),
             "health": STATUS_MARKS.get(str(row["health"]), str(row["health"])),
         }
         for name, row in table.iterrows()
