@@ -19,7 +19,7 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 def words(markup: str) -> str:
-    return " ".join(lxml_html.fromstring(markup).text_content().split())
+    return " ".join(" ".join(lxml_html.fromstring(markup).itertext()).split())
 
 
 def test_a_study_shows_every_arm_with_its_treatment_and_counts(study: Study) -> None:
@@ -38,7 +38,9 @@ def test_a_study_shows_what_its_reader_should_know(study: Study) -> None:
 
 def test_names_from_files_are_never_markup(study: Study, cards: Mapping[str, ModelCard]) -> None:
     arms = (Arm(HOSTILE, control=True), Arm("x", dosings=(Dosing(HOSTILE, (0.0,), (1.0,), HOSTILE),)))
-    hostile = replace(study, name=HOSTILE, unit=HOSTILE, arms=arms, notices=(HOSTILE,))
+    renamed = study.readings["arm"].map(lambda name: HOSTILE if name == study.control.name else "x")
+    readings = study.readings.assign(arm=renamed)
+    hostile = replace(study, name=HOSTILE, unit=HOSTILE, arms=arms, notices=(HOSTILE,), readings=readings)
     card = cards["exponential-bliss"].model_copy(
         update={"name": HOSTILE, "claim": HOSTILE, "exposure": {HOSTILE: "constant"}}
     )
