@@ -71,6 +71,18 @@ def test_censored_readings_distort_nothing(cards: Mapping[str, ModelCard]) -> No
     assert stats.kstest(check.readings["pit"], "uniform").pvalue > 0.01
 
 
+def test_effects_that_wane_are_checked_as_their_card_has_them_wane(cards: Mapping[str, ModelCard]) -> None:
+    truth = {"kill": {"A": 0.3}, "exposure": {"A": "decaying"}, "waning": {"A": 0.2}}
+    posterior = true_parameters().assign(
+        kill=(("chain", "draw", "agent"), np.full((1, 2, 1), 0.3)),
+        waning=(("chain", "draw", "waning_agent"), np.full((1, 2, 1), 0.2)),
+    )
+    study = simulated(**truth)
+    check = check_of(reading_probabilities(posterior, study, cards["decaying-bliss-departure"]))
+    assert check.warnings == ()
+    assert check.by_arm["coverage_90"].to_numpy() == pytest.approx([0.9, 0.9], abs=0.03)
+
+
 def test_a_reading_error_that_is_too_small_is_named_by_arm_and_coverage(cards: Mapping[str, ModelCard]) -> None:
     check = check_of(reading_probabilities(true_parameters(error=0.08), simulated(30), cards[CARD]))
     assert any(words.startswith("vehicle: ") and "90 % predictive intervals" in words for words in check.warnings)

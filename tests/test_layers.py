@@ -28,7 +28,7 @@ LAYERS = (
         "priors",
         "progress",
     ),
-    ("allocation", "cards", "courses", "files", "fit_files", "spreadsheet", "study", "study_entry"),
+    ("allocation", "cards", "courses", "examples", "files", "fit_files", "spreadsheet", "study", "study_entry"),
     (
         "arm_quantities",
         "choice",
@@ -42,7 +42,17 @@ LAYERS = (
         "study_tables",
         "values",
     ),
-    ("arm_readings", "asking", "drawing_axes", "exclusions", "first_draft", "layouts", "spline", "truth"),
+    (
+        "arm_readings",
+        "asking",
+        "drawing_axes",
+        "exclusions",
+        "first_draft",
+        "layouts",
+        "model_graph",
+        "spline",
+        "truth",
+    ),
     (
         "card_truth",
         "differential_equation",
@@ -59,20 +69,25 @@ LAYERS = (
     ("model", "prediction", "reading"),
     ("bayes_factor", "cli_plan", "cli_study", "frames", "sampling"),
     ("comparison", "workers"),
-    ("answers", "cache", "parts"),
+    ("answers", "cache", "displays", "parts"),
     ("interactions", "laws", "report_tables", "response_predictions", "shown"),
     ("overview", "references", "report_drawings", "report_words", "sensitivity"),
     ("evidence", "gates", "number_records", "report_figures"),
     ("judging", "results"),
-    ("analysis", "job_summary", "junit", "reporting"),
+    ("analysis", "job_summary", "junit", "plots", "reporting"),
     ("cli_fit", "cli_numbers"),
     ("cli_compare",),
     ("cli",),
 )
 """A module imports from layers above its own only."""
 
-DOORS = {"study": {"export", "frames"}}
-"""`Study.from_frame` and `Study.to_folder` are where users look for them, and open higher modules when called."""
+DOORS = {
+    "cards": {"displays"},
+    "comparison": {"displays"},
+    "fitted": {"displays"},
+    "study": {"displays", "export", "frames"},
+}
+"""What users look for on a record (`Study.from_frame`, a notebook's display) opens higher modules when called."""
 
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 SAMPLER = {"pymc", "pytensor", "nutpie"}
@@ -133,7 +148,12 @@ def test_the_sampler_is_used_by_model_and_sampling_only() -> None:
 
 
 def test_only_figures_and_what_they_share_draw() -> None:
-    assert {module for module in MODULES if outside_imports(module) & DRAWING} == {*FIGURES, "report_drawings"}
+    assert {module for module in MODULES if outside_imports(module) & DRAWING} == {
+        *FIGURES,
+        "model_graph",
+        "plots",
+        "report_drawings",
+    }
 
 
 def test_only_the_command_line_knows_typer() -> None:

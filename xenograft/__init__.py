@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xenograft.arm_quantities import arm_estimands, summarise
     from xenograft.arm_readings import arm_responses, survival_curves
     from xenograft.bayes_factor import bayes_factors
+    from xenograft.cache import fit_or_load
     from xenograft.cards import ModelCard, read_card, read_cards
     from xenograft.checking import PredictiveCheck, predictive_check
     from xenograft.comparison import Comparison, compare
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     )
     from xenograft.csv_export import write_csv
     from xenograft.design import Design, read_design, simulate_design
+    from xenograft.displays import parameter_table
     from xenograft.errors import CardError, FitFileError, InputError, NoHealthyFitError, StudyError, XenograftError
     from xenograft.estimands import (
         combination_index,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
         tumour_growth_inhibition,
     )
     from xenograft.evidence import Evidence, gather_evidence
+    from xenograft.examples import example_folder
     from xenograft.fitted import Fit
     from xenograft.gates import Gate, check_gates, read_gates
     from xenograft.health import Health
@@ -54,6 +57,17 @@ if TYPE_CHECKING:
     from xenograft.model import build
     from xenograft.overview import Summary, summary
     from xenograft.parts import predict_from_parts
+    from xenograft.plots import (
+        all_figures,
+        plot_curves,
+        plot_excess,
+        plot_fit,
+        plot_graph,
+        plot_influence,
+        plot_predictive,
+        plot_priors,
+        plot_readings,
+    )
     from xenograft.prediction import animal_curves, curves
     from xenograft.priors import Prior
     from xenograft.reading import read_study
@@ -88,6 +102,7 @@ _HOME = {
         "survival_curves",
     ),
     "bayes_factor": ("bayes_factors",),
+    "cache": ("fit_or_load",),
     "cards": (
         "ModelCard",
         "read_card",
@@ -116,6 +131,7 @@ _HOME = {
         "read_design",
         "simulate_design",
     ),
+    "displays": ("parameter_table",),
     "errors": (
         "CardError",
         "FitFileError",
@@ -139,6 +155,7 @@ _HOME = {
         "Evidence",
         "gather_evidence",
     ),
+    "examples": ("example_folder",),
     "fitted": ("Fit",),
     "gates": (
         "Gate",
@@ -161,6 +178,17 @@ _HOME = {
         "summary",
     ),
     "parts": ("predict_from_parts",),
+    "plots": (
+        "all_figures",
+        "plot_curves",
+        "plot_excess",
+        "plot_fit",
+        "plot_graph",
+        "plot_influence",
+        "plot_predictive",
+        "plot_priors",
+        "plot_readings",
+    ),
     "prediction": (
         "animal_curves",
         "curves",
@@ -212,99 +240,22 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Allocation",
-    "Arm",
-    "CardError",
-    "Comparison",
-    "Design",
-    "Dosing",
-    "Drift",
-    "Evidence",
-    "Fit",
-    "FitFileError",
-    "Gate",
-    "GateOutcome",
-    "Health",
-    "InputError",
-    "Interaction",
-    "ModelCard",
-    "NoHealthyFitError",
-    "PredictiveCheck",
-    "Prior",
-    "SamplerSettings",
-    "SimulatedStudy",
-    "Study",
-    "StudyError",
-    "Summary",
-    "Truth",
-    "Verdict",
-    "XenograftError",
-    "allocate",
-    "animal_curves",
-    "animal_responses",
-    "arm_estimands",
-    "arm_responses",
-    "average",
-    "bayes_factors",
-    "best_arms",
-    "best_response",
-    "build",
-    "check_gates",
-    "collect_results",
-    "combination_index",
-    "compare",
-    "comparison_markdown",
-    "curves",
-    "dose_matrix",
-    "doubling_time",
-    "drift",
-    "excess",
-    "fit",
-    "fit_all",
-    "gather_evidence",
-    "growth_delay",
-    "growth_rate",
-    "growth_rate_inhibition",
-    "interaction",
-    "interaction_numbers",
-    "judge_gates",
-    "junit_xml",
-    "largest_excess",
-    "log_cell_kill",
-    "model_curves",
-    "nadir",
-    "predict_from_parts",
-    "predicted_responses",
-    "predicted_survival",
-    "predictive_check",
-    "prior_sensitivity",
-    "read_baselines",
-    "read_card",
-    "read_cards",
-    "read_design",
-    "read_gates",
-    "read_reference",
-    "read_study",
-    "read_truth",
-    "reduction",
-    "refit_without",
-    "simulate",
-    "simulate_design",
-    "summarise",
-    "summary",
-    "survival_curves",
-    "time_to_multiple",
-    "time_to_regrowth",
-    "treated_over_control",
-    "true_curves",
-    "true_excess",
-    "tumour_growth_inhibition",
-    "verdicts",
-    "whole_course_excess",
-    "write_csv",
-    "write_reference",
-    "write_report",
-]
+    "Allocation", "Arm", "CardError", "Comparison", "Design", "Dosing", "Drift", "Evidence", "Fit", "FitFileError",
+    "Gate", "GateOutcome", "Health", "InputError", "Interaction", "ModelCard", "NoHealthyFitError",
+    "PredictiveCheck", "Prior", "SamplerSettings", "SimulatedStudy", "Study", "StudyError", "Summary", "Truth",
+    "Verdict", "XenograftError", "all_figures", "allocate", "animal_curves", "animal_responses", "arm_estimands",
+    "arm_responses", "average", "bayes_factors", "best_arms", "best_response", "build", "check_gates",
+    "collect_results", "combination_index", "compare", "comparison_markdown", "curves", "dose_matrix",
+    "doubling_time", "drift", "example_folder", "excess", "fit", "fit_all", "fit_or_load", "gather_evidence",
+    "growth_delay", "growth_rate", "growth_rate_inhibition", "interaction", "interaction_numbers", "judge_gates",
+    "junit_xml", "largest_excess", "log_cell_kill", "model_curves", "nadir", "parameter_table", "plot_curves",
+    "plot_excess", "plot_fit", "plot_graph", "plot_influence", "plot_predictive", "plot_priors", "plot_readings",
+    "predict_from_parts", "predicted_responses", "predicted_survival", "predictive_check", "prior_sensitivity",
+    "read_baselines", "read_card", "read_cards", "read_design", "read_gates", "read_reference", "read_study",
+    "read_truth", "reduction", "refit_without", "simulate", "simulate_design", "summarise", "summary",
+    "survival_curves", "time_to_multiple", "time_to_regrowth", "treated_over_control", "true_curves", "true_excess",
+    "tumour_growth_inhibition", "verdicts", "whole_course_excess", "write_csv", "write_reference", "write_report",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

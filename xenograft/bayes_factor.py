@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import arviz as az
@@ -33,7 +33,7 @@ LINEAR = 1e-6
 COLUMNS = ("card", "combination", "bayes_factor", "words", "half_prior_sd", "double_prior_sd", "log_mcse", "method")
 
 
-def bayes_factors(fits: Sequence[Fit]) -> pd.DataFrame:
+def bayes_factors(fits: Mapping[str, Fit] | Iterable[Fit]) -> pd.DataFrame:
     """Bayes factor of a departure against none, for every combination under every card that estimates it.
 
     The density of the posterior at departure 0 is the mean over draws of the departure's exact normal distribution
@@ -42,7 +42,7 @@ def bayes_factors(fits: Sequence[Fit]) -> pd.DataFrame:
 
     Parameters
     ----------
-    fits : sequence of Fit
+    fits : mapping of str to Fit, or fits
         Healthy ones; those of cards that fix the departure are passed over.
 
     Returns
@@ -55,7 +55,7 @@ def bayes_factors(fits: Sequence[Fit]) -> pd.DataFrame:
     """
     rows = [
         _row(fit, combination)
-        for fit in fits
+        for fit in (fits.values() if isinstance(fits, Mapping) else fits)
         if fit.card.departure == "estimated"
         for combination in fit.posterior["departure"]["combination"].to_numpy()
     ]

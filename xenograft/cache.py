@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xenograft.cards import ModelCard
 from xenograft.comparison import Refit
@@ -15,6 +16,55 @@ from xenograft.digests import digest_of
 from xenograft.errors import FitFileError
 from xenograft.fitted import Fit, versions
 from xenograft.study import Study
+
+if TYPE_CHECKING:
+    from xenograft.sampling import SamplerSettings
+
+
+def fit_or_load(
+    study: Study,
+    cards: Mapping[str, ModelCard] | Iterable[ModelCard],
+    *,
+    folder: str | Path,
+    seed: int = 0,
+    settings: SamplerSettings | None = None,
+    progress: bool = True,
+) -> dict[str, Fit]:
+    """Fit several cards, and keep the fits in a folder: what was fitted before is read, not fitted again.
+
+    Parameters
+    ----------
+    study : Study
+        The arms and readings.
+    cards : mapping of str to ModelCard, or cards
+        The hypotheses.
+    folder : str or Path
+        Of stored fits, made if needed; any file in it may be deleted at any time. A fit is reused where data, card,
+        seed, settings and versions are the same (the folder that `xenograft compare --cache` uses).
+    seed : int
+        As in `fit`.
+    settings : SamplerSettings, optional
+        As in `fit`.
+    progress : bool
+        Show a progress bar for what is fitted.
+
+    Returns
+    -------
+    dict of str to Fit
+        By the card's name, in the order given.
+    """
+    from xenograft.sampling import SamplerSettings, fit_all
+
+    settings = settings or SamplerSettings()
+    listed = list(cards.values() if isinstance(cards, Mapping) else cards)
+    store = FitStore(Path(folder), _say, tells_reuse=False)
+    found = {card.name: store.find(study, card, seed=seed, settings=settings) for card in listed}
+    missing = [card for card in listed if found[card.name] is None]
+    new = fit_all(study, missing, seed=seed, settings=settings, progress=progress) if missing else {}
+    for one in new.values():
+        store.keep(one, settings=settings)
+    known = {name: one for name, one in found.items() if one is not None} | new
+    return {card.name: known[card.name] for card in listed}
 
 
 @dataclass(frozen=True)
@@ -27,10 +77,13 @@ class FitStore:
         Made when the first fit is kept; files may be deleted at any time.
     say : callable
         Told, in a sentence, which fit is reused or cannot be.
+    tells_reuse : bool
+        Whether it is told of fits that are reused as they should be.
     """
 
     folder: Path
     say: Callable[[str], None]
+    tells_reuse: bool = True
 
     def find(
         self, study: Study, card: ModelCard, *, seed: int, settings: Any, without: Sequence[str] = ()
@@ -58,7 +111,7 @@ class FitStore:
         except FitFileError as error:
             self.say(f"{error} It is ignored.")
             return None
-        if not without:
+        if self.tells_reuse and not without:
             self.say(f"{card.name}: stored fit reused ({path})")
         return found
 
@@ -86,3 +139,7 @@ class FitStore:
         key = hashlib.sha256(digest_of(content).encode()).hexdigest()[:24]
         name = re.sub(r"[^\w.-]", "_", card.name)
         return self.folder / f"{name}{'-without' if without else ''}-{key}.nc"
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr)

@@ -55,6 +55,14 @@ class ModelCard(BaseModel):
         kind = _EXPOSURE_BY_AGENT if isinstance(written, dict) else _ONE_EXPOSURE
         return kind.validate_python(written)
 
+    def __repr__(self) -> str:
+        return f"<ModelCard {self.name}>"
+
+    def _repr_html_(self) -> str:
+        from xenograft.displays import card_html
+
+        return card_html(self)
+
     @property
     def answers(self) -> bool:
         """Whether the card leaves the combination free, so that its draws may answer (DESIGN 7)."""

@@ -108,7 +108,7 @@ def reading_probabilities(posterior: xr.Dataset, study: Study, card: ModelCard) 
     DataFrame
         Columns `animal`, `arm`, `day` (as recorded), `pit`; one row per fitted reading.
     """
-    readings, given = panel(study), schedule(study)
+    readings, given = panel(study), schedule(study, exposure=card.exposure)
     present = np.asarray(readings.weight) > 0
     fitted = study.fitted_readings
     place = study.animals.index.get_indexer(pd.Index(fitted["animal"])), fitted.groupby("animal", sort=False).cumcount()

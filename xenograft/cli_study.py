@@ -12,6 +12,7 @@ from rich.table import Table
 
 from xenograft.console import plain, standard_output, table_of
 from xenograft.errors import InputError
+from xenograft.examples import example_folder
 from xenograft.files import replacing, write_text
 from xenograft.options import StudyPath
 
@@ -89,8 +90,7 @@ def models() -> None:
 @app.command()
 def example(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write the study to.")]) -> None:
     """Write a simulated four-arm study to start from."""
-    inside = Path(__file__).parent / "example"
-    source = inside if inside.is_dir() else Path(__file__).parents[1] / "fixtures" / "her2-four-arm"
+    source = example_folder()
     taken = [file.name for file in source.iterdir() if (folder / file.name).exists()]
     if taken:
         raise InputError(f"{folder}: it already holds {', '.join(sorted(taken))}. Name another folder.")

@@ -67,8 +67,13 @@ class Comparison:
         weights = self.table["answer_weight"].dropna()
         return {str(name): float(weight) for name, weight in weights.items()}
 
+    def __repr__(self) -> str:
+        return f"<Comparison of {len(self.table)} cards on {len(self.pointwise)} animals>"
+
     def _repr_html_(self) -> str:
-        return self.table.round(3).to_html()
+        from xenograft.displays import comparison_html
+
+        return comparison_html(self)
 
 
 def compare(fits: Mapping[str, Fit], *, exact: bool = True, refit: Refit | None = None) -> Comparison:

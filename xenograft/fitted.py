@@ -55,6 +55,15 @@ class Fit:
     seed: int
     seconds: Mapping[str, float]
 
+    def __repr__(self) -> str:
+        chains, draws = self.posterior.sizes["chain"], self.posterior.sizes["draw"]
+        return f"<Fit {self.card.name} of {self.study.name!r}: {self.health.status}, {chains} × {draws} draws>"
+
+    def _repr_html_(self) -> str:
+        from xenograft.displays import fit_html
+
+        return fit_html(self)
+
     @property
     def posterior(self) -> xr.Dataset:
         """Posterior draws of the parameters (chain, draw, …), rates in 1/day."""

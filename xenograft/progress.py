@@ -1,35 +1,96 @@
-"""The progress of a fit on standard error."""
+"""The progress of a fit: a line on standard error, or below the cell of a notebook."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from html import escape
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+EVERY = 0.2
+"""Seconds between two updates of a notebook's page."""
+
 
 class FitProgress:
-    """One line per fit on standard error: compiling, then the share of draws done."""
+    """One line per fit: compiling, then the share of draws done."""
 
     def __init__(self, name: str, *, shown: bool) -> None:
-        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn()
-        self._bar = Progress(*columns, console=Console(stderr=True), disable=not shown)
-        self._task = self._bar.add_task(name, total=None, note="compiling")
+        self._line: _Line = _CellLine(name) if shown and in_notebook() else _TerminalLine(name, shown=shown)
 
     def __enter__(self) -> FitProgress:
-        self._bar.start()
+        self._line.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        self._line.stop()
 
     def sampling(self, total: int) -> Callable[[Sequence[Any]], None]:
         """A callback for the sampler, which tells the draws of each chain so far."""
 
         def update(chains: Sequence[Any]) -> None:
             done = sum(chain.finished_draws for chain in chains)
-            self._bar.update(self._task, total=total, completed=done, note=f"{done:,} of {total:,} draws")
+            self._line.update(total, done, f"{done:,} of {total:,} draws")
 
-        self._bar.update(self._task, total=total, completed=0, note="sampling")
+        self._line.update(total, 0, "sampling")
         return update
+
+
+def in_notebook() -> bool:
+    """Whether a Jupyter kernel runs this, whose pages can be changed after they are shown."""
+    interactive = sys.modules.get("IPython")
+    shell = interactive.get_ipython() if interactive else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+class _Line(Protocol):
+    def start(self) -> None: ...
+    def update(self, total: int, done: int, note: str) -> None: ...
+    def stop(self) -> None: ...
+
+
+class _TerminalLine:
+    def __init__(self, name: str, *, shown: bool) -> None:
+        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn()
+        self._bar = Progress(*columns, console=Console(stderr=True), disable=not shown)
+        self._task = self._bar.add_task(name, total=None, note="compiling")
+
+    def start(self) -> None:
+        self._bar.start()
+
+    def update(self, total: int, done: int, note: str) -> None:
+        self._bar.update(self._task, total=total, completed=done, note=note)
+
+    def stop(self) -> None:
+        self._bar.stop()
+
+
+class _CellLine:
+    """HTML below the cell, changed in place: it needs no widgets, which many notebooks do not have."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._started, self._said = name, time.perf_counter(), 0.0
+        self._state = (0, 0, "compiling")
+        self._shown: Any = None
+
+    def start(self) -> None:
+        self._shown = sys.modules["IPython"].display.display(self._page(), raw=True, display_id=True)
+
+    def update(self, total: int, done: int, note: str) -> None:
+        self._state = (total, done, note)
+        if time.perf_counter() - self._said > EVERY:
+            self._said = time.perf_counter()
+            self._shown.update(self._page(), raw=True)
+
+    def stop(self) -> None:
+        self._shown.update(self._page(), raw=True)
+
+    def _page(self) -> dict[str, str]:
+        total, done, note = self._state
+        words = f"{self._name}: {note}, {time.perf_counter() - self._started:.0f} s"
+        value = f' value="{done}" max="{total}"' if total else ""
+        bar = f'<progress{value} aria-label="{escape(self._name)}"></progress>'
+        return {"text/plain": words, "text/html": f"<div>{bar} {escape(words)}</div>"}

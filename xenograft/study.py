@@ -210,6 +210,14 @@ class Study:
 
         write_study(self, folder, replace=replace)
 
+    def __repr__(self) -> str:
+        return f"<Study {self.name!r}: {len(self.animals)} animals in {len(self.arms)} arms>"
+
+    def _repr_html_(self) -> str:
+        from xenograft.displays import study_html
+
+        return study_html(self)
+
     @cached_property
     def control(self) -> Arm:
         """The vehicle arm."""
