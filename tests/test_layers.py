@@ -27,6 +27,7 @@ LAYERS = (
         "options",
         "priors",
         "progress",
+        "uniformity",
     ),
     ("allocation", "cards", "courses", "files", "fit_files", "spreadsheet", "study", "study_entry"),
     (
@@ -48,6 +49,7 @@ LAYERS = (
         "differential_equation",
         "dynamics",
         "figures",
+        "figures_calibration",
         "figures_checks",
         "figures_interaction",
         "figures_responses",
@@ -58,14 +60,14 @@ LAYERS = (
     ("checking", "design", "latents", "notices", "quadrature", "report_checks", "true_interaction"),
     ("model", "prediction", "reading"),
     ("bayes_factor", "cli_plan", "cli_study", "frames", "sampling"),
-    ("comparison", "workers"),
-    ("answers", "cache", "parts"),
-    ("interactions", "laws", "report_tables", "response_predictions", "shown"),
+    ("calibration_records", "comparison", "workers"),
+    ("answers", "cache", "parts", "trials"),
+    ("calibration", "interactions", "laws", "report_tables", "response_predictions", "shown"),
     ("overview", "references", "report_drawings", "report_words", "sensitivity"),
     ("evidence", "gates", "number_records", "report_figures"),
     ("judging", "results"),
     ("analysis", "job_summary", "junit", "reporting"),
-    ("cli_fit", "cli_numbers"),
+    ("cli_fit", "cli_numbers", "cli_trials"),
     ("cli_compare",),
     ("cli",),
 )
@@ -77,7 +79,15 @@ DOORS = {"study": {"export", "frames"}}
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 SAMPLER = {"pymc", "pytensor", "nutpie"}
 DRAWING = {"matplotlib", "seaborn"}
-FIGURES = {"drawing", "drawing_axes", "figures", "figures_checks", "figures_interaction", "figures_responses"}
+FIGURES = {
+    "drawing",
+    "drawing_axes",
+    "figures",
+    "figures_calibration",
+    "figures_checks",
+    "figures_interaction",
+    "figures_responses",
+}
 LONGEST = 350
 
 

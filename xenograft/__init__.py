@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from xenograft.arm_quantities import arm_estimands, summarise
     from xenograft.arm_readings import arm_responses, survival_curves
     from xenograft.bayes_factor import bayes_factors
+    from xenograft.calibration import calibrate
+    from xenograft.calibration_records import Calibration
     from xenograft.cards import ModelCard, read_card, read_cards
     from xenograft.checking import PredictiveCheck, predictive_check
     from xenograft.comparison import Comparison, compare
@@ -88,6 +90,8 @@ _HOME = {
         "survival_curves",
     ),
     "bayes_factor": ("bayes_factors",),
+    "calibration": ("calibrate",),
+    "calibration_records": ("Calibration",),
     "cards": (
         "ModelCard",
         "read_card",
@@ -214,6 +218,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "Allocation",
     "Arm",
+    "Calibration",
     "CardError",
     "Comparison",
     "Design",
@@ -249,6 +254,7 @@ __all__ = [
     "best_arms",
     "best_response",
     "build",
+    "calibrate",
     "check_gates",
     "collect_results",
     "combination_index",
