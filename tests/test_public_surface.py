@@ -18,11 +18,12 @@ PACKAGE = Path(xenograft.__file__).parent
 MODULES = {path.stem for path in PACKAGE.glob("*.py")}
 CALLABLE = [name for name in xenograft.__all__ if callable(getattr(xenograft, name))]
 EXPECTED = [
-    "Allocation", "Arm", "CardError", "Comparison", "Design", "Dosing", "Drift", "Evidence", "Fit", "FitFileError",
+    "Allocation", "Arm", "Calibration", "CardError", "Comparison", "Design", "Dosing", "Drift", "Evidence", "Fit",
+    "FitFileError",
     "Gate", "GateOutcome", "Health", "InputError", "Interaction", "ModelCard", "NoHealthyFitError",
     "PredictiveCheck", "Prior", "SamplerSettings", "SimulatedStudy", "Study", "StudyError", "Summary", "Truth",
     "Verdict", "XenograftError", "allocate", "animal_curves", "animal_responses", "arm_estimands", "arm_responses",
-    "average", "bayes_factors", "best_arms", "best_response", "build", "check_gates", "collect_results",
+    "average", "bayes_factors", "best_arms", "best_response", "build", "calibrate", "check_gates", "collect_results",
     "combination_index", "compare", "comparison_markdown", "curves", "dose_matrix", "doubling_time", "drift",
     "excess", "fit", "fit_all", "gather_evidence", "growth_delay", "growth_rate", "growth_rate_inhibition",
     "interaction", "interaction_numbers", "judge_gates", "junit_xml", "largest_excess", "log_cell_kill",
