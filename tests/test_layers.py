@@ -27,26 +27,18 @@ LAYERS = (
         "options",
         "priors",
         "progress",
+        "uniformity",
     ),
-    ("allocation", "cards", "courses", "examples", "files", "fit_files", "spreadsheet", "study", "study_entry"),
-    (
-        "arm_quantities",
-        "choice",
-        "csv_export",
-        "drawing",
-        "export",
-        "exposure",
-        "responses",
-        "sheet",
-        "study_file",
-        "study_tables",
-        "values",
-    ),
+    ("allocation", "cards", "courses", "examples", "files", "fit_files", "spreadsheet", "study_entry"),
+    ("csv_export", "displays", "sheet", "values"),
+    ("study",),
+    ("arm_quantities", "choice", "drawing", "export", "exposure", "responses", "study_file", "study_tables"),
     (
         "arm_readings",
         "asking",
         "drawing_axes",
         "exclusions",
+        "figures_calibration",
         "first_draft",
         "layouts",
         "model_graph",
@@ -65,13 +57,22 @@ LAYERS = (
         "table",
     ),
     ("fitted", "likelihood", "simulation", "table_problems"),
-    ("checking", "design", "latents", "notices", "quadrature", "report_checks", "true_interaction"),
+    (
+        "calibration_records",
+        "checking",
+        "design",
+        "latents",
+        "notices",
+        "quadrature",
+        "report_checks",
+        "true_interaction",
+    ),
     ("model", "prediction", "reading"),
     ("bayes_factor", "cli_plan", "cli_study", "frames", "sampling"),
     ("comparison", "workers"),
-    ("answers", "cache", "displays", "parts"),
-    ("interactions", "laws", "report_tables", "response_predictions", "shown"),
-    ("overview", "references", "report_drawings", "report_words", "sensitivity"),
+    ("answers", "cache", "parts", "trials"),
+    ("calibration", "interactions", "laws", "report_tables", "response_predictions", "shown"),
+    ("cli_trials", "overview", "references", "report_drawings", "report_words", "sensitivity"),
     ("evidence", "gates", "number_records", "report_figures"),
     ("judging", "results"),
     ("analysis", "job_summary", "junit", "plots", "reporting"),
@@ -92,7 +93,15 @@ DOORS = {
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 SAMPLER = {"pymc", "pytensor", "nutpie"}
 DRAWING = {"matplotlib", "seaborn"}
-FIGURES = {"drawing", "drawing_axes", "figures", "figures_checks", "figures_interaction", "figures_responses"}
+FIGURES = {
+    "drawing",
+    "drawing_axes",
+    "figures",
+    "figures_calibration",
+    "figures_checks",
+    "figures_interaction",
+    "figures_responses",
+}
 LONGEST = 350
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from xenograft.arm_readings import arm_responses, survival_curves
     from xenograft.bayes_factor import bayes_factors
     from xenograft.cache import fit_or_load
+    from xenograft.calibration import calibrate
+    from xenograft.calibration_records import Calibration
     from xenograft.cards import ModelCard, read_card, read_cards
     from xenograft.checking import PredictiveCheck, predictive_check
     from xenograft.comparison import Comparison, compare
@@ -103,6 +105,8 @@ _HOME = {
     ),
     "bayes_factor": ("bayes_factors",),
     "cache": ("fit_or_load",),
+    "calibration": ("calibrate",),
+    "calibration_records": ("Calibration",),
     "cards": (
         "ModelCard",
         "read_card",
@@ -240,16 +244,16 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Allocation", "Arm", "CardError", "Comparison", "Design", "Dosing", "Drift", "Evidence", "Fit", "FitFileError",
-    "Gate", "GateOutcome", "Health", "InputError", "Interaction", "ModelCard", "NoHealthyFitError",
+    "Allocation", "Arm", "Calibration", "CardError", "Comparison", "Design", "Dosing", "Drift", "Evidence", "Fit",
+    "FitFileError", "Gate", "GateOutcome", "Health", "InputError", "Interaction", "ModelCard", "NoHealthyFitError",
     "PredictiveCheck", "Prior", "SamplerSettings", "SimulatedStudy", "Study", "StudyError", "Summary", "Truth",
     "Verdict", "XenograftError", "all_figures", "allocate", "animal_curves", "animal_responses", "arm_estimands",
-    "arm_responses", "average", "bayes_factors", "best_arms", "best_response", "build", "check_gates",
-    "collect_results", "combination_index", "compare", "comparison_markdown", "curves", "dose_matrix",
-    "doubling_time", "drift", "example_folder", "excess", "fit", "fit_all", "fit_or_load", "gather_evidence",
-    "growth_delay", "growth_rate", "growth_rate_inhibition", "interaction", "interaction_numbers", "judge_gates",
-    "junit_xml", "largest_excess", "log_cell_kill", "model_curves", "nadir", "parameter_table", "plot_curves",
-    "plot_excess", "plot_fit", "plot_graph", "plot_influence", "plot_predictive", "plot_priors", "plot_readings",
+    "arm_responses", "average", "bayes_factors", "best_arms", "best_response", "build", "calibrate", "check_gates",
+    "collect_results", "combination_index", "compare", "comparison_markdown", "curves", "dose_matrix", "doubling_time",
+    "drift", "example_folder", "excess", "fit", "fit_all", "fit_or_load", "gather_evidence", "growth_delay",
+    "growth_rate", "growth_rate_inhibition", "interaction", "interaction_numbers", "judge_gates", "junit_xml",
+    "largest_excess", "log_cell_kill", "model_curves", "nadir", "parameter_table", "plot_curves", "plot_excess",
+    "plot_fit", "plot_graph", "plot_influence", "plot_predictive", "plot_priors", "plot_readings",
     "predict_from_parts", "predicted_responses", "predicted_survival", "predictive_check", "prior_sensitivity",
     "read_baselines", "read_card", "read_cards", "read_design", "read_gates", "read_reference", "read_study",
     "read_truth", "reduction", "refit_without", "simulate", "simulate_design", "summarise", "summary",

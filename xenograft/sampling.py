@@ -91,6 +91,7 @@ def fit(
     seed: int = 0,
     settings: SamplerSettings | None = None,
     progress: bool = True,
+    keep: Literal["everything", "posterior"] = "everything",
 ) -> Fit:
     """Fit one card to one study.
 
@@ -106,6 +107,8 @@ def fit(
         4 chains × (1000 + 1000) unless given.
     progress : bool
         Show a progress bar on standard error.
+    keep : {"everything", "posterior"}
+        "posterior" makes no log likelihood and no predictive distributions: for thousands of fits.
 
     Returns
     -------
@@ -128,7 +131,10 @@ def fit(
         again = partial(_worth_more, card)
         kept, attempts = _attempted(bound, study, card, run, settings, sampler_seed(seed, card), bar, again)
         seconds = {"compile": compiled_at - started, "sample": time.perf_counter() - compiled_at}
-    tree = _tree(kept, study, card, sampler_seed(seed, card))
+    if keep == "posterior":
+        tree = xr.DataTree.from_dict({"posterior": kept.posterior, "sample_stats": kept.sample_stats})
+    else:
+        tree = _tree(kept, study, card, sampler_seed(seed, card))
     return Fit(study, card, tree, kept.health, attempts, seed, seconds)
 
 
