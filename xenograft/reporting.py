@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
 
+from xenograft import numbers_in_print as printed
 from xenograft import report_words as words
-from xenograft.answers import AVERAGED
 from xenograft.cards import ModelCard
 from xenograft.comparison import Comparison
+from xenograft.criteria import CRITERION_WORDS
 from xenograft.drawing import WIDE, left_early, save_figures, unit_in_print
 from xenograft.drawing_axes import excluded
 from xenograft.errors import InputError, missing_file, unknown_choice
@@ -22,7 +24,8 @@ from xenograft.fitted import Fit
 from xenograft.priors import Prior
 from xenograft.report_drawings import SECTIONS
 from xenograft.report_figures import combinations_shown, drawings
-from xenograft.report_tables import ReportContent, report_content, shown_days
+from xenograft.report_responses import CRITERION_NAMES, Responses
+from xenograft.report_tables import ReportContent, report_content
 from xenograft.results import collect_results
 from xenograft.study import Arm, Study
 
@@ -138,13 +141,14 @@ def render(content: ReportContent, *, logo: str | Path | None = None, template: 
             question=words.question(content),
             answer=words.answer(content),
             terms=words.TERMS,
-            short=words.SHORT_REFERENCES,
+            short=printed.SHORT_REFERENCES,
             figures=_figures(content),
             shown=combinations_shown(content),
             arms=[_arm_row(study, arm) for arm in study.arms],
+            shares=_shares(content.responses),
+            smallest={} if content.responses is None else content.responses.smallest,
             left=left_early(study),
             excluded=study.readings[excluded(study)],
-            by_day=_by_day(content),
             priors=_priors(content.cards),
             model_words=words.model_in_words(content.cards),
             version=_version(results),
@@ -179,11 +183,11 @@ def _environment(template: str | Path | None) -> tuple[jinja2.Environment, str]:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {
-        "number": words.number,
-        "interval": words.interval_in_words,
-        "fixed": words.fixed,
-        "decimal": words.decimal,
-        "share": words.share,
+        "number": printed.number,
+        "interval": printed.interval_in_words,
+        "fixed": printed.fixed,
+        "decimal": printed.decimal,
+        "share": printed.share,
     }
     return environment, name
 
@@ -214,22 +218,32 @@ def _figures(content: ReportContent) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _by_day(content: ReportContent) -> list[dict[str, Any]]:
-    """The averaged excess of the combinations shown, on a handful of days."""
-    rows = content.interaction
-    if not len(rows):
+def _shares(responses: Responses | None) -> list[dict[str, Any]]:
+    """Response classes seen and predicted, a table per criterion."""
+    if responses is None or not len(responses.shares):
         return []
-    days, shown = shown_days(content.study), combinations_shown(content)
-    rows = rows[(rows["model"] == AVERAGED) & rows["combination"].isin(shown) & rows["day"].isin(days)]
-    rows = rows[rows["reference"] != "additive"]
-    return [
-        {
-            "combination": combination,
-            "reference": words.SHORT_REFERENCES[str(reference)],
-            "cells": cells.to_dict("records"),
+    found: list[dict[str, Any]] = []
+    for criterion, rows in responses.shares.groupby("criterion", sort=False):
+        arms = {
+            str(arm): [{"seen": row["seen"], "predicted": _predicted(row)} for _, row in own.iterrows()]
+            for arm, own in rows.groupby("arm", sort=False)
         }
-        for (combination, reference), cells in rows.groupby(["combination", "reference"], sort=False)
-    ]
+        found.append(
+            {
+                "name": CRITERION_NAMES[str(criterion)],
+                "meaning": CRITERION_WORDS[str(criterion)],
+                "classes": list(dict.fromkeys(rows["response"])),
+                "predicted": bool(rows["probability"].notna().any()),
+                "rows": list(arms.items()),
+            }
+        )
+    return found
+
+
+def _predicted(row: Any) -> str:
+    if pd.isna(row["probability"]):
+        return ""
+    return f"{row['probability']:.2f} ({row['lower']:.2f} to {row['upper']:.2f})"
 
 
 def _arm_row(study: Study, arm: Arm) -> dict[str, Any]:
