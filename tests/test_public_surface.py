@@ -20,7 +20,8 @@ CALLABLE = [name for name in xenograft.__all__ if callable(getattr(xenograft, na
 EXPECTED = [
     "Allocation", "Arm", "CardError", "Comparison", "Design", "Dosing", "Drift", "Evidence", "Fit", "FitFileError",
     "Gate", "GateOutcome", "Health", "InputError", "Interaction", "ModelCard", "NoHealthyFitError",
-    "PredictiveCheck", "Prior", "SamplerSettings", "SimulatedStudy", "Study", "StudyError", "Summary", "Truth",
+    "PredictiveCheck", "Prior", "SamplerSettings", "SimulatedStudy", "Study", "StudyError", "StudyReport", "Summary",
+    "Truth",
     "Verdict", "XenograftError", "allocate", "animal_curves", "animal_responses", "arm_estimands", "arm_responses",
     "average", "bayes_factors", "best_arms", "best_response", "build", "check_gates", "collect_results",
     "combination_index", "compare", "comparison_markdown", "curves", "dose_matrix", "doubling_time", "drift",
@@ -30,7 +31,8 @@ EXPECTED = [
     "prior_sensitivity", "read_baselines", "read_card", "read_cards", "read_design", "read_gates", "read_reference",
     "read_study", "read_truth", "reduction", "refit_without", "simulate", "simulate_design", "summarise", "summary",
     "survival_curves", "time_to_multiple", "time_to_regrowth", "treated_over_control", "true_curves", "true_excess",
-    "tumour_growth_inhibition", "verdicts", "whole_course_excess", "write_csv", "write_reference", "write_report",
+    "tumour_growth_inhibition", "verdicts", "whole_course_excess", "without_each_animal", "write_csv",
+    "write_reference", "write_report", "write_reports",
 ]  # fmt: skip
 
 

@@ -63,9 +63,10 @@ if TYPE_CHECKING:
     from xenograft.responses import animal_responses
     from xenograft.results import collect_results
     from xenograft.sampling import SamplerSettings, fit, fit_all, refit_without
-    from xenograft.sensitivity import prior_sensitivity
+    from xenograft.sensitivity import prior_sensitivity, without_each_animal
     from xenograft.simulation import SimulatedStudy, simulate, true_curves
     from xenograft.study import Arm, Dosing, Study
+    from xenograft.study_reports import StudyReport, write_reports
     from xenograft.true_interaction import true_excess
     from xenograft.truth import Truth, read_truth
 
@@ -122,6 +123,7 @@ _HOME = {
         "InputError",
         "NoHealthyFitError",
         "StudyError",
+        "StudyReport",
         "XenograftError",
     ),
     "estimands": (
@@ -191,7 +193,10 @@ _HOME = {
         "fit_all",
         "refit_without",
     ),
-    "sensitivity": ("prior_sensitivity",),
+    "sensitivity": (
+        "prior_sensitivity",
+        "without_each_animal",
+    ),
     "simulation": (
         "SimulatedStudy",
         "simulate",
@@ -203,6 +208,10 @@ _HOME = {
         "Study",
     ),
     "job_summary": ("comparison_markdown",),
+    "study_reports": (
+        "StudyReport",
+        "write_reports",
+    ),
     "true_interaction": ("true_excess",),
     "truth": (
         "Truth",
@@ -235,6 +244,7 @@ __all__ = [
     "SimulatedStudy",
     "Study",
     "StudyError",
+    "StudyReport",
     "Summary",
     "Truth",
     "Verdict",
@@ -301,9 +311,11 @@ __all__ = [
     "tumour_growth_inhibition",
     "verdicts",
     "whole_course_excess",
+    "without_each_animal",
     "write_csv",
     "write_reference",
     "write_report",
+    "write_reports",
 ]
 
 

@@ -21,12 +21,13 @@ from xenograft.drawing_axes import excluded
 from xenograft.errors import InputError, missing_file, unknown_choice
 from xenograft.files import write_text
 from xenograft.fitted import Fit
+from xenograft.job_summary import report_markdown
 from xenograft.priors import Prior
 from xenograft.report_drawings import SECTIONS
 from xenograft.report_figures import combinations_shown, drawings
 from xenograft.report_responses import CRITERION_NAMES, Responses
 from xenograft.report_tables import ReportContent, report_content
-from xenograft.results import collect_results
+from xenograft.results import collect_results, to_json
 from xenograft.study import Arm, Study
 
 LOGO_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
@@ -45,6 +46,8 @@ def write_report(
     logo: str | Path | None = None,
     template: str | Path | None = None,
     figures: str | Path | None = None,
+    json: str | Path | None = None,
+    markdown: str | Path | None = None,
     command: str = "xenograft.write_report(…)",
 ) -> None:
     """Write the HTML report of a study.
@@ -69,6 +72,10 @@ def write_report(
         A Jinja file of the team's own, usually one that extends "report.html.jinja" and replaces some of its blocks.
     figures : str or Path, optional
         Folder to which every figure is written as PNG, SVG and PDF.
+    json : str or Path, optional
+        Where to write results.json.
+    markdown : str or Path, optional
+        Where to write the answer as Markdown, for a pull request.
     command : str
         What reproduces the report, printed at its end.
 
@@ -77,12 +84,15 @@ def write_report(
     InputError
         When a file cannot be read, written or used.
     """
-    content = report_content(
-        study, fits, ranking, collect_results(study, fits, ranking, reference=reference), command, title=title
-    )
+    results = collect_results(study, fits, ranking, reference=reference)
+    content = report_content(study, fits, ranking, results, command, title=title)
     write_html(path, content, logo=logo, template=template)
     if figures is not None:
         write_figures(figures, content)
+    if json is not None:
+        write_text(json, to_json(results))
+    if markdown is not None:
+        write_text(markdown, report_markdown(content))
 
 
 def write_html(
@@ -90,6 +100,23 @@ def write_html(
 ) -> None:
     """Write a rendered report, whole or not at all."""
     write_text(path, render(content, logo=logo, template=template))
+
+
+def check_layout(logo: str | Path | None, template: str | Path | None) -> None:
+    """Refuse a logo or a template that cannot be used, before time is spent.
+
+    Raises
+    ------
+    InputError
+        As `render`.
+    """
+    if logo is not None:
+        _data_uri(Path(logo))
+    environment, name = _environment(template)
+    try:
+        environment.get_template(name)
+    except jinja2.TemplateSyntaxError as error:
+        raise InputError(f"{template}, line {error.lineno}: {error.message}. Mend the template.") from None
 
 
 def write_figures(folder: str | Path, content: ReportContent) -> list[Path]:
