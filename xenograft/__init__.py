@@ -79,9 +79,10 @@ if TYPE_CHECKING:
     from xenograft.responses import animal_responses
     from xenograft.results import collect_results
     from xenograft.sampling import SamplerSettings, fit, fit_all, refit_without
-    from xenograft.sensitivity import prior_sensitivity
+    from xenograft.sensitivity import prior_sensitivity, without_each_animal
     from xenograft.simulation import SimulatedStudy, simulate, true_curves
     from xenograft.study import Arm, Dosing, Study
+    from xenograft.study_reports import StudyReport, write_reports
     from xenograft.true_interaction import true_excess
     from xenograft.truth import Truth, read_truth
 
@@ -142,6 +143,7 @@ _HOME = {
         "InputError",
         "NoHealthyFitError",
         "StudyError",
+        "StudyReport",
         "XenograftError",
     ),
     "estimands": (
@@ -223,7 +225,10 @@ _HOME = {
         "fit_all",
         "refit_without",
     ),
-    "sensitivity": ("prior_sensitivity",),
+    "sensitivity": (
+        "prior_sensitivity",
+        "without_each_animal",
+    ),
     "simulation": (
         "SimulatedStudy",
         "simulate",
@@ -235,6 +240,10 @@ _HOME = {
         "Study",
     ),
     "job_summary": ("comparison_markdown",),
+    "study_reports": (
+        "StudyReport",
+        "write_reports",
+    ),
     "true_interaction": ("true_excess",),
     "truth": (
         "Truth",
@@ -246,19 +255,20 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "Allocation", "Arm", "Calibration", "CardError", "Comparison", "Design", "Dosing", "Drift", "Evidence", "Fit",
     "FitFileError", "Gate", "GateOutcome", "Health", "InputError", "Interaction", "ModelCard", "NoHealthyFitError",
-    "PredictiveCheck", "Prior", "SamplerSettings", "SimulatedStudy", "Study", "StudyError", "Summary", "Truth",
-    "Verdict", "XenograftError", "all_figures", "allocate", "animal_curves", "animal_responses", "arm_estimands",
-    "arm_responses", "average", "bayes_factors", "best_arms", "best_response", "build", "calibrate", "check_gates",
-    "collect_results", "combination_index", "compare", "comparison_markdown", "curves", "dose_matrix", "doubling_time",
-    "drift", "example_folder", "excess", "fit", "fit_all", "fit_or_load", "gather_evidence", "growth_delay",
-    "growth_rate", "growth_rate_inhibition", "interaction", "interaction_numbers", "judge_gates", "junit_xml",
-    "largest_excess", "log_cell_kill", "model_curves", "nadir", "parameter_table", "plot_curves", "plot_excess",
-    "plot_fit", "plot_graph", "plot_influence", "plot_predictive", "plot_priors", "plot_readings",
+    "PredictiveCheck", "Prior", "SamplerSettings", "SimulatedStudy", "Study", "StudyError", "StudyReport", "Summary",
+    "Truth", "Verdict", "XenograftError", "all_figures", "allocate", "animal_curves", "animal_responses",
+    "arm_estimands", "arm_responses", "average", "bayes_factors", "best_arms", "best_response", "build", "calibrate",
+    "check_gates", "collect_results", "combination_index", "compare", "comparison_markdown", "curves", "dose_matrix",
+    "doubling_time", "drift", "example_folder", "excess", "fit", "fit_all", "fit_or_load", "gather_evidence",
+    "growth_delay", "growth_rate", "growth_rate_inhibition", "interaction", "interaction_numbers", "judge_gates",
+    "junit_xml", "largest_excess", "log_cell_kill", "model_curves", "nadir", "parameter_table", "plot_curves",
+    "plot_excess", "plot_fit", "plot_graph", "plot_influence", "plot_predictive", "plot_priors", "plot_readings",
     "predict_from_parts", "predicted_responses", "predicted_survival", "predictive_check", "prior_sensitivity",
     "read_baselines", "read_card", "read_cards", "read_design", "read_gates", "read_reference", "read_study",
     "read_truth", "reduction", "refit_without", "simulate", "simulate_design", "summarise", "summary",
     "survival_curves", "time_to_multiple", "time_to_regrowth", "treated_over_control", "true_curves", "true_excess",
-    "tumour_growth_inhibition", "verdicts", "whole_course_excess", "write_csv", "write_reference", "write_report",
+    "tumour_growth_inhibition", "verdicts", "whole_course_excess", "without_each_animal", "write_csv",
+    "write_reference", "write_report", "write_reports",
 ]  # fmt: skip
 
 

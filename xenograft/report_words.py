@@ -1,4 +1,4 @@
-"""The report's words: the question, the answer in a sentence, how far to trust it, methods, terms, numbers in print."""
+"""The report's words: the question, the answer in a sentence, how far to trust it, methods, terms."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from xenograft.cards import ModelCard
 from xenograft.estimands import REFERENCES
+from xenograft.numbers_in_print import SHORT_REFERENCES, share
 from xenograft.report_tables import ReportContent
 
 Level = Literal["good", "doubt", "bad"]
@@ -21,8 +21,6 @@ LEVELS: Mapping[Level, tuple[str, str]] = {
     "bad": ("✕", "no conclusion"),
 }
 """Badge of the verdict: symbol and words beside the colour."""
-
-SHORT_REFERENCES = {"bliss": "Bliss", "hsa": "HSA", "additive": "response additivity"}
 
 TERMS: Mapping[str, tuple[str, str]] = {
     "arm": ("arm", "A group of animals that gets the same treatment."),
@@ -65,6 +63,24 @@ TERMS: Mapping[str, tuple[str, str]] = {
         "not grow.",
     ),
     "typical": ("typical animal", "The animal whose own effects are 0: the median tumour of its arm."),
+    "smallest": (
+        "P(smallest)",
+        "Probability that the typical tumour of the arm is the smallest of all arms on the day.",
+    ),
+    "response-classes": (
+        "response classes",
+        "CR complete response, PR partial response, SD stable disease, PD progressive disease, MCR maintained complete "
+        "response; each criterion defines them in its own way, beside its table.",
+    ),
+    "kaplan-meier": (
+        "Kaplan–Meier",
+        "The share of animals without an event by day, in which animals that left count until their last reading.",
+    ),
+    "power-scaling": (
+        "power-scaling sensitivity",
+        "How much an answer moves when the priors, or the data, weigh a little more or less; 0.05 and above counts "
+        "(Kallioinen et al. 2024).",
+    ),
     "horizon": (
         "horizon",
         "The day at which single numbers are given: the last on which every arm has at least half its animals, or the "
@@ -190,8 +206,13 @@ def lights(content: ReportContent) -> list[Light]:
         missed = "; ".join(content.predictive_check)
         words = missed or "the answering models reproduce the readings of every arm"
         found.append(Light("Predictive check", "doubt" if missed else "good", words))
-    found += [Light(row.title, "doubt", row.finding) for row in content.sensitivity if row.doubtful]
-    return found
+    return [*found, *(Light(_short(row.title), "doubt", row.finding) for row in content.sensitivity if row.doubtful)]
+
+
+def _short(title: str) -> str:
+    """A heading of the sensitivity section as the name of a lamp: "On the priors" becomes "Priors"."""
+    words = title.removeprefix("On ").removeprefix("the ")
+    return words[:1].upper() + words[1:]
 
 
 def _agreement(agreement: str | None, failed: list[str]) -> Light:
@@ -259,42 +280,3 @@ def _exposures(card: ModelCard) -> list[str]:
 def _listed(words: set[Any], said: Mapping[str, str], joint: str = "or") -> str:
     found = [text for word, text in said.items() if word in words]
     return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} {joint} {found[-1]}"
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A number to so many significant digits, a dash where there is none."""
-    if value is None or pd.isna(value):
-        return "–"
-    text = f"{value:,.{digits}g}"
-    return (f"{value:,.0f}" if "e+" in text else text).replace("-", "−")
-
-
-def interval_in_words(found: Mapping[str, Any] | None, digits: int = 3) -> str:
-    """Median and interval in words; what is infinite says why."""
-    if found is None:
-        return "–"
-    if found["median"] is None:
-        return str(found.get("reason", "–"))
-    upper = "no limit" if found["upper"] is None else number(found["upper"], digits)
-    lower = "no limit" if found["lower"] is None else number(found["lower"], digits)
-    return f"{number(found['median'], digits)} ({lower} to {upper})"
-
-
-def decimal(value: float) -> str:
-    """A number to one decimal."""
-    return f"{value:.1f}".replace("-", "−")
-
-
-def fixed(found: Mapping[str, Any] | None) -> str:
-    """Median and interval to two decimals."""
-    if found is None:
-        return "–"
-    median, lower, upper = (f"{found[key]:.2f}".replace("-", "−") for key in ("median", "lower", "upper"))
-    return f"{median} ({lower} to {upper})"
-
-
-def share(value: float | None) -> str:
-    """A probability to three decimals."""
-    if value is None:
-        return "–"
-    return "> 0.999" if value > 0.999 else "< 0.001" if value < 0.001 else f"{value:.3f}"
