@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from latex2mathml.converter import convert
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[1]
@@ -16,6 +17,7 @@ ELSEWHERE = ("README.md", "CHANGELOG.md", "models/README.md", *(
 """Each fact has one home: these are read where they are, not copied."""
 
 
+@event_priority(100)  # before the plugin that turns notebooks into pages
 def on_files(files: Any, config: Any) -> Any:
     """Add the pages that live elsewhere."""
     for path in ELSEWHERE:
