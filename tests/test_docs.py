@@ -82,6 +82,14 @@ def test_links_in_the_projects_own_pages_lead_somewhere(path: Path) -> None:
         assert (path.parent / target).exists(), target
 
 
+def test_the_verdict_taken_apart_is_the_one_on_the_front_page() -> None:
+    def quoted(path: Path) -> str:
+        (found,) = re.findall(r"^> T-DM1 .*?(?=\n\n)", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        return " ".join(found.replace("\n>", "").split())
+
+    assert quoted(DOCS / "verdict.md") == quoted(ROOT / "README.md")
+
+
 def test_the_tutorial_shows_what_check_prints(run: Run) -> None:
     assert run("example", "my-study").code == 0
     found = run("check", "my-study")
