@@ -109,4 +109,6 @@ def test_five_lines_reach_the_first_figure(tmp_path: Path, monkeypatch: pytest.M
     assert [axis.get_title(loc="left") for axis in axes] == [arm.name for arm in study.arms]
     marks = [line for axis in axes for line in axis.get_lines() if line.get_marker() == "o"]
     assert sum(len(line.get_xdata()) for line in marks) == len(study.readings)
+    keys = [text.get_text() for key in space["figure"].legends for text in key.get_texts()]
+    assert keys == ["reading", "animal", "dose", "left early"]
     assert space["figure"]._repr_png_().startswith(b"\x89PNG")
