@@ -32,7 +32,12 @@ def execute(path: Path, folder: Path) -> tuple[Any, float]:
     """
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, kernel_name="python3", timeout=600, resources={"metadata": {"path": str(folder)}}, record_timing=False
+        notebook,
+        kernel_name="python3",
+        timeout=600,
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=False,
+        coalesce_streams=True,  # else how output is cut into pieces depends on the clock
     )
     notebook.cells.append(nbformat.v4.new_code_cell("import time\nprint(time.process_time())"))
     client.execute()

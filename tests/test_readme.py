@@ -6,12 +6,15 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from xenograft.cards import ModelCard
 from xenograft.fitted import Fit
 
 ROOT = Path(__file__).parents[1]
+FIGURE = ROOT / "docs" / "her2-excess.png"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -50,6 +53,9 @@ def test_the_python_example_runs_and_prints_what_it_shows(
             else:
                 assert theirs == ours
     assert (tmp_path / "report.html").is_file()
+    made, stored = (np.asarray(Image.open(path).convert("L"), float) for path in (tmp_path / "excess.png", FIGURE))
+    assert made.shape == stored.shape
+    assert np.abs(made - stored).mean() < 2  # of 255: the same figure, but for Monte-Carlo error and fonts
 
 
 def test_the_verdict_the_readme_quotes_is_the_fixtures(fits: Mapping[str, Fit]) -> None:

@@ -189,7 +189,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
         return ""
     head = "".join(f'<th scope="col" style="text-align:left">{escape(name)}</th>' for name in rows[0])
     body = "".join("<tr>" + "".join(map(_cell, row.values())) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div style="overflow-x:auto" tabindex="0">{table}</div>'
 
 
 def _cell(value: Any) -> str:

@@ -15,6 +15,7 @@ from xenograft import figures, figures_checks, figures_interaction
 from xenograft.answers import AVERAGED, animal_table, curve_table, interaction_of, model_curves, whole_days
 from xenograft.comparison import Comparison
 from xenograft.drawing import PAPER
+from xenograft.drawing_axes import legend
 from xenograft.errors import InputError, NoHealthyFitError, unknown_choice
 from xenograft.estimands import REFERENCES
 from xenograft.fitted import Fit
@@ -58,7 +59,13 @@ def plot_readings(study: Study) -> Figure:
         Triangles at the bottom: doses; squares: last reading of an animal that left early; open triangles: at or below
         the limit of quantification; crosses: excluded.
     """
-    return _shown(figures.volume_panels(study, pd.DataFrame(), pd.DataFrame()))
+    figure = figures.volume_panels(study, pd.DataFrame(), pd.DataFrame())
+    for key in figure.legends:  # only what is drawn; there is no typical animal without a model
+        entries = zip(key.legend_handles, (text.get_text() for text in key.get_texts()), strict=True)
+        kept = [(handle, words) for handle, words in entries if not words.startswith("typical")]
+        key.remove()
+        legend(figure, [handle for handle, _ in kept], [words for _, words in kept], columns=6)
+    return _shown(figure)
 
 
 def plot_fit(fit: Fit) -> Figure:

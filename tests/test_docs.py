@@ -1,0 +1,105 @@
+"""The documentation: built without a warning, complete, without network, and saying what the package does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from definitions import page
+from running import Run
+
+import xenograft
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "models" / "README.md"]
+API = (DOCS / "api.md").read_text(encoding="utf-8")
+TUTORIAL = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as CI builds it; a link or an anchor that leads nowhere is a warning, and a warning an error."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    return folder
+
+
+@pytest.mark.xdist_group("site")
+def test_the_site_has_every_page_and_every_notebook(site: Path) -> None:
+    expected = {page.stem for page in DOCS.glob("*.md")} | {"index", "CHANGELOG"}
+    assert expected <= {page.stem for page in site.glob("*.html")}
+    assert (site / "models" / "index.html").is_file()
+    notebooks = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    assert [path.stem for path in sorted((site / "notebooks").glob("*.html"))] == notebooks
+    assert "data:image/png;base64" in (site / "notebooks" / f"{notebooks[0]}.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.xdist_group("site")
+def test_every_public_name_is_documented_on_the_site(site: Path) -> None:
+    text = (site / "api.html").read_text(encoding="utf-8")
+    assert [name for name in xenograft.__all__ if f'id="xenograft.{name}"' not in text] == []
+
+
+@pytest.mark.xdist_group("site")
+def test_the_site_needs_no_network(site: Path) -> None:
+    for path in site.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.findall(r'<(?:script|img|iframe)[^>]* src="(?:https?:)?//[^"]*"', text), path.name
+        assert not re.findall(r'<link[^>]* rel="stylesheet"[^>]* href="(?:https?:)?//[^"]*"', text), path.name
+
+
+@pytest.mark.xdist_group("site")
+def test_equations_are_drawn_by_the_browser(site: Path) -> None:
+    text = (site / "mathematics.html").read_text(encoding="utf-8")
+    source = (DOCS / "mathematics.md").read_text(encoding="utf-8")
+    assert text.count("<math") == source.count("```math") + source.count("$`")
+    assert "$`" not in text
+    assert "\\frac" not in text
+
+
+def test_every_public_name_is_in_the_reference_once() -> None:
+    assert sorted(re.findall(r"^::: xenograft\.(\w+)$", API, re.MULTILINE)) == xenograft.__all__
+
+
+def test_the_definitions_are_those_of_the_package() -> None:
+    text = (DOCS / "estimands.md").read_text(encoding="utf-8")
+    assert page(text) == text, "run: uv run python benchmarks/definitions.py"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_in_the_projects_own_pages_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+def test_the_verdict_taken_apart_is_the_one_on_the_front_page() -> None:
+    def quoted(path: Path) -> str:
+        (found,) = re.findall(r"^> T-DM1 .*?(?=\n\n)", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        return " ".join(found.replace("\n>", "").split())
+
+    assert quoted(DOCS / "verdict.md") == quoted(ROOT / "README.md")
+
+
+def test_the_tutorial_shows_what_check_prints(run: Run) -> None:
+    assert run("example", "my-study").code == 0
+    found = run("check", "my-study")
+    (shown,) = re.findall(r"```text\n(.*?)```", TUTORIAL, re.DOTALL)
+    assert found.out.startswith(shown)
+
+
+def test_the_commands_of_the_tutorial_exist(run: Run) -> None:
+    for command, options in re.findall(r"xenograft (\w+)([^`\n]*)", TUTORIAL):
+        helped = run(command, "--help")
+        assert helped.code == 0, command
+        for option in re.findall(r"(?<![\w-])--?[a-z]+", options):
+            assert option in helped.out, (command, option)
