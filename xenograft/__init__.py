@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from xenograft.model import build
     from xenograft.overview import Summary, summary
     from xenograft.parts import predict_from_parts
+    from xenograft.planned_power import power, truths_from
+    from xenograft.power_cells import Cell, cells_of
     from xenograft.prediction import animal_curves, curves
     from xenograft.priors import Prior
     from xenograft.reading import read_study
@@ -165,6 +167,14 @@ _HOME = {
         "summary",
     ),
     "parts": ("predict_from_parts",),
+    "planned_power": (
+        "power",
+        "truths_from",
+    ),
+    "power_cells": (
+        "Cell",
+        "cells_of",
+    ),
     "prediction": (
         "animal_curves",
         "curves",
@@ -220,6 +230,7 @@ __all__ = [
     "Arm",
     "Calibration",
     "CardError",
+    "Cell",
     "Comparison",
     "Design",
     "Dosing",
@@ -255,6 +266,7 @@ __all__ = [
     "best_response",
     "build",
     "calibrate",
+    "cells_of",
     "check_gates",
     "collect_results",
     "combination_index",
@@ -279,6 +291,7 @@ __all__ = [
     "log_cell_kill",
     "model_curves",
     "nadir",
+    "power",
     "predict_from_parts",
     "predicted_responses",
     "predicted_survival",
@@ -304,6 +317,7 @@ __all__ = [
     "treated_over_control",
     "true_curves",
     "true_excess",
+    "truths_from",
     "tumour_growth_inhibition",
     "verdicts",
     "whole_course_excess",
