@@ -62,10 +62,10 @@ LAYERS = (
     ("model", "power_cells", "prediction", "reading"),
     ("bayes_factor", "cli_plan", "cli_study", "frames", "sampling"),
     ("calibration_records", "comparison", "workers"),
-    ("answers", "cache", "parts", "trials"),
-    ("calibration", "interactions", "laws", "planned_studies", "report_tables", "response_predictions", "shown"),
-    ("overview", "planned_power", "references", "report_drawings", "report_words", "sensitivity"),
-    ("evidence", "gates", "number_records", "report_figures"),
+    ("answers", "cache", "cluster", "parts"),
+    ("interactions", "laws", "report_tables", "response_predictions", "shown", "trials"),
+    ("calibration", "overview", "planned_studies", "references", "report_drawings", "report_words", "sensitivity"),
+    ("evidence", "gates", "planned_power", "number_records", "report_figures"),
     ("judging", "results"),
     ("analysis", "job_summary", "junit", "reporting"),
     ("cli_fit", "cli_numbers", "cli_trials"),
@@ -87,6 +87,7 @@ FIGURES = {
     "figures_calibration",
     "figures_checks",
     "figures_interaction",
+    "figures_power",
     "figures_responses",
 }
 LONGEST = 350
@@ -166,6 +167,10 @@ def test_raw_numbers_know_no_model() -> None:
     raw = {"arm_readings", "criteria", "responses", "study", "event_times"}
     for module in ("responses", "arm_readings"):
         assert own_imports(module, typing_too=True) <= raw
+
+
+def test_only_the_cluster_knows_dask() -> None:
+    assert {module for module in MODULES if "distributed" in outside_imports(module)} == {"cluster"}
 
 
 def test_only_survival_knows_lifelines() -> None:

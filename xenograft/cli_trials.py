@@ -34,6 +34,10 @@ Studies = Annotated[int, typer.Option("-n", "--studies", min=2, help="Simulated 
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes to fit in; the numbers do not depend on it. Default: up to four.")
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="A running Dask cluster (tcp://…:8786) to fit on instead of this machine."),
+]
 
 
 @app.command()
@@ -63,6 +67,7 @@ def power(
     studies: Studies = 500,
     seed: Seed = 1,
     workers: Workers = None,
+    scheduler: Scheduler = None,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for table, figures and single studies.")
     ] = Path("power"),
@@ -86,10 +91,10 @@ def power(
         effects=_numbers("--effect", effect),
     )
     truths = _truths(truth, source, planned, cards, studies, seed)
-    processes = processes_of(workers)
+    processes = _processes(workers, scheduler)
     table = power(
         cells, truths, cards, output / "studies.jsonl", studies=studies, seed=seed, reference=reference,
-        workers=processes, settings=settings_of(SETTINGS, processes), progress=not quiet,
+        workers=processes, scheduler=scheduler, settings=_settings(SETTINGS, processes), progress=not quiet,
     )  # fmt: skip
     write_csv(output / "power.csv", table)
     written = ["power.csv", *_draw_power(table, output)]
@@ -112,6 +117,7 @@ def calibrate(
     studies: Studies = 500,
     seed: Seed = 1,
     workers: Workers = None,
+    scheduler: Scheduler = None,
     quiet: Quiet = False,
 ) -> None:
     """Simulate studies from a card's own priors, fit them, and see whether its intervals hold the truth."""
@@ -120,15 +126,16 @@ def calibrate(
     from xenograft.cards import read_cards
 
     cards = read_cards(*model)
-    processes = processes_of(workers)
-    settings = settings_of(SETTINGS, processes)
+    processes = _processes(workers, scheduler)
+    settings = _settings(SETTINGS, processes)
     found: dict[str, Calibration] = {}
     problems: list[str] = []
     for name, card in cards.items():
         store = output / "studies" / f"{name}.jsonl"
         calibration = calibrate(
-            card, store, studies=studies, seed=seed, workers=processes, settings=settings, progress=not quiet
-        )
+            card, store, studies=studies, seed=seed, workers=processes, scheduler=scheduler, settings=settings,
+            progress=not quiet,
+        )  # fmt: skip
         found[name] = calibration
         write_calibration(output / f"{name}.json", calibration)
         _draw(calibration, output / f"{name}.svg")
@@ -146,14 +153,16 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def processes_of(workers: int | None) -> int:
-    """How many processes to use; as many as processors, up to four, unless told."""
-    return workers or min(_processors(), MOST_PROCESSES)
+def _processes(workers: int | None, scheduler: str | None) -> int:
+    """How many processes to use; as many as processors, up to four, unless told; none beside a cluster."""
+    if workers is not None and scheduler is not None:
+        raise InputError("--workers and --scheduler: a cluster has its own workers. Give one of the two.")
+    return 0 if scheduler is not None else workers or min(_processors(), MOST_PROCESSES)
 
 
-def settings_of(settings: SamplerSettings, processes: int) -> SamplerSettings:
-    """As many chains at once in each process as leaves a processor for each."""
-    return replace(settings, cores=max(1, _processors() // processes))
+def _settings(settings: SamplerSettings, processes: int) -> SamplerSettings:
+    """As many chains at once in each process as leaves a processor for each; one on a cluster's workers."""
+    return replace(settings, cores=max(1, _processors() // processes) if processes else 1)
 
 
 def _numbers(option: str, written: str, *, whole: bool = False) -> list[float]:

@@ -75,6 +75,7 @@ def power(
     seed: int = 1,
     reference: Reference = "bliss",
     workers: int = 0,
+    scheduler: str | None = None,
     settings: SamplerSettings = SETTINGS,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -98,6 +99,8 @@ def power(
         What no interaction means.
     workers : int
         Processes; 0 is this one.
+    scheduler : str, optional
+        Address of a running Dask cluster to fit on instead.
     settings : SamplerSettings
         4 chains × (500 + 500) unless given.
     progress : bool
@@ -137,7 +140,14 @@ def power(
         for number in range(studies)
     }
     found = run_trials(
-        answer_planned_study, trials, Path(store), about=about, workers=workers, progress=progress, title="studies"
+        answer_planned_study,
+        trials,
+        Path(store),
+        about=about,
+        workers=workers,
+        scheduler=scheduler,
+        progress=progress,
+        title="studies",
     )
     rows = [
         dict(cell.varied) | _summary(model, [found[f"{place}:{number}"] for number in range(studies)])
