@@ -219,8 +219,8 @@ def test_the_command_calibrates_in_two_processes_as_in_one(run: Run, card: Model
     found = run("calibrate", "-m", card.name, "-n", 3, "--seed", 5, "--workers", 2, "-o", "out", "--quiet")
     assert (found.code, found.err) == (0, "")
     assert card.name in found.out
-    assert "Wrote out: a .json and a .png for each card; studies/ holds the single studies." in found.out
-    assert (tmp_path / "out" / f"{card.name}.png").read_bytes().startswith(b"\x89PNG")
+    assert "Wrote out: a .json and a .svg for each card; studies/ holds the single studies." in found.out
+    assert "bliss excess[A + B]" in (tmp_path / "out" / f"{card.name}.svg").read_text(encoding="utf-8")
     here = calibrate(card, tmp_path / "here.jsonl", studies=3, seed=5)
     assert read_calibration(tmp_path / "out" / f"{card.name}.json") == here
 
@@ -231,7 +231,7 @@ def test_what_is_stored_says_that_the_card_as_it_is_is_calibrated(path: Path) ->
     assert found.card == path.stem
     assert problems_of_calibration(path.name, found, read_cards(path.stem)[path.stem]) == []
     assert found.studies >= 200
-    assert path.with_suffix(".png").is_file()
+    assert path.with_suffix(".svg").is_file()
 
 
 def test_the_table_says_what_is_stored() -> None:
@@ -246,7 +246,7 @@ def test_the_table_says_what_is_stored() -> None:
 
 def _lines(found: Mapping[str, Calibration]) -> list[str]:
     table = calibration_table(found)
-    rows = [[f"[`{name}`](calibration/{name}.png)", *map(str, row)] for name, *row in table.to_numpy().tolist()]
+    rows = [[f"[`{name}`](calibration/{name}.svg)", *map(str, row)] for name, *row in table.to_numpy().tolist()]
     head = ["card", "studies", "failed fits", "quantities", "not uniform", "excess in 50 %", "excess in 95 %",
             "all in 50 %", "all in 95 %"]  # fmt: skip
     assert list(table.columns) in ([], head)

@@ -50,6 +50,7 @@ LAYERS = (
         "drawing_axes",
         "exclusions",
         "figures_calibration",
+        "figures_power",
         "first_draft",
         "layouts",
         "model_graph",
@@ -78,14 +79,14 @@ LAYERS = (
         "report_checks",
         "true_interaction",
     ),
-    ("model", "prediction", "reading"),
+    ("model", "power_cells", "prediction", "reading"),
     ("bayes_factor", "cli_plan", "cli_study", "frames", "sampling"),
     ("comparison", "workers"),
-    ("answers", "cache", "displays", "parts", "trials"),
-    ("calibration", "interactions", "laws", "response_predictions", "shown"),
-    ("cli_trials", "overview", "references", "report_responses", "sensitivity"),
-    ("evidence", "gates", "number_records", "report_sensitivity"),
-    ("judging", "report_tables", "results"),
+    ("answers", "cache", "cluster", "displays", "parts"),
+    ("interactions", "laws", "response_predictions", "shown", "trials"),
+    ("calibration", "overview", "planned_studies", "references", "report_responses", "sensitivity"),
+    ("evidence", "gates", "number_records", "planned_power", "report_sensitivity"),
+    ("cli_trials", "judging", "report_tables", "results"),
     ("analysis", "junit", "report_drawings", "report_words"),
     ("cli_numbers", "job_summary", "report_figures"),
     ("plots", "reporting"),
@@ -114,6 +115,7 @@ FIGURES = {
     "figures_calibration",
     "figures_checks",
     "figures_interaction",
+    "figures_power",
     "figures_responses",
 }
 LONGEST = 350
@@ -198,6 +200,10 @@ def test_raw_numbers_know_no_model() -> None:
     raw = {"arm_readings", "criteria", "responses", "study", "event_times"}
     for module in ("responses", "arm_readings"):
         assert own_imports(module, typing_too=True) <= raw
+
+
+def test_only_the_cluster_knows_dask() -> None:
+    assert {module for module in MODULES if "distributed" in outside_imports(module)} == {"cluster"}
 
 
 def test_only_survival_knows_lifelines() -> None:

@@ -70,6 +70,8 @@ if TYPE_CHECKING:
         plot_priors,
         plot_readings,
     )
+    from xenograft.planned_power import power, truths_from
+    from xenograft.power_cells import Cell, cells_of
     from xenograft.prediction import animal_curves, curves
     from xenograft.priors import Prior
     from xenograft.reading import read_study
@@ -194,6 +196,13 @@ _HOME = {
         "plot_predictive",
         "plot_priors",
         "plot_readings",
+    "planned_power": (
+        "power",
+        "truths_from",
+    ),
+    "power_cells": (
+        "Cell",
+        "cells_of",
     ),
     "prediction": (
         "animal_curves",
@@ -253,20 +262,21 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Allocation", "Arm", "Calibration", "CardError", "Comparison", "Design", "Dosing", "Drift", "Evidence", "Fit",
-    "FitFileError", "Gate", "GateOutcome", "Health", "InputError", "Interaction", "ModelCard", "NoHealthyFitError",
-    "PredictiveCheck", "Prior", "SamplerSettings", "SimulatedStudy", "Study", "StudyError", "StudyReport", "Summary",
-    "Truth", "Verdict", "XenograftError", "all_figures", "allocate", "animal_curves", "animal_responses",
-    "arm_estimands", "arm_responses", "average", "bayes_factors", "best_arms", "best_response", "build", "calibrate",
-    "check_gates", "collect_results", "combination_index", "compare", "comparison_markdown", "curves", "dose_matrix",
-    "doubling_time", "drift", "example_folder", "excess", "fit", "fit_all", "fit_or_load", "gather_evidence",
-    "growth_delay", "growth_rate", "growth_rate_inhibition", "interaction", "interaction_numbers", "judge_gates",
-    "junit_xml", "largest_excess", "log_cell_kill", "model_curves", "nadir", "parameter_table", "plot_curves",
-    "plot_excess", "plot_fit", "plot_graph", "plot_influence", "plot_predictive", "plot_priors", "plot_readings",
-    "predict_from_parts", "predicted_responses", "predicted_survival", "predictive_check", "prior_sensitivity",
-    "read_baselines", "read_card", "read_cards", "read_design", "read_gates", "read_reference", "read_study",
-    "read_truth", "reduction", "refit_without", "simulate", "simulate_design", "summarise", "summary",
-    "survival_curves", "time_to_multiple", "time_to_regrowth", "treated_over_control", "true_curves", "true_excess",
+    "Allocation", "Arm", "Calibration", "CardError", "Cell", "Comparison", "Design", "Dosing", "Drift", "Evidence",
+    "Fit", "FitFileError", "Gate", "GateOutcome", "Health", "InputError", "Interaction", "ModelCard",
+    "NoHealthyFitError", "PredictiveCheck", "Prior", "SamplerSettings", "SimulatedStudy", "Study", "StudyError",
+    "StudyReport", "Summary", "Truth", "Verdict", "XenograftError", "all_figures", "allocate", "animal_curves",
+    "animal_responses", "arm_estimands", "arm_responses", "average", "bayes_factors", "best_arms", "best_response",
+    "build", "calibrate", "cells_of", "check_gates", "collect_results", "combination_index", "compare",
+    "comparison_markdown", "curves", "dose_matrix", "doubling_time", "drift", "example_folder", "excess", "fit",
+    "fit_all", "fit_or_load", "gather_evidence", "growth_delay", "growth_rate", "growth_rate_inhibition",
+    "interaction", "interaction_numbers", "judge_gates", "junit_xml", "largest_excess", "log_cell_kill",
+    "model_curves", "nadir", "parameter_table", "plot_curves", "plot_excess", "plot_fit", "plot_graph",
+    "plot_influence", "plot_predictive", "plot_priors", "plot_readings", "power", "predict_from_parts",
+    "predicted_responses", "predicted_survival", "predictive_check", "prior_sensitivity", "read_baselines",
+    "read_card", "read_cards", "read_design", "read_gates", "read_reference", "read_study", "read_truth", "reduction",
+    "refit_without", "simulate", "simulate_design", "summarise", "summary", "survival_curves", "time_to_multiple",
+    "time_to_regrowth", "treated_over_control", "true_curves", "true_excess", "truths_from",
     "tumour_growth_inhibition", "verdicts", "whole_course_excess", "without_each_animal", "write_csv",
     "write_reference", "write_report", "write_reports",
 ]  # fmt: skip

@@ -80,6 +80,7 @@ def calibrate(
     studies: int = 500,
     seed: int = 1,
     workers: int = 0,
+    scheduler: str | None = None,
     settings: SamplerSettings = SETTINGS,
     truths_from: ModelCard | None = None,
     progress: bool = False,
@@ -98,6 +99,8 @@ def calibrate(
         Same seed, same numbers, in any number of processes.
     workers : int
         Processes; 0 is this one.
+    scheduler : str, optional
+        Address of a running Dask cluster to fit on instead.
     settings : SamplerSettings
         4 chains × (500 + 500) unless given.
     truths_from : ModelCard, optional
@@ -123,7 +126,14 @@ def calibrate(
     }  # fmt: skip
     trials = {str(number): CalibrationTrial(card, drawn_from, seed, number, settings) for number in range(studies)}
     found = run_trials(
-        rank_one_study, trials, Path(store), about=about, workers=workers, progress=progress, title=card.name
+        rank_one_study,
+        trials,
+        Path(store),
+        about=about,
+        workers=workers,
+        scheduler=scheduler,
+        progress=progress,
+        title=card.name,
     )
     return calibration_of(card, found, seed=seed, settings=kinds, simulator=_simulator(card))
 

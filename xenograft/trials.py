@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from xenograft.cluster import outcomes_of_cluster
 from xenograft.errors import InputError
 from xenograft.progress import TrialsProgress
 from xenograft.workers import own_flags
@@ -34,6 +35,7 @@ def run_trials(
     *,
     about: Mapping[str, Any],
     workers: int = 0,
+    scheduler: str | None = None,
     progress: bool = False,
     title: str = "trials",
 ) -> dict[str, Outcome]:
@@ -51,6 +53,8 @@ def run_trials(
         Everything beside the key on which outcomes depend; a store about anything else is refused.
     workers : int
         Processes to do them in, each with a compile directory of its own; 0 is this one. Outcomes do not depend on it.
+    scheduler : str or None
+        Address of a running Dask cluster (tcp://…:8786) to do them on instead.
     progress : bool
         Show a bar with the time left on standard error.
     title : str
@@ -64,7 +68,7 @@ def run_trials(
     Raises
     ------
     InputError
-        The store is about something else, or broken.
+        The store is about something else, or broken; or the cluster cannot be reached.
     """
     found = read_store(store, about)
     waiting = {key: argument for key, argument in given.items() if key not in found}
@@ -73,7 +77,7 @@ def run_trials(
         store.write_text(_line(dict(about)), encoding="utf-8")
     with TrialsProgress(title, len(given), shown=progress) as bar, store.open("a", encoding="utf-8") as file:
         bar.done(len(given) - len(waiting), sum("failed" in found[key] for key in given if key in found))
-        for key, outcome in _outcomes(trial, waiting, workers):
+        for key, outcome in _outcomes(trial, waiting, workers, scheduler):
             found[key] = outcome
             file.write(_line({"key": key, **outcome}))
             file.flush()
@@ -130,8 +134,12 @@ def _line(content: Mapping[str, Any]) -> str:
     return json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _outcomes(trial: Trial, waiting: Mapping[str, Any], workers: int) -> Generator[tuple[str, Outcome]]:
-    if workers:
+def _outcomes(
+    trial: Trial, waiting: Mapping[str, Any], workers: int, scheduler: str | None
+) -> Generator[tuple[str, Outcome]]:
+    if scheduler is not None:
+        yield from outcomes_of_cluster(attempted, trial, waiting, scheduler)
+    elif workers:
         yield from _by_processes(trial, waiting, workers)
     else:
         for key, argument in waiting.items():
@@ -208,9 +216,6 @@ def _serve(connection: Connection, flags: str, trial: Trial) -> None:
     """Do trials until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides what an interruption means
     os.environ["PYTENSOR_FLAGS"] = flags
-    while True:
-        try:
-            argument = connection.recv()
-        except EOFError:
-            return
-        connection.send(attempted(trial, argument))
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            connection.send(attempted(trial, connection.recv()))
