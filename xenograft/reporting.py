@@ -258,7 +258,7 @@ def _shares(responses: Responses | None) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": CRITERION_NAMES[str(criterion)],
-                "meaning": CRITERION_WORDS[str(criterion)],
+                "meaning": CRITERION_WORDS[str(criterion)].replace(" -", " −"),  # a minus as people print it
                 "classes": list(dict.fromkeys(rows["response"])),
                 "predicted": bool(rows["probability"].notna().any()),
                 "rows": list(arms.items()),
