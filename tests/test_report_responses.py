@@ -87,8 +87,7 @@ def test_classes_stand_beside_what_is_predicted_of_a_new_animal() -> None:
     assert cells == [f"{seen} of 2<br>0.25 (0.00 to 0.50)" for seen in (0, 0, 0, 2)]
     assert "interval of the share in a group of 10" in page
     assert "BR &lt; −95 %" in page
-    assert "<td>0.300</td>" in page  # the third arm's probability of the smallest tumour
-    assert "P(smallest)" in page
+    assert "on day 14: A + B 0.400, B 0.300, A 0.200 and vehicle 0.100." in page
 
 
 def test_without_predictions_only_what_was_seen_is_shown() -> None:
@@ -96,7 +95,7 @@ def test_without_predictions_only_what_was_seen_is_shown() -> None:
     page = render(content_for(study=study, responses=responses_shown(study, records(study), NOTHING)))
     assert ">2 of 2<" in page
     assert "the probability for a new animal" not in page
-    assert "P(smallest)</a></th>" not in page
+    assert "smallest of all" not in page
 
 
 def test_a_criterion_that_classes_no_animal_is_left_out() -> None:

@@ -64,8 +64,8 @@ def waterfall(
     arms = [arm.name for arm in study.arms if (responses["arm"] == arm.name).any()]
     colours = dict(zip(classes, RESPONSE_COLOURS, strict=False))
     wide = width > 6
-    per_row = min(len(arms), 8) if wide else 1
-    rows = -(-len(arms) // max(per_row, 1)) or 1
+    rows = -(-len(arms) // 4) or 1 if wide else max(len(arms), 1)
+    per_row = -(-len(arms) // rows)
     figure, axes = panel_grid(
         rows,
         max(per_row, 1),
@@ -96,7 +96,7 @@ def waterfall(
         axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
         place = axis.get_subplotspec()
         if place is None or place.is_first_col():
-            axis.set_ylabel("best change of volume")
+            axis.set_ylabel("best change")
         else:
             axis.tick_params(labelleft=False)
     handles: list[Any] = [Patch(color=colour) for colour in colours.values()]
