@@ -86,9 +86,8 @@ def test_classes_stand_beside_what_is_predicted_of_a_new_animal() -> None:
     cells = re.findall(r"<td[^>]*>(.*?)</td>", row.group(1))
     assert cells == [f"{seen} of 2<br>0.25 (0.00 to 0.50)" for seen in (0, 0, 0, 2)]
     assert "interval of the share in a group of 10" in page
-    assert "BR &lt; -95 %" in page
-    assert "<td>0.300</td>" in page  # the third arm's probability of the smallest tumour
-    assert "P(smallest)" in page
+    assert "BR &lt; −95 %" in page
+    assert "on day 14: A + B 0.400, B 0.300, A 0.200 and vehicle 0.100." in page
 
 
 def test_without_predictions_only_what_was_seen_is_shown() -> None:
@@ -96,7 +95,7 @@ def test_without_predictions_only_what_was_seen_is_shown() -> None:
     page = render(content_for(study=study, responses=responses_shown(study, records(study), NOTHING)))
     assert ">2 of 2<" in page
     assert "the probability for a new animal" not in page
-    assert "P(smallest)</a></th>" not in page
+    assert "smallest of all" not in page
 
 
 def test_a_criterion_that_classes_no_animal_is_left_out() -> None:
@@ -150,7 +149,7 @@ def test_a_report_of_fits_has_responses_and_sensitivities(fits: Mapping[str, Fit
     found = content.responses
     assert found is not None
     assert len(found.best) == 40
-    assert found.event == "reading at or above the endpoint volume, 2000 mm³"
+    assert found.event == "reading at or above the endpoint volume, 2,000 mm³"
     assert set(found.predicted["arm"]) == set(found.observed["arm"]) == {arm.name for arm in study.arms}
     assert sum(found.smallest.values()) == pytest.approx(1)
     assert {"waterfall", "spider", "survival", "swimmer"} <= {one.name for one in animal_drawings(content)}

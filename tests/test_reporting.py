@@ -460,6 +460,41 @@ def test_without_any_fit_the_report_still_shows_what_was_measured(drawn: None) -
     assert "there is no healthy fit to draw" in page
 
 
+def test_the_question_names_the_agents_where_the_arms_name_does_not() -> None:
+    assert "Does A + B do more than its agents" in render(content_for())
+    named = render(content_for(names=("vehicle", "one", "two", "D")))
+    assert "Does D (A 3 mg/kg + B) do more than its agents" in named
+
+
+def test_a_study_without_combination_is_headed_by_its_strongest_treatment() -> None:
+    content = content_for()
+    strong = {"tgi": {"median": 86.7, "lower": 80.0, "upper": 93.0, "unit": "%"}}
+    arms = [row | (strong if row["arm"] == "B" else {}) for row in content.results["arms"]]
+    reason = "The study has no combination arm, so there is no interaction to judge."
+    results = dict(content.results) | {
+        "verdict": None,
+        "verdicts": [],
+        "interaction": [],
+        "reason": reason,
+        "arms": arms,
+    }
+    page = render(replace(content, results=results, interaction=content.interaction.iloc[:0]))
+    assert '<h2 class="words">Most inhibition: B, TGI 86.7 (80 to 93) % on day 14</h2>' in page
+    assert reason in page
+    none = render(replace(content, results=results | {"arms": []}, interaction=content.interaction.iloc[:0]))
+    assert '<h2 class="words">No interaction to judge</h2>' in none
+
+
+def test_what_a_model_does_not_reproduce_is_summed_up_beside_the_answer_and_listed_under_methods() -> None:
+    missed = tuple(f"some-card: {arm}: 90 of 90 readings <inside>." for arm in ("vehicle", "A", "B"))
+    page = render(content_for(predictive_check=missed))
+    assert lamps(page)["Predictive check"] == (
+        "doubt",
+        "some-card does not reproduce the readings of vehicle, A and B as they scatter; the list is under Methods",
+    )
+    assert page.index("<li>some-card: vehicle: 90 of 90 readings &lt;inside&gt;.</li>") > page.index('id="methods"')
+
+
 def test_a_title_and_a_logo_of_ones_own(tmp_path: Path) -> None:
     logo = tmp_path / "logo.PNG"
     logo.write_bytes(b"not really a picture")

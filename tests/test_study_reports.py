@@ -53,7 +53,7 @@ def folder_of(place: Path, *names: str) -> Path:
 
 @pytest.fixture
 def analysed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Instead of fitting: invented content; a study whose folder is named after an error raises it."""
+    """Instead of fitting, the invented content of other tests; a study in a folder named after an error raises it."""
     calls: list[Any] = []
     content = content_for()
     rows = [row | {"combination_index": row["combination_index"]} for row in content.results["interaction"]]

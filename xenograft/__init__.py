@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from xenograft.model import build
     from xenograft.overview import Summary, summary
     from xenograft.parts import predict_from_parts
+    from xenograft.planned_power import power, truths_from
     from xenograft.plots import (
         all_figures,
         plot_curves,
@@ -70,7 +71,6 @@ if TYPE_CHECKING:
         plot_priors,
         plot_readings,
     )
-    from xenograft.planned_power import power, truths_from
     from xenograft.power_cells import Cell, cells_of
     from xenograft.prediction import animal_curves, curves
     from xenograft.priors import Prior
@@ -196,6 +196,7 @@ _HOME = {
         "plot_predictive",
         "plot_priors",
         "plot_readings",
+    ),
     "planned_power": (
         "power",
         "truths_from",

@@ -129,6 +129,7 @@ def svg(figure: Figure, prefix: str) -> str:
     """
     buffer = io.StringIO()
     with mpl.rc_context(THEME | _SAVED), _missing_glyphs_are_fine():
+        _lay_out(figure)
         figure.savefig(buffer, format="svg", metadata=_NO_METADATA, transparent=True)  # pyright: ignore
     text = buffer.getvalue()
     text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
@@ -162,6 +163,7 @@ def save_figures(
     written: list[Path] = []
     with mpl.rc_context(THEME | _SAVED), _missing_glyphs_are_fine():
         for name, figure in figures.items():
+            _lay_out(figure)
             for ending in endings:
                 metadata = _METADATA[ending]
                 path = Path(folder) / f"{name}.{ending}"
@@ -169,6 +171,15 @@ def save_figures(
                     figure.savefig(temporary, format=ending, dpi=200, facecolor="white", metadata=metadata)  # pyright: ignore
                 written.append(path)
     return written
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place the panels once; saving would draw the whole figure beforehand to do the same, for each format again."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        figure.set_dpi(72)  # of vector formats
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 @contextmanager

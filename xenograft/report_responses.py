@@ -158,7 +158,7 @@ def _observed(study: Study, readings: Mapping[str, Any], event: str) -> pd.DataF
 def _event_words(study: Study, event: str) -> str:
     if event != "endpoint":
         return EVENT_WORDS[event]
-    return f"{EVENT_WORDS[event]}, {study.endpoint_volume:g} {unit_in_print(study.unit)}"
+    return f"{EVENT_WORDS[event]}, {study.endpoint_volume:,g} {unit_in_print(study.unit)}"
 
 
 def _shares(arms: Any, predictions: Any) -> pd.DataFrame:

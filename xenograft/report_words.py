@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from xenograft.cards import ModelCard
 from xenograft.estimands import REFERENCES
-from xenograft.numbers_in_print import SHORT_REFERENCES, share
+from xenograft.numbers_in_print import SHORT_REFERENCES, few, interval_in_words, share
 from xenograft.report_tables import ReportContent
 
 Level = Literal["good", "doubt", "bad"]
@@ -64,7 +64,7 @@ TERMS: Mapping[str, tuple[str, str]] = {
     ),
     "typical": ("typical animal", "The animal whose own effects are 0: the median tumour of its arm."),
     "smallest": (
-        "P(smallest)",
+        "smallest typical tumour",
         "Probability that the typical tumour of the arm is the smallest of all arms on the day.",
     ),
     "response-classes": (
@@ -145,9 +145,30 @@ def question(content: ReportContent) -> str:
     primary = study.primary_combination
     if primary is None:
         return "By how much does each treatment slow the tumours down?"
+    told = "".join(filter(str.isalnum, primary.name.casefold()))
+    named = all("".join(filter(str.isalnum, dosing.agent.casefold())) in told for dosing in primary.dosings)
+    what = primary.name if named else f"{primary.name} ({' + '.join(d.label() for d in primary.dosings)})"
     if verdict and verdict["reference"] == "hsa":
-        return f"Does {primary.name} do more than the better of its agents alone?"
-    return f"Does {primary.name} do more than its agents' own activity explains?"
+        return f"Does {what} do more than the better of its agents alone?"
+    return f"Does {what} do more than its agents' own activity explains?"
+
+
+def most_inhibited(content: ReportContent) -> str:
+    """Which treatment slows the tumours most, of a study without a combination; empty where none is known."""
+    control = content.study.control.name
+    rows = [r for r in content.results["arms"] if r["model"] == "averaged" and r["of"] == "typical"]
+    known = [r for r in rows if r["arm"] != control and r["tgi"]["median"] is not None]
+    if not known:
+        return ""
+    best = max(known, key=lambda row: row["tgi"]["median"])
+    return f"Most inhibition: {best['arm']}, TGI {interval_in_words(best['tgi'])} % on day {content.study.horizon:g}"
+
+
+def smallest(content: ReportContent) -> str:
+    """The arms whose typical tumour is most probably the smallest, with that probability; empty where none is known."""
+    known = {} if content.responses is None else content.responses.smallest
+    ranked = sorted(known.items(), key=lambda item: -item[1])
+    return few([f"{arm} {share(probability)}" for arm, probability in ranked], 5) if ranked else ""
 
 
 def answer(content: ReportContent) -> str:
@@ -203,10 +224,19 @@ def lights(content: ReportContent) -> list[Light]:
             words = "the probability is within its Monte-Carlo error of a limit; use more draws"
             found.append(Light("Verdict", "doubt", words))
     if content.predictive_check is not None:
-        missed = "; ".join(content.predictive_check)
-        words = missed or "the answering models reproduce the readings of every arm"
-        found.append(Light("Predictive check", "doubt" if missed else "good", words))
+        found.append(_predictive(content, content.predictive_check))
     return [*found, *(Light(_short(row.title), "doubt", row.finding) for row in content.sensitivity if row.doubtful)]
+
+
+def _predictive(content: ReportContent, missed: Sequence[str]) -> Light:
+    if not missed:
+        return Light("Predictive check", "good", "the answering models reproduce the readings of every arm")
+    arms = [arm.name for arm in content.study.arms if any(f": {arm.name}: " in words for words in missed)]
+    if not arms:
+        return Light("Predictive check", "doubt", few(missed, 2))
+    card = missed[0].partition(":")[0]
+    words = f"{card} does not reproduce the readings of {few(arms, 4)} as they scatter; the list is under Methods"
+    return Light("Predictive check", "doubt", words)
 
 
 def _short(title: str) -> str:

@@ -173,7 +173,8 @@ def render(content: ReportContent, *, logo: str | Path | None = None, template: 
             shown=combinations_shown(content),
             arms=[_arm_row(study, arm) for arm in study.arms],
             shares=_shares(content.responses),
-            smallest={} if content.responses is None else content.responses.smallest,
+            smallest=words.smallest(content),
+            inhibited=words.most_inhibited(content),
             left=left_early(study),
             excluded=study.readings[excluded(study)],
             priors=_priors(content.cards),
@@ -258,7 +259,7 @@ def _shares(responses: Responses | None) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": CRITERION_NAMES[str(criterion)],
-                "meaning": CRITERION_WORDS[str(criterion)],
+                "meaning": CRITERION_WORDS[str(criterion)].replace(" -", " −"),  # a minus as people print it
                 "classes": list(dict.fromkeys(rows["response"])),
                 "predicted": bool(rows["probability"].notna().any()),
                 "rows": list(arms.items()),
