@@ -18,13 +18,16 @@ def test_leaving_out_every_animal_by_brute_force_gives_the_same_elpd(fits: Mappi
     fit = fits[name]
     found = compare({name: fit})
     exact: list[float] = []
+    error: list[float] = []
     for animal in fit.study.animals.index:
         again = refit_without(fit, [str(animal)])
         assert again.health.status != "fail"
-        values = again.draws["log_likelihood"]["volume_readings"].sel(animal=animal).to_numpy().ravel()
-        exact.append(float(expected_log_density(values)))
+        values = again.draws["log_likelihood"]["volume_readings"].sel(animal=animal).to_numpy()
+        exact.append(float(expected_log_density(values.ravel())))
+        error.append(float(np.std([expected_log_density(chain) for chain in values], ddof=1) / np.sqrt(len(values))))
     difference = found.pointwise[name] - np.array(exact)
     assert difference.sum() == pytest.approx(0, abs=0.3)
     fine = found.pareto_k[name] <= found.good_k
     assert fine.sum() >= 35
-    assert difference[fine].abs().max() < 0.1
+    allowed = 0.1 + 3 * np.array(error)  # an influential animal is predicted by few draws of the refit: 0.06 for V02
+    assert (difference.abs() < allowed)[fine].all()
