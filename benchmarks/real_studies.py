@@ -23,6 +23,7 @@ def main(
     model: Annotated[list[str] | None, typer.Option("-m", help="Cards; default the default set.")] = None,
     study: Annotated[str, typer.Option(help="Only folders whose name contains this.")] = "",
     seed: Annotated[int, typer.Option()] = 1,
+    comparison: Annotated[bool, typer.Option(help="Compare the fits and print the verdicts.")] = True,
 ) -> None:
     """Print two Markdown tables: the fits, and the verdicts."""
     said: list[str] = []
@@ -40,17 +41,20 @@ def main(
         cards = cards if model else default_cards(found, cards)[0]
         fits = fit_all(found, cards, seed=seed, progress=False)
         statuses.update(one.health.status for one in fits.values())
-        ranking = compare(fits)
+        ranking = compare(fits) if comparison else None
         for card, one in fits.items():
-            health, ranked = one.health, card in ranking.table.index
-            elpd = f"{ranking.table.loc[card, 'elpd']:.1f}" if ranked else "not ranked"
-            worst = f"{ranking.pareto_k[card].max():.2f}" if ranked else ""
+            health, elpd, worst = one.health, "not ranked", ""
+            if ranking is not None and card in ranking.table.index:
+                elpd = f"{ranking.table.loc[card, 'elpd']:.1f}"
+                worst = f"{ranking.pareto_k[card].max():.2f}"
             print(
                 f"| {name} | {card} | {health.status} | {health.max_rhat:.3f} | {health.min_ess_bulk:.0f} | "
                 f"{health.divergences} | {elpd} | {worst} | {len(one.attempts)} | {one.seconds['sample']:.1f} | "
                 f"{'; '.join(health.failures)} |",
                 flush=True,
             )
+        if ranking is None:
+            continue
         for verdict in verdicts(fits, ranking, model_curves(fits, ranking)):
             probability = "" if verdict.probability is None else f"{verdict.probability:.3f}"
             day = f"{verdict.day:g}"
@@ -59,6 +63,8 @@ def main(
                 f"{probability} | {verdict.agreement or ''} | {'borderline' if verdict.borderline else ''} |"
             )
     print(f"\n{dict(statuses)} in {time.perf_counter() - started:.0f} s, comparison and compilation included")
+    if not said:
+        return
     print("\n| study | verdict | probability | growth laws | |\n|---|---|---|---|---|")
     print("\n".join(said))
 

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 from test_reporting import HOSTILE, content_for
+from test_study_reports import GOOD, REFUSED
 
 from xenograft.reporting import render
+from xenograft.study_reports import index_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -176,6 +178,54 @@ def test_the_report_prints_on_a4(tmp_path: Path) -> None:
     pdf = (tmp_path / "report.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
     assert 4 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 16
+
+
+SORTING = """<!doctype html><title>frame</title><body style="margin:0">
+<iframe id="page" src="report.html" style="border:0;width:{width}px;height:800px"></iframe><pre id="found"></pre>
+<script>
+{checks}
+document.getElementById("page").onload = event => {{
+  const inside = event.target.contentWindow, page = inside.document;
+  const names = () => [...page.querySelectorAll("tbody th")].map(one => one.dataset.sort);
+  const orders = [names()], said = [], heads = [...page.querySelectorAll("thead th")];
+  for (const head of [heads[4], heads[4], heads[0]]) {{
+    head.querySelector("button").focus();
+    page.activeElement.click();
+    orders.push(names());
+    said.push(page.getElementById("sorted").textContent);
+  }}
+  document.getElementById("found").textContent = JSON.stringify({{
+    orders, said, sorted: heads.map(one => one.getAttribute("aria-sort")),
+    overflow: page.scrollingElement.scrollWidth - inside.innerWidth,
+    requests: inside.performance.getEntriesByType("resource").map(entry => entry.name),
+    faults: accessibility(inside, page),
+  }});
+}};
+</script>"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_index_of_many_studies_is_sorted_by_a_keyboard_too(tmp_path: Path, width: int) -> None:
+    excesses = {"Beta": 0.5, "alpha": -0.25, "Gamma": 1.25}
+    reports = [
+        replace(GOOD, folder=name, title=name, excess={"median": median, "lower": -1.0, "upper": 2.0})
+        for name, median in excesses.items()
+    ]
+    (tmp_path / "report.html").write_text(index_page([*reports, REFUSED], title="Studies"), encoding="utf-8")
+    (tmp_path / "frame.html").write_text(SORTING.format(width=width, checks=ACCESSIBILITY), encoding="utf-8")
+    found = _found(tmp_path, "--window-size=1280,800")
+    bad = REFUSED.title
+    assert found["orders"] == [
+        ["Beta", "alpha", "Gamma", bad],
+        ["alpha", "Beta", "Gamma", bad],  # by excess; what has none stays last
+        ["Gamma", "Beta", "alpha", bad],
+        ["alpha", bad, "Beta", "Gamma"],
+    ]
+    assert found["said"][1] == "Sorted by Excess (95 % interval), falling."
+    assert found["sorted"] == ["ascending", *[None] * 11]
+    assert found["overflow"] <= 0
+    assert found["requests"] == []
+    assert found["faults"] == []
 
 
 def _found(folder: Path, *options: str) -> dict[str, Any]:

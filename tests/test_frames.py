@@ -177,3 +177,33 @@ def test_a_name_from_the_data_can_neither_steer_a_terminal_nor_fill_it() -> None
     assert "\x1b" not in str(raised.value)
     assert "\\x1b[31mred\\u202e" in str(raised.value)
     assert max(map(len, raised.value.problems)) < 500
+
+
+@pytest.mark.parametrize(
+    ("pairs", "expected"),
+    [
+        (
+            [],
+            "triple is judged against its single agents; A + B, A + C and B + C are no arms, "
+            "so its interaction cannot be told apart from theirs.",
+        ),
+        (
+            ["CA"],
+            "triple is judged against its single agents, and against CA with the agents that are not in it; "
+            "A + B and B + C are no arms, so its interaction cannot be told apart from theirs.",
+        ),
+        (
+            ["AB", "BC", "CA"],
+            "triple is judged against its single agents, and against AB, CA and BC with the agents that are not in it.",
+        ),
+    ],
+)
+def test_a_notice_says_which_interactions_of_three_agents_the_arms_can_tell(pairs: list[str], expected: str) -> None:
+    given = {"vehicle": "", "A": "A", "B": "B", "C": "C", **{pair: pair for pair in pairs}, "triple": "ABC"}
+    arms = {
+        name: {"control": True} if name == "vehicle" else {"agents": {agent: {"start": 0} for agent in agents}}
+        for name, agents in given.items()
+    }
+    rows = [(f"{name} {i}", name, day, 100 + day + i) for name in given for i in range(2) for day in (0, 7)]
+    study = xg.Study.from_frame(pd.DataFrame(rows, columns=["animal", "arm", "day", "volume"]), arms=arms)
+    assert expected in study.notices

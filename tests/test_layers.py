@@ -24,9 +24,11 @@ LAYERS = (
         "event_times",
         "growth",
         "health",
+        "numbers_in_print",
         "options",
         "priors",
         "progress",
+        "uniformity",
     ),
     ("allocation", "cards", "courses", "examples", "files", "fit_files", "spreadsheet", "study", "study_entry"),
     (
@@ -47,6 +49,8 @@ LAYERS = (
         "asking",
         "drawing_axes",
         "exclusions",
+        "figures_calibration",
+        "figures_power",
         "first_draft",
         "layouts",
         "model_graph",
@@ -65,17 +69,29 @@ LAYERS = (
         "table",
     ),
     ("fitted", "likelihood", "simulation", "table_problems"),
-    ("checking", "design", "latents", "notices", "quadrature", "report_checks", "true_interaction"),
-    ("model", "prediction", "reading"),
+    (
+        "calibration_records",
+        "checking",
+        "design",
+        "latents",
+        "notices",
+        "quadrature",
+        "report_checks",
+        "true_interaction",
+    ),
+    ("model", "power_cells", "prediction", "reading"),
     ("bayes_factor", "cli_plan", "cli_study", "frames", "sampling"),
     ("comparison", "workers"),
-    ("answers", "cache", "displays", "parts"),
-    ("interactions", "laws", "report_tables", "response_predictions", "shown"),
-    ("overview", "references", "report_drawings", "report_words", "sensitivity"),
-    ("evidence", "gates", "number_records", "report_figures"),
-    ("judging", "results"),
-    ("analysis", "job_summary", "junit", "plots", "reporting"),
-    ("cli_fit", "cli_numbers"),
+    ("answers", "cache", "cluster", "displays", "parts"),
+    ("interactions", "laws", "response_predictions", "shown", "trials"),
+    ("calibration", "overview", "planned_studies", "references", "report_responses", "sensitivity"),
+    ("evidence", "gates", "number_records", "planned_power", "report_sensitivity"),
+    ("cli_trials", "judging", "report_tables", "results"),
+    ("analysis", "junit", "report_drawings", "report_words"),
+    ("cli_numbers", "job_summary", "report_figures"),
+    ("plots", "reporting"),
+    ("study_reports",),
+    ("cli_fit",),
     ("cli_compare",),
     ("cli",),
 )
@@ -92,7 +108,16 @@ DOORS = {
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 SAMPLER = {"pymc", "pytensor", "nutpie"}
 DRAWING = {"matplotlib", "seaborn"}
-FIGURES = {"drawing", "drawing_axes", "figures", "figures_checks", "figures_interaction", "figures_responses"}
+FIGURES = {
+    "drawing",
+    "drawing_axes",
+    "figures",
+    "figures_calibration",
+    "figures_checks",
+    "figures_interaction",
+    "figures_power",
+    "figures_responses",
+}
 LONGEST = 350
 
 
@@ -175,6 +200,10 @@ def test_raw_numbers_know_no_model() -> None:
     raw = {"arm_readings", "criteria", "responses", "study", "event_times"}
     for module in ("responses", "arm_readings"):
         assert own_imports(module, typing_too=True) <= raw
+
+
+def test_only_the_cluster_knows_dask() -> None:
+    assert {module for module in MODULES if "distributed" in outside_imports(module)} == {"cluster"}
 
 
 def test_only_survival_knows_lifelines() -> None:

@@ -16,7 +16,9 @@ from xenograft.cards import ModelCard, read_cards
 from xenograft.errors import InputError
 from xenograft.report_drawings import Drawing
 from xenograft.report_figures import drawings
-from xenograft.report_tables import ReportContent, Responses, SensitivityTable
+from xenograft.report_responses import Responses
+from xenograft.report_sensitivity import SensitivityTable, on_the_day
+from xenograft.report_tables import ReportContent
 from xenograft.report_words import TERMS
 from xenograft.reporting import render, write_figures, write_html
 from xenograft.study import Arm, Dosing, Study
@@ -379,11 +381,13 @@ def test_censored_readings_are_counted_by_arm(page: str) -> None:
     assert re.search(r'<th scope="row">A</th><td>9</td><td>9</td>', shown)
 
 
-def test_the_answer_is_shown_again_on_other_days(page: str) -> None:
-    found = re.search(r"Excess by day.*?</table>", page, re.DOTALL)
+def test_the_answer_is_shown_again_on_other_days() -> None:
+    content = content_for()
+    again = on_the_day(content.study, content.interaction, content.results["verdict"])
+    found = re.search(r"excess by day.*?</table>", render(replace(content, sensitivity=(again,))), re.DOTALL)
     assert found
-    assert re.findall(r'<th scope="col">(day \d+)</th>', found.group()) == ["day 7", "day 14"]
-    assert found.group().count("P 0.990") == 4
+    assert re.findall(r'<th scope="row">(\d+)</th>', found.group()) == ["7", "14"]
+    assert found.group().count("<td>0.990</td>") == 4
 
 
 def test_a_further_sensitivity_table_is_shown_and_may_put_the_answer_in_doubt() -> None:
@@ -454,6 +458,41 @@ def test_without_any_fit_the_report_still_shows_what_was_measured(drawn: None) -
     assert "<title>No conclusion: A study" in page
     assert {one.name for one in drawings(empty)} == {"panels", "spider", "swimmer"}
     assert "there is no healthy fit to draw" in page
+
+
+def test_the_question_names_the_agents_where_the_arms_name_does_not() -> None:
+    assert "Does A + B do more than its agents" in render(content_for())
+    named = render(content_for(names=("vehicle", "one", "two", "D")))
+    assert "Does D (A 3 mg/kg + B) do more than its agents" in named
+
+
+def test_a_study_without_combination_is_headed_by_its_strongest_treatment() -> None:
+    content = content_for()
+    strong = {"tgi": {"median": 86.7, "lower": 80.0, "upper": 93.0, "unit": "%"}}
+    arms = [row | (strong if row["arm"] == "B" else {}) for row in content.results["arms"]]
+    reason = "The study has no combination arm, so there is no interaction to judge."
+    results = dict(content.results) | {
+        "verdict": None,
+        "verdicts": [],
+        "interaction": [],
+        "reason": reason,
+        "arms": arms,
+    }
+    page = render(replace(content, results=results, interaction=content.interaction.iloc[:0]))
+    assert '<h2 class="words">Most inhibition: B, TGI 86.7 (80 to 93) % on day 14</h2>' in page
+    assert reason in page
+    none = render(replace(content, results=results | {"arms": []}, interaction=content.interaction.iloc[:0]))
+    assert '<h2 class="words">No interaction to judge</h2>' in none
+
+
+def test_what_a_model_does_not_reproduce_is_summed_up_beside_the_answer_and_listed_under_methods() -> None:
+    missed = tuple(f"some-card: {arm}: 90 of 90 readings <inside>." for arm in ("vehicle", "A", "B"))
+    page = render(content_for(predictive_check=missed))
+    assert lamps(page)["Predictive check"] == (
+        "doubt",
+        "some-card does not reproduce the readings of vehicle, A and B as they scatter; the list is under Methods",
+    )
+    assert page.index("<li>some-card: vehicle: 90 of 90 readings &lt;inside&gt;.</li>") > page.index('id="methods"')
 
 
 def test_a_title_and_a_logo_of_ones_own(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from xenograft.fitted import Fit
 from xenograft.sampling import SamplerSettings, fit
-from xenograft.workers import Worker, _own_flags
+from xenograft.workers import Worker, own_flags
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "her2-four-arm"
 GOMPERTZ = "gompertz-bliss"
@@ -35,9 +35,10 @@ def test_a_second_process_gives_the_same_posterior(fits: Mapping[str, Fit], tmp_
 
 def test_the_second_process_has_a_compile_directory_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTENSOR_FLAGS", "floatX=float64,base_compiledir=/somewhere")
-    assert _own_flags() == f"floatX=float64,base_compiledir={Path('/somewhere') / 'xenograft-worker'}"
+    assert own_flags() == f"floatX=float64,base_compiledir={Path('/somewhere') / 'xenograft-worker'}"
     monkeypatch.delenv("PYTENSOR_FLAGS")
-    assert _own_flags().endswith("xenograft-worker")
+    assert own_flags().endswith("xenograft-worker")
+    assert own_flags("third").endswith("third")
 
 
 def test_a_lost_process_is_noticed() -> None:

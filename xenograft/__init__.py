@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from xenograft.arm_readings import arm_responses, survival_curves
     from xenograft.bayes_factor import bayes_factors
     from xenograft.cache import fit_or_load
+    from xenograft.calibration import calibrate
+    from xenograft.calibration_records import Calibration
     from xenograft.cards import ModelCard, read_card, read_cards
     from xenograft.checking import PredictiveCheck, predictive_check
     from xenograft.comparison import Comparison, compare
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from xenograft.model import build
     from xenograft.overview import Summary, summary
     from xenograft.parts import predict_from_parts
+    from xenograft.planned_power import power, truths_from
     from xenograft.plots import (
         all_figures,
         plot_curves,
@@ -68,6 +71,7 @@ if TYPE_CHECKING:
         plot_priors,
         plot_readings,
     )
+    from xenograft.power_cells import Cell, cells_of
     from xenograft.prediction import animal_curves, curves
     from xenograft.priors import Prior
     from xenograft.reading import read_study
@@ -77,9 +81,10 @@ if TYPE_CHECKING:
     from xenograft.responses import animal_responses
     from xenograft.results import collect_results
     from xenograft.sampling import SamplerSettings, fit, fit_all, refit_without
-    from xenograft.sensitivity import prior_sensitivity
+    from xenograft.sensitivity import prior_sensitivity, without_each_animal
     from xenograft.simulation import SimulatedStudy, simulate, true_curves
     from xenograft.study import Arm, Dosing, Study
+    from xenograft.study_reports import StudyReport, write_reports
     from xenograft.true_interaction import true_excess
     from xenograft.truth import Truth, read_truth
 
@@ -103,6 +108,8 @@ _HOME = {
     ),
     "bayes_factor": ("bayes_factors",),
     "cache": ("fit_or_load",),
+    "calibration": ("calibrate",),
+    "calibration_records": ("Calibration",),
     "cards": (
         "ModelCard",
         "read_card",
@@ -138,6 +145,7 @@ _HOME = {
         "InputError",
         "NoHealthyFitError",
         "StudyError",
+        "StudyReport",
         "XenograftError",
     ),
     "estimands": (
@@ -189,6 +197,14 @@ _HOME = {
         "plot_priors",
         "plot_readings",
     ),
+    "planned_power": (
+        "power",
+        "truths_from",
+    ),
+    "power_cells": (
+        "Cell",
+        "cells_of",
+    ),
     "prediction": (
         "animal_curves",
         "curves",
@@ -219,7 +235,10 @@ _HOME = {
         "fit_all",
         "refit_without",
     ),
-    "sensitivity": ("prior_sensitivity",),
+    "sensitivity": (
+        "prior_sensitivity",
+        "without_each_animal",
+    ),
     "simulation": (
         "SimulatedStudy",
         "simulate",
@@ -231,6 +250,10 @@ _HOME = {
         "Study",
     ),
     "job_summary": ("comparison_markdown",),
+    "study_reports": (
+        "StudyReport",
+        "write_reports",
+    ),
     "true_interaction": ("true_excess",),
     "truth": (
         "Truth",
@@ -240,21 +263,23 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Allocation", "Arm", "CardError", "Comparison", "Design", "Dosing", "Drift", "Evidence", "Fit", "FitFileError",
-    "Gate", "GateOutcome", "Health", "InputError", "Interaction", "ModelCard", "NoHealthyFitError",
-    "PredictiveCheck", "Prior", "SamplerSettings", "SimulatedStudy", "Study", "StudyError", "Summary", "Truth",
-    "Verdict", "XenograftError", "all_figures", "allocate", "animal_curves", "animal_responses", "arm_estimands",
-    "arm_responses", "average", "bayes_factors", "best_arms", "best_response", "build", "check_gates",
-    "collect_results", "combination_index", "compare", "comparison_markdown", "curves", "dose_matrix",
-    "doubling_time", "drift", "example_folder", "excess", "fit", "fit_all", "fit_or_load", "gather_evidence",
-    "growth_delay", "growth_rate", "growth_rate_inhibition", "interaction", "interaction_numbers", "judge_gates",
-    "junit_xml", "largest_excess", "log_cell_kill", "model_curves", "nadir", "parameter_table", "plot_curves",
-    "plot_excess", "plot_fit", "plot_graph", "plot_influence", "plot_predictive", "plot_priors", "plot_readings",
-    "predict_from_parts", "predicted_responses", "predicted_survival", "predictive_check", "prior_sensitivity",
-    "read_baselines", "read_card", "read_cards", "read_design", "read_gates", "read_reference", "read_study",
-    "read_truth", "reduction", "refit_without", "simulate", "simulate_design", "summarise", "summary",
-    "survival_curves", "time_to_multiple", "time_to_regrowth", "treated_over_control", "true_curves", "true_excess",
-    "tumour_growth_inhibition", "verdicts", "whole_course_excess", "write_csv", "write_reference", "write_report",
+    "Allocation", "Arm", "Calibration", "CardError", "Cell", "Comparison", "Design", "Dosing", "Drift", "Evidence",
+    "Fit", "FitFileError", "Gate", "GateOutcome", "Health", "InputError", "Interaction", "ModelCard",
+    "NoHealthyFitError", "PredictiveCheck", "Prior", "SamplerSettings", "SimulatedStudy", "Study", "StudyError",
+    "StudyReport", "Summary", "Truth", "Verdict", "XenograftError", "all_figures", "allocate", "animal_curves",
+    "animal_responses", "arm_estimands", "arm_responses", "average", "bayes_factors", "best_arms", "best_response",
+    "build", "calibrate", "cells_of", "check_gates", "collect_results", "combination_index", "compare",
+    "comparison_markdown", "curves", "dose_matrix", "doubling_time", "drift", "example_folder", "excess", "fit",
+    "fit_all", "fit_or_load", "gather_evidence", "growth_delay", "growth_rate", "growth_rate_inhibition",
+    "interaction", "interaction_numbers", "judge_gates", "junit_xml", "largest_excess", "log_cell_kill",
+    "model_curves", "nadir", "parameter_table", "plot_curves", "plot_excess", "plot_fit", "plot_graph",
+    "plot_influence", "plot_predictive", "plot_priors", "plot_readings", "power", "predict_from_parts",
+    "predicted_responses", "predicted_survival", "predictive_check", "prior_sensitivity", "read_baselines",
+    "read_card", "read_cards", "read_design", "read_gates", "read_reference", "read_study", "read_truth", "reduction",
+    "refit_without", "simulate", "simulate_design", "summarise", "summary", "survival_curves", "time_to_multiple",
+    "time_to_regrowth", "treated_over_control", "true_curves", "true_excess", "truths_from",
+    "tumour_growth_inhibition", "verdicts", "whole_course_excess", "without_each_animal", "write_csv",
+    "write_reference", "write_report", "write_reports",
 ]  # fmt: skip
 
 

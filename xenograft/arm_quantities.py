@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from xenograft.estimands import (
     doubling_time,
     growth_rate,
     growth_rate_inhibition,
-    interval,
+    quantiles,
     time_to_multiple,
     treated_over_control,
     tumour_growth_inhibition,
@@ -155,25 +155,27 @@ def summarise(draws: xr.DataArray, key: str, margin: float | None = None) -> pd.
         `margin`, `unreached` (share of draws that are infinite) and `undefined` (share without a number; above 2.5 %
         nothing else is given).
     """
-    undefined, infinite = draws.isnull(), xr.ufuncs.isinf(draws)
-    usable = undefined.mean(("chain", "draw")) <= UNDEFINED
-    table = _interval_of_defined(draws)
-    table.loc[~_series(usable, draws).to_numpy().astype(bool)] = np.nan
+    rest = [name for name in draws.dims if name not in ("chain", "draw")]
+    ordered = draws.transpose(..., "chain", "draw") if rest else draws
+    values = ordered.to_numpy().reshape(-1, draws.sizes["chain"] * draws.sizes["draw"])  # (label, sample)
+    undefined = np.isnan(values)
+    table = pd.DataFrame(np.nan, index=_labels(draws), columns=list(ROW))
+    table["unreached"], table["undefined"] = np.isinf(values).mean(axis=1), undefined.mean(axis=1)
+    usable = (table["undefined"] <= UNDEFINED).to_numpy()
+    defined = [row[~missing] for row, missing in zip(values[usable], undefined[usable], strict=True)]
+    limits = [quantiles(sample, (0.5, 0.025, 0.975)) for sample in defined]
+    table.loc[usable, list(ROW[:3])] = np.reshape(limits, (-1, 3))
     question = QUESTIONS.get(key)
-    table["margin"] = np.nan
     if question:
         margin = question.margin if margin is None else margin
-        gain: xr.DataArray = (draws - question.null) * (1 if question.direction == "above" else -1)
-        shares: dict[str, Any] = {
-            "probability": (gain > 0) + 0.5 * (gain == 0), "beyond": gain > margin, "opposite": gain < -margin,
-        }  # fmt: skip
-        for name, share in shares.items():
-            counted: xr.DataArray = share.where(~undefined)
-            table[name] = _series(counted.mean(("chain", "draw")).where(usable), draws).to_numpy()
+        sign = 1 if question.direction == "above" else -1
+        gains = [sign * (sample - question.null) for sample in defined]
+        shares = [
+            (np.mean((gain > 0) + 0.5 * (gain == 0)), np.mean(gain > margin), np.mean(gain < -margin)) for gain in gains
+        ]
+        table.loc[usable, list(ROW[3:6])] = np.reshape(shares, (-1, 3))
         table["margin"] = margin
-    table["unreached"] = _series(infinite.mean(("chain", "draw")), draws).to_numpy()
-    table["undefined"] = _series(undefined.mean(("chain", "draw")), draws).to_numpy()
-    return table.reindex(columns=list(ROW))
+    return table
 
 
 def why_missing(key: str, row: Mapping[str, float], control: str, horizon: float) -> str:
@@ -206,24 +208,7 @@ def why_missing(key: str, row: Mapping[str, float], control: str, horizon: float
     return f"not reached by day {horizon:g} in {row['unreached']:.0%} of draws"
 
 
-def _interval_of_defined(draws: xr.DataArray) -> pd.DataFrame:
-    """`interval` of the draws that are numbers."""
-    if not bool(draws.isnull().any()):
-        return interval(draws)
-    rest = [str(name) for name in draws.dims if name not in ("chain", "draw")]
-    stacked = draws.stack(label=rest) if rest else draws.expand_dims(label=[0])
-    rows: list[pd.DataFrame] = []
-    for place in range(stacked.sizes["label"]):
-        values = stacked.isel(label=place).to_numpy().ravel()
-        values = values[~np.isnan(values)]
-        one = xr.DataArray(values if values.size else np.array([np.nan]), dims="draw").expand_dims("chain")
-        rows.append(interval(one))
-    index = interval(draws).index
-    return pd.concat(rows).set_axis(index, axis=0)
-
-
-def _series(values: xr.DataArray, draws: xr.DataArray) -> pd.Series:
-    """One value per label of the dimensions beside chain and draw, in the order of `interval`."""
-    if not values.ndim:
-        return pd.Series([values.item()])
-    return values.transpose(*(name for name in draws.dims if name not in ("chain", "draw"))).to_series()
+def _labels(draws: xr.DataArray) -> pd.Index:
+    """A row per label of the dimensions beside chain and draw, in the order of `interval`."""
+    one = draws.isel(chain=0, draw=0, drop=True)
+    return one.to_series().index if one.ndim else pd.RangeIndex(1)

@@ -1,14 +1,16 @@
-"""What a truth must contain so that a study simulated with it is one that a model card claims."""
+"""The truths that a model card holds possible: whether one is, and which one parameters drawn for a card are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import xarray as xr
 
 from xenograft.cards import ModelCard
 from xenograft.errors import quoted
-from xenograft.study import Arm, Dosing
+from xenograft.exposure import Kind, kind_of
+from xenograft.study import REFERENCE_VOLUME, Arm, Dosing
 from xenograft.truth import Truth, kill_key
 
 _LAWS = {"exponential": "exponential", "gompertz": "gompertz"}  # a spline card claims no law
@@ -43,6 +45,49 @@ def problems_of_card(card: ModelCard, truth: Truth, arms: Sequence[Arm], place: 
         *_reading_findings(card, truth),
     ]
     return [f"{place}: {finding}" for finding in found]
+
+
+def truth_of(card: ModelCard, parameters: xr.Dataset, arms: Sequence[Arm]) -> Truth:
+    """The truth that a card's parameters are, for the simulator.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Of a growth law, without cohorts; where it is `hsa`, without `effect` among what varies.
+    parameters : Dataset (agent, combination, …)
+        One draw, as of `prior_draws` or of a posterior, labelled by the study that `arms` are of.
+    arms : sequence of Arm
+        The design.
+    """
+    value = {str(name): np.asarray(one, dtype=float) for name, one in parameters.items()}
+    names = [arm.name for arm in arms]
+
+    def by_label(name: str, dim: str) -> dict[str, float]:
+        if name not in value:
+            return {}
+        return dict(zip(parameters[dim].to_numpy().tolist(), np.atleast_1d(value[name]).tolist(), strict=True))
+
+    def over_first(name: str) -> dict[str, float]:
+        own = value.get(name)
+        return dict(zip(names, (own / own[0]).tolist(), strict=True)) if own is not None and own.ndim else {}
+
+    plain = ("growth", "slowing", "sd_baseline", "sd_growth", "correlation", "sd_effect", "error",
+             "degrees_of_freedom", "small_tumour_error")  # fmt: skip
+    agents = dict.fromkeys(agent for arm in arms for agent in arm.agents)
+    kinds: dict[str, Kind] = {agent: kind_of(card.exposure, agent) for agent in agents}
+    return Truth(
+        law="gompertz" if card.growth == "gompertz" else "exponential",
+        baseline=REFERENCE_VOLUME * float(np.exp(value["baseline"])),
+        reference=card.reference,
+        kill=by_label("kill", "agent"),
+        departure=by_label("departure", "combination"),
+        exposure={agent: kind for agent, kind in kinds.items() if kind != "constant"},
+        waning=by_label("waning", "waning_agent"),
+        onset=by_label("onset", "delayed_agent"),
+        spread=over_first("sd_growth"),
+        error_factor=over_first("error"),
+        **{name: float(value[name].flat[0]) for name in plain if name in value},
+    )
 
 
 def _growth_findings(card: ModelCard, truth: Truth) -> Iterable[str]:

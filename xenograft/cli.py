@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from xenograft import cli_compare, cli_fit, cli_numbers, cli_plan, cli_study
+from xenograft import cli_compare, cli_fit, cli_numbers, cli_plan, cli_study, cli_trials
 from xenograft.errors import XenograftError
 
 INTERNAL_ERROR, INTERRUPTED = 4, 130
@@ -22,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (cli_study, cli_fit, cli_plan, cli_numbers, cli_compare):
+for commands in (cli_study, cli_fit, cli_plan, cli_trials, cli_numbers, cli_compare):
     app.add_typer(commands.app)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from xenograft.analysis import Analysis
 from xenograft.console import plain, standard_output
-from xenograft.options import Cards, Chains, Draws, JsonPath, Quiet, Reference, Seed, StudyPath
+from xenograft.errors import InputError
+from xenograft.options import Cache, Cards, Chains, Draws, JsonPath, Quiet, Reference, Seed, StudyPath
 
 if TYPE_CHECKING:
     from xenograft.fitted import Fit
@@ -42,12 +43,20 @@ def fit(
 
 @app.command()
 def report(
-    study: StudyPath,
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="A study.toml, the folder that holds one, or a folder of studies.")
+    ],
     model: Cards = None,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The HTML file.")] = Path(
-        "report.html"
-    ),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="The HTML file [report.html]; of many studies a folder [reports]."
+        ),
+    ] = None,
     json: JsonPath = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write the answer in Markdown, for a pull request.")
+    ] = None,
     figures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for every figure as PNG, SVG and PDF.")
     ] = None,
@@ -56,21 +65,36 @@ def report(
     template: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A Jinja template that extends report.html.jinja.")
     ] = None,
+    cache: Cache = None,
     reference: Reference = "bliss",
     seed: Seed = 1,
     draws: Draws = 1000,
     chains: Chains = 4,
     quiet: Quiet = False,
 ) -> None:
-    """Fit, compare, average: one HTML report, results.json and the verdict."""
-    from xenograft.report_tables import report_content
-    from xenograft.reporting import write_figures, write_html
+    """Fit, compare, average: an HTML report, results.json and the verdict; of many studies one each, and an index."""
+    from xenograft.study_reports import studies_in
 
-    analysis = Analysis(study, model, seed, draws, chains, quiet)
+    if studies_in(study):
+        _report_folder(
+            study, model, output, json, markdown=markdown, figures=figures, title=title, logo=logo, template=template,
+            cache=cache, reference=reference, seed=seed, draws=draws, chains=chains, quiet=quiet,
+        )  # fmt: skip
+        return
+    from xenograft.files import write_text
+    from xenograft.job_summary import report_markdown
+    from xenograft.report_tables import report_content
+    from xenograft.reporting import check_layout, write_figures, write_html
+
+    output = output or Path("report.html")
+    check_layout(logo, template)
+    analysis = Analysis(study, model, seed, draws, chains, quiet, cache=cache)
     json = json or output.with_name("results.json")
     content = analysis.write_json(json, reference)
     shown = report_content(analysis.study, analysis.fits, analysis.ranking, content, _command(), title=title)
     write_html(output, shown, logo=logo, template=template)
+    if markdown is not None:
+        write_text(markdown, report_markdown(shown))
     if figures is not None:
         write_figures(figures, shown)
     out = standard_output()
@@ -80,6 +104,46 @@ def report(
         out.print(plain(content["reason"]))
     out.print(f"Report: {plain(output)}  Numbers: {plain(json)}")
     finish(analysis)
+
+
+def _report_folder(
+    folder: Path,
+    model: list[str] | None,
+    output: Path | None,
+    json: Path | None,
+    *,
+    markdown: Path | None,
+    figures: Path | None,
+    title: str | None,
+    logo: Path | None,
+    template: Path | None,
+    cache: Path | None,
+    reference: Literal["bliss", "hsa"],
+    seed: int,
+    draws: int,
+    chains: int,
+    quiet: bool,
+) -> None:
+    from xenograft.study_reports import INDEX, StudyReport, exit_code_of, write_reports
+
+    if json is not None:
+        raise InputError("--json: of a folder of studies each report has its own results.json beside it. Leave it out.")
+    if output is not None and (output.suffix or output.is_file()):
+        raise InputError(f"-o {output}: the reports of a folder of studies go into a folder. Name a folder.")
+    output = output or Path("reports")
+    out = standard_output()
+
+    def say(done: StudyReport) -> None:
+        said = f"{done.verdict['combination']}: {done.words}" if done.verdict else done.words
+        out.print(plain(f"{done.folder}: {said if done.written else f'not analysed: {said}'}"))
+
+    found = write_reports(
+        output, folder, cards=model, reference=reference, title=title, logo=logo, template=template, figures=figures,
+        markdown=markdown, cache=cache, seed=seed, draws=draws, chains=chains, quiet=quiet, command=_command(), say=say,
+    )  # fmt: skip
+    out.print(f"Index: {plain(output / INDEX)}")
+    if code := exit_code_of(found):
+        raise typer.Exit(code)
 
 
 def finish(analysis: Analysis) -> None:

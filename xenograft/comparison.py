@@ -12,6 +12,7 @@ from typing import Any
 import arviz as az
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy.special import logsumexp
 
 from xenograft.cards import ModelCard
@@ -51,6 +52,8 @@ class Comparison:
         Cards that are not ranked, with the reason.
     alike : tuple of str
         A sentence for every two cards that differ in priors only, in the departure only, or in nothing.
+    refits : mapping of (str, str) to Dataset (chain, draw, …)
+        Posterior without an animal, by card and animal, of those left out by fitting again.
     """
 
     table: pd.DataFrame
@@ -60,6 +63,7 @@ class Comparison:
     nulls: pd.DataFrame
     refused: Mapping[str, str]
     alike: tuple[str, ...] = field(default=())
+    refits: Mapping[tuple[str, str], xr.Dataset] = field(default_factory=dict)
 
     @property
     def answer_weights(self) -> dict[str, float]:
@@ -113,12 +117,12 @@ def compare(fits: Mapping[str, Fit], *, exact: bool = True, refit: Refit | None 
         pareto_k = pd.DataFrame({name: estimate.pareto_k.to_series() for name, estimate in estimates.items()})
         good_k = min((float(estimate.good_k) for estimate in estimates.values()), default=np.nan)
         bad = ~(pareto_k <= good_k)
-        refits: dict[str, int] = {}
+        refits: dict[tuple[str, str], xr.Dataset] = {}
         for name, fit in healthy.items() if exact else ():
             animals = [str(animal) for animal in bad.index[bad[name]]]
             estimates[name], done = _left_out_exactly(estimates[name], fit, animals, refit)
-            bad.loc[done, name] = False
-            refits[name] = len(done)
+            bad.loc[list(done), name] = False
+            refits |= {(name, animal): posterior for animal, posterior in done.items()}
         ranked = _ranking(estimates)
         answering = _ranking({name: estimate for name, estimate in estimates.items() if healthy[name].card.answers})
     pointwise = pd.DataFrame({name: estimate.elpd_i.to_series() for name, estimate in estimates.items()})
@@ -126,11 +130,11 @@ def compare(fits: Mapping[str, Fit], *, exact: bool = True, refit: Refit | None 
     if healthy:
         ranked["answers"] = [healthy[name].card.answers for name in ranked.index]
         ranked["answer_weight"] = answering["weight"].reindex(ranked.index)
-        ranked["exact_refits"] = [refits.get(name, 0) for name in ranked.index]
+        ranked["exact_refits"] = [sum(card == name for card, _ in refits) for name in ranked.index]
         ranked["bad_k"] = bad.sum().reindex(ranked.index)
         ranked["health"] = [healthy[name].health.status for name in ranked.index]
     alike = cards_alike({name: fit.card for name, fit in fits.items()})
-    return Comparison(ranked, pointwise, pareto_k, good_k, _nulls(healthy, pointwise), refused, alike)
+    return Comparison(ranked, pointwise, pareto_k, good_k, _nulls(healthy, pointwise), refused, alike, refits)
 
 
 def cards_alike(cards: Mapping[str, ModelCard]) -> tuple[str, ...]:
@@ -176,15 +180,17 @@ def paired_difference(ours: pd.Series, theirs: pd.Series) -> tuple[float, float]
     return float(difference.sum()), float(np.sqrt(len(difference) * difference.var()))
 
 
-def _left_out_exactly(estimate: Any, fit: Fit, animals: list[str], refit: Refit | None) -> tuple[Any, list[str]]:
-    """The estimate with these animals left out by fitting again, and those for which that worked."""
+def _left_out_exactly(
+    estimate: Any, fit: Fit, animals: list[str], refit: Refit | None
+) -> tuple[Any, dict[str, xr.Dataset]]:
+    """The estimate with these animals left out by fitting again, and the posterior without each where that worked."""
     if not animals:
-        return estimate, []
+        return estimate, {}
     if refit is None:
         from xenograft.sampling import refit_without
 
         refit = refit_without
-    estimate, done = deepcopy(estimate), []
+    estimate, done = deepcopy(estimate), dict[str, xr.Dataset]()
     for animal in animals:
         again = refit(fit, [animal])
         if again.health.status == "fail":
@@ -192,7 +198,7 @@ def _left_out_exactly(estimate: Any, fit: Fit, animals: list[str], refit: Refit 
         density = again.draws["log_likelihood"]["volume_readings"].sel(animal=animal).to_numpy().ravel()
         estimate.elpd_i.loc[{"animal": animal}] = expected_log_density(density)
         estimate.pareto_k.loc[{"animal": animal}] = 0.0  # ArviZ's word for an exact estimate
-        done.append(animal)
+        done[animal] = again.posterior
     elpd = estimate.elpd_i.to_numpy()
     density = fit.draws["log_likelihood"]["volume_readings"].stack(sample=("chain", "draw")).transpose("sample", ...)
     estimate.elpd = float(elpd.sum())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -129,13 +129,16 @@ def svg(figure: Figure, prefix: str) -> str:
     """
     buffer = io.StringIO()
     with mpl.rc_context(THEME | _SAVED), _missing_glyphs_are_fine():
+        _lay_out(figure)
         figure.savefig(buffer, format="svg", metadata=_NO_METADATA, transparent=True)  # pyright: ignore
     text = buffer.getvalue()
     text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     return re.sub(r"<[^>]+>", lambda tag: _for_a_page(tag.group(), prefix), text).strip()
 
 
-def save_figures(folder: str | Path, figures: Mapping[str, Figure]) -> list[Path]:
+def save_figures(
+    folder: str | Path, figures: Mapping[str, Figure], endings: Sequence[str] = ("png", "svg", "pdf")
+) -> list[Path]:
     """Write figures as PNG (200 dpi), SVG and PDF, for slides, editing and print.
 
     Parameters
@@ -144,6 +147,8 @@ def save_figures(folder: str | Path, figures: Mapping[str, Figure]) -> list[Path
         Made if needed.
     figures : mapping of str to Figure
         By file name without ending.
+    endings : sequence of {"png", "svg", "pdf"}
+        Formats to write.
 
     Returns
     -------
@@ -158,12 +163,23 @@ def save_figures(folder: str | Path, figures: Mapping[str, Figure]) -> list[Path
     written: list[Path] = []
     with mpl.rc_context(THEME | _SAVED), _missing_glyphs_are_fine():
         for name, figure in figures.items():
-            for ending, metadata in _METADATA.items():
+            _lay_out(figure)
+            for ending in endings:
+                metadata = _METADATA[ending]
                 path = Path(folder) / f"{name}.{ending}"
                 with replacing(path) as temporary:
                     figure.savefig(temporary, format=ending, dpi=200, facecolor="white", metadata=metadata)  # pyright: ignore
                 written.append(path)
     return written
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place the panels once; saving would draw the whole figure beforehand to do the same, for each format again."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        figure.set_dpi(72)  # of vector formats
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 @contextmanager

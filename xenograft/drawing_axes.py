@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,9 @@ from xenograft.drawing import CONTROL, INK, PAPER, SOFT, left_early, short
 from xenograft.study import Study
 
 
-def arm_panels(study: Study, *, width: float, numbers: bool = True) -> tuple[Figure, list[Axes]]:
+def arm_panels(
+    study: Study, *, width: float, numbers: Literal["above", "below"] = "above"
+) -> tuple[Figure, list[Axes]]:
     """A figure with one panel per arm, in the study's order, all on the same axes.
 
     Parameters
@@ -29,24 +31,25 @@ def arm_panels(study: Study, *, width: float, numbers: bool = True) -> tuple[Fig
         Its arms.
     width : float
         Inches; decides how many panels stand side by side.
-    numbers : bool
-        Write each arm's number of animals in its panel.
+    numbers : {"above", "below"}
+        Where in its panel each arm's number of animals stands: where nothing is drawn.
     """
     number = len(study.arms)
     most = 4 if width > 6 else 2 if number > 6 else 1
     rows = -(-number // most)
     columns = -(-number // rows)
-    height = (2.5 if rows == 1 else 2.1) if width > 6 else 1.9
-    figure = Figure(figsize=(width, rows * height + 0.75), layout="constrained")
-    axes: list[Axes] = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+    height = (2.0 if rows == 1 else 1.5) if width > 6 else 1.35
+    figure, axes = panel_grid(rows, columns, width=width, height=height, between=(0.16, 0.34), shared=True)
     narrow = width / columns < 2  # smaller letters rather than names cut until arms of a grid look alike
     characters = int((width - 0.6) / columns * (12 if narrow else 9.5))
     counted = study.animals["arm"].value_counts()
     for axis, arm in zip(axes, study.arms, strict=False):
         axis.set_title(short(arm.name, characters), color=INK, fontsize=8.0 if narrow else 9.5)
-        if numbers:
-            words = f"n = {counted.get(arm.name, 0)}"
-            axis.text(0.03, 0.97, words, transform=axis.transAxes, va="top", fontsize=8, color=SOFT)
+        words, place = f"n = {counted.get(arm.name, 0)}", {"above": 0.97, "below": 0.06}[numbers]
+        axis.text(
+            0.03, place, words, transform=axis.transAxes, va={"above": "top", "below": "bottom"}[numbers], fontsize=8,
+            color=SOFT,
+        )  # fmt: skip
     for place, axis in enumerate(axes):
         if place >= number:
             axis.remove()
@@ -55,6 +58,44 @@ def arm_panels(study: Study, *, width: float, numbers: bool = True) -> tuple[Fig
             axis.set_xlabel("day")
     axes[0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
     return figure, axes[:number]
+
+
+def panel_grid(
+    rows: int,
+    columns: int,
+    *,
+    width: float,
+    height: float,
+    between: tuple[float, float],
+    margins: tuple[float, float] = (0.78, 0.5),
+    shared: bool = False,
+) -> tuple[Figure, list[Axes]]:
+    """Panels side by side and below each other with margins of fixed size: a layout engine would take half the time.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Of panels.
+    width : float
+        Of the figure (inches).
+    height : float
+        Of a panel (inches).
+    between : tuple of float
+        Room between columns and between rows (inches), the latter for titles and numbers.
+    margins : tuple of float
+        Room at the left and at the bottom (inches), for numbers and words.
+    shared : bool
+        One horizontal and one vertical axis for all panels.
+    """
+    (left, bottom), top, right = margins, 0.3, 0.12
+    whole = top + rows * height + (rows - 1) * between[1] + bottom
+    figure = Figure(figsize=(width, whole))
+    panel = (width - left - right - (columns - 1) * between[0]) / columns
+    figure.subplots_adjust(
+        left=left / width, right=1 - right / width, bottom=bottom / whole, top=1 - top / whole,
+        wspace=between[0] / panel, hspace=between[1] / height,
+    )  # fmt: skip
+    return figure, list(figure.subplots(rows, columns, sharex=shared, sharey=shared, squeeze=False).flat)
 
 
 def animal_lines(axis: Axes, courses: pd.DataFrame, of: str, *, colour: str, width: float, many: bool) -> None:
@@ -234,7 +275,28 @@ def legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str], *, col
     if handles:
         # matplotlib takes labels that begin with "_" for hidden ones
         shown = [f"\u200b{label}" if label.startswith("_") else label for label in labels]
-        figure.legend(handles, shown, loc="outside lower center", ncols=columns, handlelength=1.8, columnspacing=1.4)
+        if figure.get_layout_engine() is None:
+            _more_room(figure, below=0.2 * -(-len(shown) // columns) + 0.1)
+            place = "lower center"
+        else:
+            place = "outside lower center"
+        figure.legend(handles, shown, loc=place, ncols=columns, handlelength=1.8, columnspacing=1.4)
+
+
+def _more_room(figure: Figure, *, below: float = 0.0, above: float = 0.0) -> None:
+    """Make a figure of fixed margins taller (inches); its panels keep their size."""
+    width, height = figure.get_size_inches()
+    taller, room = height + below + above, figure.subplotpars
+    figure.set_size_inches(width, taller)
+    figure.subplots_adjust(
+        bottom=(room.bottom * height + below) / taller, top=1 - ((1 - room.top) * height + above) / taller
+    )
+
+
+def heading(figure: Figure, words: str) -> None:
+    """A line above all panels of a figure of fixed margins."""
+    _more_room(figure, above=0.22)
+    figure.suptitle(words, x=0.01, y=1 - 0.06 / figure.get_size_inches()[1], ha="left", fontsize=8.5, color=SOFT)
 
 
 def make_room(axis: Axes) -> None:

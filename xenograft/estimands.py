@@ -18,14 +18,12 @@ TgiVersion = Literal["relative", "baseline", "auc", "auc_baseline"]
 
 ROUNDING = 1e-10
 """Differences of log volumes below this are rounding error."""
-
 REFERENCES: dict[str, str] = {
     "bliss": "the agents' reductions of log volume add (independent action)",
     "hsa": "the combination reduces log volume as much as the better single agent",
     "additive": "the agents' reductions of relative volume add (response additivity)",
 }
 """What no interaction means under each reference."""
-
 
 EXCESS_WORDS: dict[str, str] = {
     "bliss": "R_AB - (R_A + R_B), R the reduction of ln volume against the control; positive = enhanced",
@@ -302,14 +300,22 @@ def interval(draws: xr.DataArray, probability: float = 0.95) -> pd.DataFrame:
         Columns `median`, `lower`, `upper`; one row per label of the remaining dimensions.
     """
     tail = (1 - probability) / 2
+    found = xr.apply_ufunc(
+        quantiles, draws, kwargs={"probabilities": (0.5, tail, 1 - tail)},
+        input_core_dims=[["chain", "draw"]], output_core_dims=[["limit"]],
+    )  # fmt: skip
+    names = ("median", "lower", "upper")
+    if found.ndim == 1:
+        return pd.DataFrame([found.to_numpy()], columns=list(names))
+    return pd.DataFrame({name: found.isel(limit=i).to_series() for i, name in enumerate(names)})
+
+
+def quantiles(values: np.ndarray, probabilities: Sequence[float]) -> np.ndarray:
+    """Quantiles (…, probability) of draws (…, chain, draw) or of draws in one dimension, some of them infinite."""
+    flat = values.reshape(*values.shape[:-2], -1)
     # infinite times are ordinary order statistics, but interpolating between two of them would be inf − inf
-    method = "linear" if bool(np.isfinite(draws).all()) else "inverted_cdf"
-    table = draws.quantile([0.5, tail, 1 - tail], ("chain", "draw"), method=method, skipna=False)
-    rest = [str(name) for name in table.dims if name != "quantile"]
-    columns = {name: table.isel(quantile=i, drop=True) for i, name in enumerate(("median", "lower", "upper"))}
-    if not rest:
-        return pd.DataFrame({name: [float(value)] for name, value in columns.items()})
-    return pd.DataFrame({name: value.to_series() for name, value in columns.items()})
+    method = "linear" if np.isfinite(flat).all() else "inverted_cdf"
+    return np.moveaxis(np.quantile(flat, probabilities, axis=-1, method=method), 0, -1)
 
 
 def _amount(curves: xr.DataArray, horizon: float, version: TgiVersion) -> xr.DataArray:

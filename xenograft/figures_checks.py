@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from xenograft.drawing import ARM_COLOURS, CONTROL, INK, MANY, SOFT, THEME, WIDE, arm_colours, short, unit_in_print
-from xenograft.drawing_axes import legend, volume_ticks
+from xenograft.drawing_axes import legend, panel_grid, volume_ticks
 from xenograft.study import Study
 
 CHAIN_COLOURS = (*ARM_COLOURS, CONTROL)
@@ -139,8 +139,7 @@ def prior_and_posterior(densities: pd.DataFrame, *, width: float = WIDE) -> Figu
     names = list(dict.fromkeys(densities["parameter"]))[:MOST_PARAMETERS]
     columns = min(4 if width > 6 else 2, max(len(names), 1))
     rows = -(-len(names) // columns) or 1
-    figure = Figure(figsize=(width, 1.45 * rows + 0.4), layout="constrained")
-    axes: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).flat)
+    figure, axes = panel_grid(rows, columns, width=width, height=0.8, between=(0.2, 0.66), margins=(0.14, 0.42))
     for axis in axes[len(names) :]:
         axis.remove()
     handles: dict[str, Any] = {}

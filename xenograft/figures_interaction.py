@@ -86,8 +86,13 @@ def excess_by_day(
         axis.set_title(REFERENCES[reference])
         axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         mark_horizon(axis, horizon)
+        low, high = axis.get_xlim()
+        # on the other side of the horizon's own word
+        place, towards = (0.985, "right") if horizon < (low + high) / 2 else (0.015, "left")
         for words, height_in_axis, side in (("▲ enhanced", 0.98, "top"), ("▼ less than the reference", 0.02, "bottom")):
-            axis.text(0.015, height_in_axis, words, transform=axis.transAxes, va=side, fontsize=8, color=SOFT)
+            axis.text(
+                place, height_in_axis, words, transform=axis.transAxes, ha=towards, va=side, fontsize=8, color=SOFT
+            )
     _same_scale([axis for axis, name in zip(axes, references, strict=True) if name != "additive"])
     for axis, reference in zip(axes, references, strict=True):
         if reference == "additive":

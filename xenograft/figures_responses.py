@@ -15,7 +15,16 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from xenograft.drawing import INK, MANY, PAPER, SOFT, THEME, WIDE, arm_colours, short
-from xenograft.drawing_axes import animal_lines, arm_panels, label_rows, legend, percent, ratio_axis
+from xenograft.drawing_axes import (
+    animal_lines,
+    arm_panels,
+    heading,
+    label_rows,
+    legend,
+    panel_grid,
+    percent,
+    ratio_axis,
+)
 from xenograft.study import Study
 
 RESPONSE_COLOURS = ("#0072b2", "#56a0d3", "#b8860b", "#d55e00", "#8c6bb1", "#7a8494")
@@ -55,10 +64,16 @@ def waterfall(
     arms = [arm.name for arm in study.arms if (responses["arm"] == arm.name).any()]
     colours = dict(zip(classes, RESPONSE_COLOURS, strict=False))
     wide = width > 6
-    per_row = min(len(arms), 8) if wide else 1
-    rows = -(-len(arms) // max(per_row, 1)) or 1
-    figure = Figure(figsize=(width, (2.6 if rows == 1 else 1.8) * rows + 0.5), layout="constrained")
-    axes: list[Axes] = list(figure.subplots(rows, max(per_row, 1), sharey=True, squeeze=False).flat)
+    rows = -(-len(arms) // 4) or 1 if wide else max(len(arms), 1)
+    per_row = -(-len(arms) // rows)
+    figure, axes = panel_grid(
+        rows,
+        max(per_row, 1),
+        width=width,
+        height=1.9 if rows == 1 else 1.25,
+        between=(0.12, 0.52),
+        margins=(0.78, 0.36),
+    )
     for axis in axes[len(arms) :]:
         axis.remove()
     for axis, arm in zip(axes, arms, strict=False):
@@ -81,7 +96,9 @@ def waterfall(
         axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
         place = axis.get_subplotspec()
         if place is None or place.is_first_col():
-            axis.set_ylabel("best change of volume")
+            axis.set_ylabel("best change")
+        else:
+            axis.tick_params(labelleft=False)
     handles: list[Any] = [Patch(color=colour) for colour in colours.values()]
     handles.append(Line2D([], [], color=INK, marker="^", markersize=4, linestyle="none"))
     legend(figure, handles, [*colours, f"more than {percent(CUT)}"], columns=6 if wide else 3)
@@ -144,7 +161,7 @@ def survival(
     width : float
         Inches.
     """
-    figure, axes = arm_panels(study, width=width)
+    figure, axes = arm_panels(study, width=width, numbers="below")
     colours = arm_colours(study)
     named: dict[str, Any] = {}
     for axis, arm in zip(axes, study.arms, strict=True):
@@ -161,12 +178,12 @@ def survival(
         left = steps[steps["censored"].astype(float) > 0]
         axis.plot(left["day"], left["survival"], "|", color=INK, markersize=7, markeredgewidth=1.1)
         axis.set_ylim(-0.04, 1.06)
-        axis.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axis.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     named["Kaplan–Meier"] = Line2D([], [], color=SOFT, linewidth=2.0)
     if (observed["censored"].astype(float) > 0).any():
         named["left without the event"] = Line2D([], [], color=INK, marker="|", linestyle="none", markersize=7)
     label_rows(axes, "animals without")
-    figure.suptitle(f"Event: {event}", x=0.01, ha="left", fontsize=8.5, color=SOFT)
+    heading(figure, f"Event: {event}")
     legend(figure, list(named.values()), list(named), columns=3 if width > 6 else 1)
     return figure
 

@@ -1,8 +1,9 @@
-"""A comparison as Markdown, for the summary page of a CI job."""
+"""Markdown for the summary page of a CI job and for pull requests: a comparison, a report."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,12 @@ import pandas as pd
 from xenograft.estimands import interval
 from xenograft.evidence import Evidence
 from xenograft.judging import GateOutcome
+from xenograft.numbers_in_print import SHORT_REFERENCES, fixed, interval_in_words, share
+from xenograft.report_tables import ReportContent
+from xenograft.report_words import LEVELS, Level, Light, answer, level_of, lights
+
+MARKS: Mapping[Level, str] = {"good": "✅", "doubt": "⚠️", "bad": "❌"}
+"""Of the confidence in an answer."""
 
 WIDTH = 41
 """Characters of a plotted interval."""
@@ -35,16 +42,16 @@ def comparison_markdown(
         GitHub-flavoured Markdown.
     """
     ranking, study = evidence.ranking, evidence.study
-    parts = [f"## Model comparison: {_cell(study.name)}"]
+    parts = [f"## Model comparison: {markdown_text(study.name)}"]
     if outcomes:
         failed = sum(not outcome.passed for outcome in outcomes)
         parts.append(
             f"**{failed} of {len(outcomes)} gates failed.**" if failed else f"All {len(outcomes)} gates passed."
         )
-        parts.append(_table(pd.DataFrame([_gate_row(outcome) for outcome in outcomes])))
-    parts += [_cell(sentence) for sentence in sentences]
+        parts.append(markdown_table(pd.DataFrame([_gate_row(outcome) for outcome in outcomes])))
+    parts += [markdown_text(sentence) for sentence in sentences]
     if not ranking.table.empty:
-        parts += ["### Next animal", _table(ranking_table(evidence)), f"```text\n{elpd_plot(evidence)}\n```"]
+        parts += ["### Next animal", markdown_table(ranking_table(evidence)), f"```text\n{elpd_plot(evidence)}\n```"]
     if evidence.excess:
         parts += ["### Excess at the horizon (log units, 95 %)", f"```text\n{excess_plot(evidence)}\n```"]
     for title, table in (
@@ -53,12 +60,76 @@ def comparison_markdown(
         ("The combination predicted from vehicle and single arms", parts_table(evidence)),
     ):
         if not table.empty:
-            parts += [f"### {title}", _table(table)]
+            parts += [f"### {title}", markdown_table(table)]
     if listed := [*evidence.warnings, *(f"{name} refused: {why}" for name, why in ranking.refused.items())]:
-        parts += ["### Warnings", "\n".join(f"- {_cell(words)}" for words in listed)]
+        parts += ["### Warnings", _bullets(listed)]
     if ranking.alike:
-        parts += ["### Cards that are nearly the same", "\n".join(f"- {_cell(words)}" for words in ranking.alike)]
+        parts += [
+            "### Cards that are nearly the same",
+            "\n".join(f"- {markdown_text(words)}" for words in ranking.alike),
+        ]
     return "\n\n".join(parts) + "\n"
+
+
+def report_markdown(content: ReportContent) -> str:
+    """The first screen of a report: answer, how far to trust it, verdicts, arms, what the answer depends on.
+
+    Parameters
+    ----------
+    content : ReportContent
+        What the report shows.
+
+    Returns
+    -------
+    str
+        GitHub-flavoured Markdown.
+    """
+    results, level = content.results, level_of(content)
+    verdict = results["verdict"]
+    words = f"{verdict['combination']}: {verdict['words']}" if verdict else results["reason"]
+    parts = [f"## {markdown_text(content.title)}", f"{MARKS[level]} **{markdown_text(words)}** ({LEVELS[level][1]})"]
+    if said := answer(content):
+        parts.append(markdown_text(said))
+    parts.append("\n".join(_lamp(lamp) for lamp in lights(content)))
+    if results["verdicts"]:
+        verdicts = pd.DataFrame([_verdict_row(results, row) for row in results["verdicts"]])
+        parts += ["### Verdicts", markdown_table(verdicts)]
+    typical = [row for row in results["arms"] if row["model"] == "averaged" and row["of"] == "typical"]
+    if typical:
+        columns = {"tgi": "TGI (%)", "growth_rate": "growth rate (1/day)", "doubling_time": "doubling time (days)"}
+        arms = [
+            {"arm": row["arm"]} | {name: interval_in_words(row[key]) for key, name in columns.items()}
+            for row in typical
+        ]
+        parts += [
+            f"### Arms on day {content.study.horizon:g}: median (95 % interval)",
+            markdown_table(pd.DataFrame(arms)),
+        ]
+    if content.sensitivity:
+        found = [f"{row.title}: {row.finding}" for row in content.sensitivity]
+        parts += ["### Does the answer depend on our choices?", _bullets(found)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _bullets(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {markdown_text(words)}" for words in sentences)
+
+
+def _lamp(lamp: Light) -> str:
+    return f"- {MARKS[lamp.level]} **{markdown_text(lamp.name)}:** {markdown_text(lamp.words)}"
+
+
+def _verdict_row(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, str]:
+    keys = ("combination", "reference")
+    own = [r for r in results["interaction"] if r["model"] == "averaged" and all(r[k] == verdict[k] for k in keys)]
+    return {
+        "combination": verdict["combination"],
+        "reference": SHORT_REFERENCES[verdict["reference"]],
+        "verdict": verdict["words"],
+        "excess (log units)": fixed(own[0]["excess"]) if own else "–",
+        "P(excess > 0)": share(verdict["probability"]),
+        "growth laws": verdict["agreement"] or "–",
+    }
 
 
 def ranking_table(evidence: Evidence) -> pd.DataFrame:
@@ -188,14 +259,15 @@ def _gate_row(outcome: GateOutcome) -> dict[str, str]:
     }
 
 
-def _table(frame: pd.DataFrame) -> str:
-    columns = [_cell(str(name)) for name in frame.columns]
+def markdown_table(frame: pd.DataFrame) -> str:
+    """A table that GitHub shows as one."""
+    columns = [markdown_text(str(name)) for name in frame.columns]
     lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    lines += [f"| {' | '.join(_cell(str(value)) for value in row)} |" for row in frame.itertuples(index=False)]
+    lines += [f"| {' | '.join(markdown_text(str(value)) for value in row)} |" for row in frame.itertuples(index=False)]
     return "\n".join(lines)
 
 
-def _cell(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Text that Markdown shows as it is."""
     escaped = text.replace("\\", "\\\\").replace("\n", " ")
     for mark in ("|", "*", "_", "`", "<", "[", "]"):

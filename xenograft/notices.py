@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 
 import pandas as pd
 
 from xenograft.errors import quoted
-from xenograft.study import Study
+from xenograft.study import Arm, Study
 from xenograft.study_entry import Formula, StudyEntry
 from xenograft.study_file import counted
 from xenograft.table_problems import place_of
@@ -57,6 +58,25 @@ def _arm_notices(study: Study) -> Iterable[str]:
             f"No arm receives {label} alone on the days of {', '.join(names)}: "
             "the reference uses the model's own curve for it, not an arm."
         )
+    for combination in study.combinations:
+        if len(combination.dosings) > 2:
+            yield _what_a_triple_tells(study, combination)
+
+
+def _what_a_triple_tells(study: Study, combination: Arm) -> str:
+    """Which smaller combinations are arms decides what a combination of three agents or more can be judged against."""
+    given = {frozenset(arm.dosings): arm.name for arm in study.combinations}
+    sizes = range(2, len(combination.dosings))
+    smaller = [part for size in sizes for part in combinations(combination.dosings, size)]
+    arms = [given[frozenset(part)] for part in smaller if frozenset(part) in given]
+    labels = [" + ".join(dosing.label() for dosing in part) for part in smaller if frozenset(part) not in given]
+    judged = f"{combination.name} is judged against its single agents"
+    if arms:
+        judged += f", and against {_and(arms)} with the agents that are not in it"
+    if not labels:
+        return f"{judged}."
+    missing = f"{_and(labels)} {'is no arm' if len(labels) == 1 else 'are no arms'}"
+    return f"{judged}; {missing}, so its interaction cannot be told apart from theirs."
 
 
 def _table_notices(place: str, rows: pd.DataFrame, entry: StudyEntry) -> Iterable[str]:
@@ -87,6 +107,10 @@ def _table_notices(place: str, rows: pd.DataFrame, entry: StudyEntry) -> Iterabl
             count = counted(len(wider), "reading")
             used = _FORMULA_WORDS[entry.volume_formula]
             yield f"{place}: {count} with a width above the length (the first in {where}), used as {used}."
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _or(words: Sequence[str]) -> str:

@@ -9,7 +9,10 @@ from html import escape
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+MEMORY = 600.0
+"""Seconds over which the speed of trials is averaged: the first of a process takes longest."""
 
 EVERY = 0.2
 """Seconds between two updates of a notebook's page."""
@@ -94,3 +97,29 @@ class _CellLine:
         value = f' value="{done}" max="{total}"' if total else ""
         bar = f'<progress{value} aria-label="{escape(self._name)}"></progress>'
         return {"text/plain": words, "text/html": f"<div>{bar} {escape(words)}</div>"}
+
+
+class TrialsProgress:
+    """One line on standard error: trials done, failed, and the time left."""
+
+    def __init__(self, name: str, total: int, *, shown: bool) -> None:
+        note = TextColumn("{task.completed:,} of {task.total:,}{task.fields[failures]}")
+        columns = TextColumn("{task.description}"), BarColumn(), note, TimeRemainingColumn(compact=True)
+        console = Console(stderr=True)
+        self._bar = Progress(
+            *columns, TextColumn("left"), console=console, disable=not shown, speed_estimate_period=MEMORY
+        )
+        self._task = self._bar.add_task(name, total=total, failures="")
+        self._failed = 0
+
+    def __enter__(self) -> TrialsProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def done(self, trials: int, failed: int) -> None:
+        """Some more trials are done, some of them failed."""
+        self._failed += failed
+        self._bar.update(self._task, advance=trials, failures=f", {self._failed:,} failed" if self._failed else "")

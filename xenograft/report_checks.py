@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy import stats
 
 from xenograft.fitted import Fit
+
+TRACED = 6
+"""Parameters of a fit that is not *pass* whose draws are shown: those with the largest R-hat."""
 
 
 def predictive_bands(best: Fit | None) -> pd.DataFrame:
@@ -105,7 +109,7 @@ def densities(fit: Fit) -> pd.DataFrame:
 
 
 def trace_table(fit: Fit) -> pd.DataFrame:
-    """Draws and their ranks for every parameter of a fit, at most 500 draws a chain.
+    """Draws and their ranks for the parameters on which the chains agree least, at most 500 draws a chain.
 
     Returns
     -------
@@ -113,7 +117,7 @@ def trace_table(fit: Fit) -> pd.DataFrame:
         `parameter`, `chain`, `draw`, `value`, `rank` (among all draws of the parameter, 0 to 1).
     """
     parts: list[pd.DataFrame] = []
-    for parameter, label, draws in _parameters(fit.posterior):
+    for parameter, label, draws in sorted(_parameters(fit.posterior), key=_disagreement)[:TRACED]:
         chains, length = draws.shape
         order = stats.rankdata(draws, axis=None) / draws.size
         table = pd.DataFrame({
@@ -126,6 +130,13 @@ def trace_table(fit: Fit) -> pd.DataFrame:
         parts.append(table[table["draw"] % max(1, length // 500) == 0])
     columns = ["parameter", "chain", "draw", "value", "rank"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def _disagreement(parameter: tuple[str, str, np.ndarray]) -> float:
+    """Minus R-hat; what never moved, or holds no numbers, first."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rhat = float(az.rhat(parameter[2], chain_axis=0, draw_axis=1))
+    return -rhat if np.isfinite(rhat) else -np.inf
 
 
 def _range(draws: np.ndarray, prior: Any) -> tuple[float, float]:

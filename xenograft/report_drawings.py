@@ -162,6 +162,6 @@ def sampler_drawings(content: ReportContent) -> Iterator[Drawing]:
                 f"traces{place}", "health", lambda w, table=table: draw.traces(table, width=w),
                 f"Traces and rank histograms of {name} ({status[name]['status']}: "
                 f"{'; '.join(status[name]['failures'])}).",
-                f"{name}, {status[name]['status']}: each parameter's draws in turn, and how often each chain holds "
-                "each rank (flat when the chains agree).",
+                f"{name}, {status[name]['status']}: the parameters on which the chains agree least, their draws in "
+                "turn, and how often each chain holds each rank (flat when the chains agree).",
             )  # fmt: skip

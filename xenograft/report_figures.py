@@ -9,9 +9,9 @@ import pandas as pd
 from xenograft import answers
 from xenograft.drawing import left_early, unit_in_print
 from xenograft.drawing_axes import excluded
+from xenograft.numbers_in_print import SHORT_REFERENCES, fixed, number, share
 from xenograft.report_drawings import Drawing, animal_drawings, check_drawings, sampler_drawings
 from xenograft.report_tables import ReportContent
-from xenograft.report_words import SHORT_REFERENCES, fixed, number, share
 
 FEW_COMBINATIONS = 3
 """Up to so many combinations each have their own figures; beyond, the primary one and the grid."""

@@ -18,62 +18,13 @@ from xenograft.estimands import interval
 from xenograft.fitted import Fit
 from xenograft.prediction import animal_curves
 from xenograft.report_checks import densities, predictive_bands, residual_table, trace_table
+from xenograft.report_responses import Responses, event_of, responses_shown
+from xenograft.report_sensitivity import SensitivityTable, sensitivities
+from xenograft.response_predictions import predicted_survival
 from xenograft.study import Study
 
 MARGIN = float(np.log(1.25))
 """Smallest excess of interest (log units): tumours a fifth smaller than predicted, about one calliper error."""
-
-DAYS_SHOWN = 4
-"""Days of the table that says how the answer depends on the day."""
-
-
-@dataclass(frozen=True)
-class SensitivityTable:
-    """One check of how the answer depends on a choice.
-
-    Parameters
-    ----------
-    title : str
-        For example "Priors scaled by power".
-    table : DataFrame
-        Columns as they are to be read, text or numbers.
-    finding : str
-        What it says, in a sentence.
-    doubtful : bool
-        Whether it puts the answer in doubt.
-    """
-
-    title: str
-    table: pd.DataFrame
-    finding: str
-    doubtful: bool = False
-
-
-@dataclass(frozen=True)
-class Responses:
-    """What the animals did, counted without a model, and what is predicted of new ones (DESIGN 5).
-
-    Parameters
-    ----------
-    best : DataFrame
-        One row per animal: `animal`, `arm`, `best` (best change from baseline, %), `response` (class).
-    classes : tuple of str
-        All classes, the best first.
-    criterion : str
-        What the classes follow, for example "mRECIST (Gao 2015)".
-    observed, predicted : DataFrame
-        Kaplan–Meier (`arm`, `day`, `survival`, `censored`) and posterior predictive (`arm`, `day`, `median`, `lower`,
-        `upper`) share of animals without the event.
-    event : str
-        In words; empty without one.
-    """
-
-    best: pd.DataFrame = field(default_factory=pd.DataFrame)
-    classes: tuple[str, ...] = ()
-    criterion: str = ""
-    observed: pd.DataFrame = field(default_factory=pd.DataFrame)
-    predicted: pd.DataFrame = field(default_factory=pd.DataFrame)
-    event: str = ""
 
 
 @dataclass(frozen=True)
@@ -188,6 +139,7 @@ def report_content(
     }
     tables = [found.table for found in excesses.values()]
     averaged = {reference: found for (model, reference), found in excesses.items() if model == answers.AVERAGED}
+    interaction = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["combination"])
     best = fits[str(ranking.table.index[0])] if len(ranking.table) else None
     own = animal_curves(best, _days(study)) if best else None
     return ReportContent(
@@ -195,7 +147,7 @@ def report_content(
         study=study,
         results=results,
         curves=answers.curve_table(study, {main: typical[main]} if main else {}),
-        interaction=pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["combination"]),
+        interaction=interaction,
         animal_curves=_animal_curves(study, own),
         cards={name: fit.card for name, fit in fits.items()},
         command=command,
@@ -209,8 +161,18 @@ def report_content(
         traces={name: trace_table(fit) for name, fit in fits.items() if fit.health.status != "pass"},
         changes=_changes(study),
         weights=_weights(study),
+        responses=_responses(study, fits, ranking, results),
+        sensitivity=sensitivities(study, fits, ranking, interaction, results["verdict"]),
         predictive_check=_predictive_warnings(fits, ranking),
     )
+
+
+def _responses(study: Study, fits: Mapping[str, Fit], ranking: Comparison, results: Mapping[str, Any]) -> Responses:
+    event = event_of(study, results)
+    predicted = pd.DataFrame(columns=["arm", "day", "share", "lower", "upper"])
+    if ranking.answer_weights:
+        predicted = predicted_survival(fits, ranking, event=event)
+    return responses_shown(study, results, predicted)
 
 
 def _predictive_warnings(fits: Mapping[str, Fit], ranking: Comparison) -> tuple[str, ...] | None:
@@ -223,14 +185,6 @@ def _heaviest(ranking: Comparison) -> list[str]:
     """The answering cards whose priors are drawn: the two that weigh most."""
     weights = ranking.answer_weights
     return sorted(weights, key=lambda name: -weights[name])[:2]
-
-
-def shown_days(study: Study) -> list[float]:
-    """A handful of reading days after the first dose, with the horizon: where the answer is shown again."""
-    days = np.unique(study.fitted_readings["day"])
-    days = days[(days > study.first_dose) & (days <= max(study.horizon, days[-1]))]
-    picked = days[np.linspace(0, len(days) - 1, min(DAYS_SHOWN, len(days))).round().astype(int)]
-    return sorted({*map(float, picked), study.horizon})
 
 
 def _days(study: Study) -> np.ndarray:

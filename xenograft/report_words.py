@@ -1,16 +1,16 @@
-"""The report's words: the question, the answer in a sentence, how far to trust it, methods, terms, numbers in print."""
+"""The report's words: the question, the answer in a sentence, how far to trust it, methods, terms."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from xenograft.cards import ModelCard
 from xenograft.estimands import REFERENCES
+from xenograft.numbers_in_print import SHORT_REFERENCES, few, interval_in_words, share
 from xenograft.report_tables import ReportContent
 
 Level = Literal["good", "doubt", "bad"]
@@ -21,8 +21,6 @@ LEVELS: Mapping[Level, tuple[str, str]] = {
     "bad": ("✕", "no conclusion"),
 }
 """Badge of the verdict: symbol and words beside the colour."""
-
-SHORT_REFERENCES = {"bliss": "Bliss", "hsa": "HSA", "additive": "response additivity"}
 
 TERMS: Mapping[str, tuple[str, str]] = {
     "arm": ("arm", "A group of animals that gets the same treatment."),
@@ -65,6 +63,24 @@ TERMS: Mapping[str, tuple[str, str]] = {
         "not grow.",
     ),
     "typical": ("typical animal", "The animal whose own effects are 0: the median tumour of its arm."),
+    "smallest": (
+        "smallest typical tumour",
+        "Probability that the typical tumour of the arm is the smallest of all arms on the day.",
+    ),
+    "response-classes": (
+        "response classes",
+        "CR complete response, PR partial response, SD stable disease, PD progressive disease, MCR maintained complete "
+        "response; each criterion defines them in its own way, beside its table.",
+    ),
+    "kaplan-meier": (
+        "Kaplan–Meier",
+        "The share of animals without an event by day, in which animals that left count until their last reading.",
+    ),
+    "power-scaling": (
+        "power-scaling sensitivity",
+        "How much an answer moves when the priors, or the data, weigh a little more or less; 0.05 and above counts "
+        "(Kallioinen et al. 2024).",
+    ),
     "horizon": (
         "horizon",
         "The day at which single numbers are given: the last on which every arm has at least half its animals, or the "
@@ -129,9 +145,30 @@ def question(content: ReportContent) -> str:
     primary = study.primary_combination
     if primary is None:
         return "By how much does each treatment slow the tumours down?"
+    told = "".join(filter(str.isalnum, primary.name.casefold()))
+    named = all("".join(filter(str.isalnum, dosing.agent.casefold())) in told for dosing in primary.dosings)
+    what = primary.name if named else f"{primary.name} ({' + '.join(d.label() for d in primary.dosings)})"
     if verdict and verdict["reference"] == "hsa":
-        return f"Does {primary.name} do more than the better of its agents alone?"
-    return f"Does {primary.name} do more than its agents' own activity explains?"
+        return f"Does {what} do more than the better of its agents alone?"
+    return f"Does {what} do more than its agents' own activity explains?"
+
+
+def most_inhibited(content: ReportContent) -> str:
+    """Which treatment slows the tumours most, of a study without a combination; empty where none is known."""
+    control = content.study.control.name
+    rows = [r for r in content.results["arms"] if r["model"] == "averaged" and r["of"] == "typical"]
+    known = [r for r in rows if r["arm"] != control and r["tgi"]["median"] is not None]
+    if not known:
+        return ""
+    best = max(known, key=lambda row: row["tgi"]["median"])
+    return f"Most inhibition: {best['arm']}, TGI {interval_in_words(best['tgi'])} % on day {content.study.horizon:g}"
+
+
+def smallest(content: ReportContent) -> str:
+    """The arms whose typical tumour is most probably the smallest, with that probability; empty where none is known."""
+    known = {} if content.responses is None else content.responses.smallest
+    ranked = sorted(known.items(), key=lambda item: -item[1])
+    return few([f"{arm} {share(probability)}" for arm, probability in ranked], 5) if ranked else ""
 
 
 def answer(content: ReportContent) -> str:
@@ -187,11 +224,25 @@ def lights(content: ReportContent) -> list[Light]:
             words = "the probability is within its Monte-Carlo error of a limit; use more draws"
             found.append(Light("Verdict", "doubt", words))
     if content.predictive_check is not None:
-        missed = "; ".join(content.predictive_check)
-        words = missed or "the answering models reproduce the readings of every arm"
-        found.append(Light("Predictive check", "doubt" if missed else "good", words))
-    found += [Light(row.title, "doubt", row.finding) for row in content.sensitivity if row.doubtful]
-    return found
+        found.append(_predictive(content, content.predictive_check))
+    return [*found, *(Light(_short(row.title), "doubt", row.finding) for row in content.sensitivity if row.doubtful)]
+
+
+def _predictive(content: ReportContent, missed: Sequence[str]) -> Light:
+    if not missed:
+        return Light("Predictive check", "good", "the answering models reproduce the readings of every arm")
+    arms = [arm.name for arm in content.study.arms if any(f": {arm.name}: " in words for words in missed)]
+    if not arms:
+        return Light("Predictive check", "doubt", few(missed, 2))
+    card = missed[0].partition(":")[0]
+    words = f"{card} does not reproduce the readings of {few(arms, 4)} as they scatter; the list is under Methods"
+    return Light("Predictive check", "doubt", words)
+
+
+def _short(title: str) -> str:
+    """A heading of the sensitivity section as the name of a lamp: "On the priors" becomes "Priors"."""
+    words = title.removeprefix("On ").removeprefix("the ")
+    return words[:1].upper() + words[1:]
 
 
 def _agreement(agreement: str | None, failed: list[str]) -> Light:
@@ -259,42 +310,3 @@ def _exposures(card: ModelCard) -> list[str]:
 def _listed(words: set[Any], said: Mapping[str, str], joint: str = "or") -> str:
     found = [text for word, text in said.items() if word in words]
     return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} {joint} {found[-1]}"
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A number to so many significant digits, a dash where there is none."""
-    if value is None or pd.isna(value):
-        return "–"
-    text = f"{value:,.{digits}g}"
-    return (f"{value:,.0f}" if "e+" in text else text).replace("-", "−")
-
-
-def interval_in_words(found: Mapping[str, Any] | None, digits: int = 3) -> str:
-    """Median and interval in words; what is infinite says why."""
-    if found is None:
-        return "–"
-    if found["median"] is None:
-        return str(found.get("reason", "–"))
-    upper = "no limit" if found["upper"] is None else number(found["upper"], digits)
-    lower = "no limit" if found["lower"] is None else number(found["lower"], digits)
-    return f"{number(found['median'], digits)} ({lower} to {upper})"
-
-
-def decimal(value: float) -> str:
-    """A number to one decimal."""
-    return f"{value:.1f}".replace("-", "−")
-
-
-def fixed(found: Mapping[str, Any] | None) -> str:
-    """Median and interval to two decimals."""
-    if found is None:
-        return "–"
-    median, lower, upper = (f"{found[key]:.2f}".replace("-", "−") for key in ("median", "lower", "upper"))
-    return f"{median} ({lower} to {upper})"
-
-
-def share(value: float | None) -> str:
-    """A probability to three decimals."""
-    if value is None:
-        return "–"
-    return "> 0.999" if value > 0.999 else "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -8,22 +8,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
 
+from xenograft import numbers_in_print as printed
 from xenograft import report_words as words
-from xenograft.answers import AVERAGED
 from xenograft.cards import ModelCard
 from xenograft.comparison import Comparison
+from xenograft.criteria import CRITERION_WORDS
 from xenograft.drawing import WIDE, left_early, save_figures, unit_in_print
 from xenograft.drawing_axes import excluded
 from xenograft.errors import InputError, missing_file, unknown_choice
 from xenograft.files import write_text
 from xenograft.fitted import Fit
+from xenograft.job_summary import report_markdown
 from xenograft.priors import Prior
 from xenograft.report_drawings import SECTIONS
 from xenograft.report_figures import combinations_shown, drawings
-from xenograft.report_tables import ReportContent, report_content, shown_days
-from xenograft.results import collect_results
+from xenograft.report_responses import CRITERION_NAMES, Responses
+from xenograft.report_tables import ReportContent, report_content
+from xenograft.results import collect_results, to_json
 from xenograft.study import Arm, Study
 
 LOGO_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
@@ -42,6 +46,8 @@ def write_report(
     logo: str | Path | None = None,
     template: str | Path | None = None,
     figures: str | Path | None = None,
+    json: str | Path | None = None,
+    markdown: str | Path | None = None,
     command: str = "xenograft.write_report(…)",
 ) -> None:
     """Write the HTML report of a study.
@@ -66,6 +72,10 @@ def write_report(
         A Jinja file of the team's own, usually one that extends "report.html.jinja" and replaces some of its blocks.
     figures : str or Path, optional
         Folder to which every figure is written as PNG, SVG and PDF.
+    json : str or Path, optional
+        Where to write results.json.
+    markdown : str or Path, optional
+        Where to write the answer as Markdown, for a pull request.
     command : str
         What reproduces the report, printed at its end.
 
@@ -74,12 +84,15 @@ def write_report(
     InputError
         When a file cannot be read, written or used.
     """
-    content = report_content(
-        study, fits, ranking, collect_results(study, fits, ranking, reference=reference), command, title=title
-    )
+    results = collect_results(study, fits, ranking, reference=reference)
+    content = report_content(study, fits, ranking, results, command, title=title)
     write_html(path, content, logo=logo, template=template)
     if figures is not None:
         write_figures(figures, content)
+    if json is not None:
+        write_text(json, to_json(results))
+    if markdown is not None:
+        write_text(markdown, report_markdown(content))
 
 
 def write_html(
@@ -87,6 +100,23 @@ def write_html(
 ) -> None:
     """Write a rendered report, whole or not at all."""
     write_text(path, render(content, logo=logo, template=template))
+
+
+def check_layout(logo: str | Path | None, template: str | Path | None) -> None:
+    """Refuse a logo or a template that cannot be used, before time is spent.
+
+    Raises
+    ------
+    InputError
+        As `render`.
+    """
+    if logo is not None:
+        _data_uri(Path(logo))
+    environment, name = _environment(template)
+    try:
+        environment.get_template(name)
+    except jinja2.TemplateSyntaxError as error:
+        raise InputError(f"{template}, line {error.lineno}: {error.message}. Mend the template.") from None
 
 
 def write_figures(folder: str | Path, content: ReportContent) -> list[Path]:
@@ -138,13 +168,15 @@ def render(content: ReportContent, *, logo: str | Path | None = None, template: 
             question=words.question(content),
             answer=words.answer(content),
             terms=words.TERMS,
-            short=words.SHORT_REFERENCES,
+            short=printed.SHORT_REFERENCES,
             figures=_figures(content),
             shown=combinations_shown(content),
             arms=[_arm_row(study, arm) for arm in study.arms],
+            shares=_shares(content.responses),
+            smallest=words.smallest(content),
+            inhibited=words.most_inhibited(content),
             left=left_early(study),
             excluded=study.readings[excluded(study)],
-            by_day=_by_day(content),
             priors=_priors(content.cards),
             model_words=words.model_in_words(content.cards),
             version=_version(results),
@@ -179,11 +211,11 @@ def _environment(template: str | Path | None) -> tuple[jinja2.Environment, str]:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {
-        "number": words.number,
-        "interval": words.interval_in_words,
-        "fixed": words.fixed,
-        "decimal": words.decimal,
-        "share": words.share,
+        "number": printed.number,
+        "interval": printed.interval_in_words,
+        "fixed": printed.fixed,
+        "decimal": printed.decimal,
+        "share": printed.share,
     }
     return environment, name
 
@@ -214,22 +246,32 @@ def _figures(content: ReportContent) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _by_day(content: ReportContent) -> list[dict[str, Any]]:
-    """The averaged excess of the combinations shown, on a handful of days."""
-    rows = content.interaction
-    if not len(rows):
+def _shares(responses: Responses | None) -> list[dict[str, Any]]:
+    """Response classes seen and predicted, a table per criterion."""
+    if responses is None or not len(responses.shares):
         return []
-    days, shown = shown_days(content.study), combinations_shown(content)
-    rows = rows[(rows["model"] == AVERAGED) & rows["combination"].isin(shown) & rows["day"].isin(days)]
-    rows = rows[rows["reference"] != "additive"]
-    return [
-        {
-            "combination": combination,
-            "reference": words.SHORT_REFERENCES[str(reference)],
-            "cells": cells.to_dict("records"),
+    found: list[dict[str, Any]] = []
+    for criterion, rows in responses.shares.groupby("criterion", sort=False):
+        arms = {
+            str(arm): [{"seen": row["seen"], "predicted": _predicted(row)} for _, row in own.iterrows()]
+            for arm, own in rows.groupby("arm", sort=False)
         }
-        for (combination, reference), cells in rows.groupby(["combination", "reference"], sort=False)
-    ]
+        found.append(
+            {
+                "name": CRITERION_NAMES[str(criterion)],
+                "meaning": CRITERION_WORDS[str(criterion)].replace(" -", " −"),  # a minus as people print it
+                "classes": list(dict.fromkeys(rows["response"])),
+                "predicted": bool(rows["probability"].notna().any()),
+                "rows": list(arms.items()),
+            }
+        )
+    return found
+
+
+def _predicted(row: Any) -> str:
+    if pd.isna(row["probability"]):
+        return ""
+    return f"{row['probability']:.2f} ({row['lower']:.2f} to {row['upper']:.2f})"
 
 
 def _arm_row(study: Study, arm: Arm) -> dict[str, Any]:

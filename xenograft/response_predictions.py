@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ from xenograft.exposure import schedule
 from xenograft.fitted import Fit
 from xenograft.likelihood import panel
 from xenograft.study import Study
+
+type Event = Literal["2x", "4x", "5x", "endpoint"]
 
 DRAWS = 250
 """Posterior draws per chain that new animals are drawn from."""
@@ -81,9 +83,15 @@ def predicted_responses(
 
 
 def predicted_survival(
-    fits: Mapping[str, Fit], ranking: Comparison, *, model: str = AVERAGED, animals: int = 10, seed: int = 0
+    fits: Mapping[str, Fit],
+    ranking: Comparison,
+    *,
+    model: str = AVERAGED,
+    event: Event = "endpoint",
+    animals: int = 10,
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """Share of new animals of each arm whose readings have not reached the endpoint volume, by day.
+    """Share of new animals of each arm without an event, by day.
 
     Parameters
     ----------
@@ -93,6 +101,8 @@ def predicted_survival(
         Of these fits.
     model : str
         "averaged" or a card's name.
+    event : {"endpoint", "2x", "4x", "5x"}
+        A reading at or above the endpoint volume, or that many times the animal's own baseline reading.
     animals : int
         New animals per arm and draw: the size of the group that the interval is about.
     seed : int
@@ -102,7 +112,8 @@ def predicted_survival(
     -------
     DataFrame
         Columns `model`, `arm`, `day` (as recorded), `share` (0 to 1), `lower`, `upper` (95 % interval of the share in a
-        group of `animals`), `animals`; empty where the study names no endpoint volume.
+        group of `animals`), `animals`; empty where the study names no endpoint volume, and for a multiple of the
+        baseline where no new animal has a baseline above the limit of quantification.
 
     Raises
     ------
@@ -112,14 +123,20 @@ def predicted_survival(
     study = _study(fits)
     columns = ["model", "arm", "day", "share", "lower", "upper", "animals"]
     readings = _readings(fits, ranking, model, animals, seed)
-    if study.endpoint_volume is None:
+    limit = _event_volume(study, readings, event)
+    if limit is None:
         return pd.DataFrame(columns=columns)
-    below = (readings < np.log(study.endpoint_volume)).astype(float)
-    share = below.cumprod("day").mean("animal")  # a reading at the endpoint removes the animal
+    at_risk = limit.notnull()
+    number = at_risk.sum("animal")
+    # a reading at the event is the last that counts; the share is of the animals that can have it
+    without = ((readings < limit) & at_risk).astype(float).cumprod("day").sum("animal")
+    share = without.where(number > 0) / number.where(number > 0)
+    share = share.isel(arm=share.notnull().any(("chain", "draw", "day")).to_numpy())
     bounds = share.quantile([0.025, 0.975], ("chain", "draw"))
-    table = share.mean(("chain", "draw")).to_series().rename("share").reset_index()
+    table = share.mean(("chain", "draw")).transpose("arm", "day").to_series().rename("share").reset_index()
     for place, name in enumerate(("lower", "upper")):
-        table[name] = bounds.isel(quantile=place, drop=True).to_series().to_numpy()
+        bound = bounds.isel(quantile=place, drop=True).transpose("arm", "day")
+        table[name] = bound.to_series().to_numpy()
     return table.assign(model=model, animals=animals)[columns]
 
 
@@ -209,6 +226,17 @@ def _readings(fits: Mapping[str, Fit], ranking: Comparison, model: str, animals:
     return average(
         {name: new_animal_readings(fits[name], days, animals=animals, seed=seed) for name in weights}, weights
     )
+
+
+def _event_volume(study: Study, readings: xr.DataArray, event: Event) -> xr.DataArray | None:
+    """Log volume (chain, draw, arm, animal) at which each new animal has the event, NaN where it cannot."""
+    baseline = readings.isel(day=0, drop=True)
+    if event == "endpoint":
+        volume = study.endpoint_volume
+        return None if volume is None else xr.full_like(baseline, np.log(volume))
+    limit = study.limit_of_quantification
+    seen = baseline if limit is None else baseline.where(baseline > np.log(limit))
+    return seen + np.log(float(event.removesuffix("x"))) if bool(seen.notnull().any()) else None
 
 
 def _recorded(study: Study, log_volume: Any) -> Any:

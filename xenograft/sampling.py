@@ -91,6 +91,7 @@ def fit(
     seed: int = 0,
     settings: SamplerSettings | None = None,
     progress: bool = True,
+    keep: Literal["everything", "likelihood", "posterior"] = "everything",
 ) -> Fit:
     """Fit one card to one study.
 
@@ -106,6 +107,8 @@ def fit(
         4 chains × (1000 + 1000) unless given.
     progress : bool
         Show a progress bar on standard error.
+    keep : {"everything", "likelihood", "posterior"}
+        "likelihood" makes no predictive distributions, "posterior" no log likelihood either: for thousands of fits.
 
     Returns
     -------
@@ -128,7 +131,14 @@ def fit(
         again = partial(_worth_more, card)
         kept, attempts = _attempted(bound, study, card, run, settings, sampler_seed(seed, card), bar, again)
         seconds = {"compile": compiled_at - started, "sample": time.perf_counter() - compiled_at}
-    tree = _tree(kept, study, card, sampler_seed(seed, card))
+    if keep == "everything":
+        tree = _tree(kept, study, card, sampler_seed(seed, card))
+    else:
+        groups = {"posterior": kept.posterior, "sample_stats": kept.sample_stats}
+        more = (
+            {} if keep == "posterior" else {"log_likelihood": log_likelihood(kept.posterior, study, card).to_dataset()}
+        )
+        tree = xr.DataTree.from_dict(groups | more)
     return Fit(study, card, tree, kept.health, attempts, seed, seconds)
 
 

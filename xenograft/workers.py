@@ -26,7 +26,7 @@ class Worker:
     def __init__(self) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._ours, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_serve, args=(theirs, _own_flags()), daemon=True)
+        self._process = spawn.Process(target=_serve, args=(theirs, own_flags()), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -73,12 +73,19 @@ class Worker:
         self._ours.close()
 
 
-def _own_flags() -> str:
+def own_flags(name: str = "xenograft-worker") -> str:
+    """PyTensor's flags for another process, with a compile directory of its own inside this one's.
+
+    Parameters
+    ----------
+    name : str
+        Of the directory; no two processes that run at once may share one.
+    """
     flags = [flag for flag in os.environ.get("PYTENSOR_FLAGS", "").split(",") if flag]
     given = [flag.partition("=")[2] for flag in flags if flag.startswith("base_compiledir=")]
     base = Path(given[-1] if given else Path.home() / ".pytensor")
     others = [flag for flag in flags if not flag.startswith("base_compiledir=")]
-    return ",".join([*others, f"base_compiledir={base / 'xenograft-worker'}"])
+    return ",".join([*others, f"base_compiledir={base / name}"])
 
 
 def _serve(connection: Connection, flags: str) -> None:

@@ -1,0 +1,198 @@
+"""How the answer depends on day, single animals and priors: what is found, and when it puts the answer in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_reporting import content_for
+
+from xenograft.answers import interaction
+from xenograft.comparison import Comparison, compare
+from xenograft.fitted import Fit
+from xenograft.report_sensitivity import on_single_animals, on_the_day, on_the_priors, shown_days
+from xenograft.report_words import lights
+from xenograft.sampling import refit_without
+from xenograft.sensitivity import without_each_animal
+from xenograft.study import Study
+
+CARD, OTHER = "exponential-bliss-departure", "gompertz-bliss-departure"
+COMBINATION = "T-DM1 + pertuzumab"
+VERDICT = {"combination": "A + B", "reference": "bliss", "probability": 0.99, "day": 14.0}
+
+
+def by_day(**probability: float) -> pd.DataFrame:
+    """An averaged excess on days 7 and 14."""
+    return pd.DataFrame(
+        {"model": "averaged", "combination": "A + B", "reference": reference, "day": float(day[1:]), "median": 0.5,
+         "lower": 0.1, "upper": 0.9, "probability": value}
+        for reference in ("bliss", "hsa") for day, value in probability.items()
+    )  # fmt: skip
+
+
+def test_a_verdict_that_is_the_same_on_every_day_says_so() -> None:
+    found = on_the_day(content_for().study, by_day(d7=0.99, d14=0.99), VERDICT)
+    assert found.finding == "Against Bliss the verdict would be the same on each of these days."
+    assert not found.doubtful
+    assert found.table["Day"].tolist() == ["7", "14"]
+    assert found.table["Excess over Bliss"].tolist() == ["0.50 (0.10 to 0.90)"] * 2
+    assert found.table["P(excess over HSA > 0)"].tolist() == ["0.990"] * 2
+
+
+@pytest.mark.parametrize(
+    ("early", "words", "doubtful"),
+    [(0.5, "not distinguishable by these data", False), (0.01, "less than the reference", True)],
+)
+def test_only_opposite_verdicts_on_two_days_put_the_answer_in_doubt(early: float, words: str, doubtful: bool) -> None:
+    found = on_the_day(content_for().study, by_day(d7=early, d14=0.99), VERDICT)
+    assert found.finding == f"Against Bliss the same curves would read: {words} on day 7."
+    assert found.doubtful is doubtful
+
+
+def test_a_handful_of_days_is_shown_and_the_horizon_among_them(study: Study) -> None:
+    days = shown_days(study)
+    assert study.horizon in days
+    assert study.fitted_readings["day"].max() in days
+    assert len(days) <= 5
+
+
+def left_out(*probability: float, how: str = "importance", k: float = 0.2) -> pd.DataFrame:
+    rows = [
+        {"arm": "A", "median": 0.5 + 0.01 * place, "probability": value, "pareto_k": k,
+         "how": how}
+        for place, value in enumerate(probability)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, index=pd.Index([f"M{place}" for place in range(len(rows))], name="animal"))
+
+
+def test_a_verdict_that_no_single_animal_changes_says_so() -> None:
+    found = on_single_animals(left_out(0.98, 0.99, 0.999), VERDICT, 0.7)
+    assert found.finding == (
+        "The verdict is the same without any one of the 3 animals; the median excess then lies between 0.50 and 0.52."
+    )
+    assert not found.doubtful
+
+
+def test_a_verdict_that_hangs_on_animals_names_them_first() -> None:
+    found = on_single_animals(left_out(0.99, 0.99, 0.9, 0.97), VERDICT, 0.7)
+    assert found.finding.startswith(
+        "The verdict hangs on single animals: without M2 and M3 (one at a time) it would be not distinguishable by "
+        "these data; the median excess"
+    )
+    assert found.doubtful
+    assert found.table["Left out"].tolist()[:2] == ["M2", "M3"]
+
+
+def test_an_animal_whose_influence_is_not_known_puts_the_answer_in_doubt() -> None:
+    table = pd.concat([left_out(0.99), left_out(0.99, how="not to be trusted", k=0.9).rename({"M0": "M7"})])
+    found = on_single_animals(table, VERDICT, 0.7)
+    assert "Not known for M7: Pareto k is above its limit" in found.finding
+    assert found.doubtful
+    again = on_single_animals(table.assign(how="fitted again"), VERDICT, 0.7)
+    assert not again.doubtful
+    assert set(again.table["How"]) == {"fitted again without it"}
+
+
+def prior_table(bliss: float, hsa: float, words: Mapping[str, str]) -> pd.DataFrame:
+    rows = {
+        f"excess_{key}[A + B]": {"prior": value, "departure_prior": np.nan, "likelihood": 0.1,
+                                 "words": words.get(key, "")}
+        for key, value in {"bliss": bliss, "hsa": hsa}.items()
+    }  # fmt: skip
+    return pd.DataFrame(rows).T.astype({"prior": float, "departure_prior": float, "likelihood": float})
+
+
+def on_priors(table: pd.DataFrame, weight: float = 1.0) -> Any:
+    return on_the_priors(content_for().study, {CARD: table}, {CARD: weight}, VERDICT)
+
+
+def test_priors_that_do_not_matter_are_said_not_to() -> None:
+    found = on_priors(prior_table(0.01, 0.02, {}))
+    assert found.finding == (
+        "No answer moves noticeably when the priors are made stronger or weaker (largest sensitivity 0.020; 0.05 and "
+        "above counts)."
+    )
+    assert not found.doubtful
+    assert found.table["Answer"].tolist() == ["excess over HSA of A + B", "excess over Bliss of A + B"]
+
+
+def test_a_prior_that_moves_the_answer_puts_it_in_doubt_beside_the_verdict() -> None:
+    found = on_priors(prior_table(0.12, 0.02, {"bliss": "the prior decides"}))
+    assert found.finding == (
+        "The excess over Bliss of A + B moves with the priors (sensitivity 0.12 under exponential-bliss-departure; "
+        "0.05 and above counts: the prior decides)."
+    )
+    assert found.doubtful
+    lamp = lights(content_for(sensitivity=(found,)))[-1]
+    assert (lamp.name, lamp.level, lamp.words) == ("Priors", "doubt", found.finding)
+
+
+@pytest.mark.parametrize(
+    ("table", "weight"),
+    [
+        (prior_table(0.01, 0.12, {"hsa": "the prior decides"}), 1.0),  # another reference than the verdict's
+        (prior_table(0.12, 0.01, {"bliss": "the prior decides"}), 0.01),  # a model that has no say in the average
+    ],
+)
+def test_a_sensitivity_of_another_number_is_listed_and_raises_no_doubt(table: pd.DataFrame, weight: float) -> None:
+    found = on_priors(table, weight)
+    assert not found.doubtful
+    assert found.finding.startswith("The answer itself does not move with the priors; other numbers do: ")
+    assert "the prior decides" in found.table["Finding"].tolist()
+
+
+@pytest.fixture(scope="module")
+def ranking(fits: Mapping[str, Fit]) -> Comparison:
+    return compare(fits)
+
+
+def test_importance_weights_agree_with_a_fit_without_the_animal(fits: Mapping[str, Fit], ranking: Comparison) -> None:
+    table = without_each_animal(fits, ranking, combination=COMBINATION)
+    averaged = interaction(fits, ranking).table.query("day == 31").iloc[0]
+    assert (table["median"] - averaged["median"]).abs().max() < 0.2
+    assert list(table.index) == [str(name) for name in fits[CARD].study.animals.index]
+    animal = str((table["median"] - averaged["median"]).abs().idxmax())
+    exact = {(name, animal): refit_without(fits[name], [animal]).posterior for name in ranking.answer_weights}
+    again = without_each_animal(fits, replace(ranking, refits=exact), combination=COMBINATION).loc[animal]
+    assert again["how"] == "fitted again"
+    assert table.loc[animal, "how"] == "importance"
+    assert again["median"] == pytest.approx(table.loc[animal, "median"], abs=0.04)
+    assert again["probability"] == pytest.approx(table.loc[animal, "probability"], abs=0.01)
+
+
+def test_the_reference_chooses_the_excess_that_is_looked_at(fits: Mapping[str, Fit], ranking: Comparison) -> None:
+    bliss, hsa = (
+        without_each_animal(fits, ranking, combination=COMBINATION, reference=reference)
+        for reference in ("bliss", "hsa")
+    )
+    assert (hsa["median"] > bliss["median"] + 0.2).all()
+
+
+def test_a_large_pareto_k_without_a_refit_is_not_trusted(fits: Mapping[str, Fit], ranking: Comparison) -> None:
+    high = ranking.pareto_k.copy()
+    high.iloc[3] = 0.95
+    table = without_each_animal(fits, replace(ranking, pareto_k=high), combination=COMBINATION)
+    assert table["how"].iloc[3] == "not to be trusted"
+    assert table["pareto_k"].iloc[3] == pytest.approx(0.95)
+    assert (table["how"] == "importance").sum() == 39
+
+
+def test_without_a_healthy_answer_there_is_nothing_to_leave_out(fits: Mapping[str, Fit]) -> None:
+    nulls = {name: fit for name, fit in fits.items() if not fit.card.answers}
+    assert without_each_animal(nulls, compare(nulls), combination=COMBINATION).empty
+
+
+def test_the_comparison_keeps_the_posterior_without_an_animal(fits: Mapping[str, Fit], ranking: Comparison) -> None:
+    expected = {
+        (name, str(animal))
+        for name in ranking.table.index
+        for animal in ranking.pareto_k.index[~(ranking.pareto_k[name] <= ranking.good_k)]
+    }
+    assert len(ranking.refits) == ranking.table["exact_refits"].sum()
+    assert set(ranking.refits) <= expected
+    for (name, _), posterior in ranking.refits.items():
+        assert set(posterior) == set(fits[str(name)].posterior)
