@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+import matplotlib as mpl
 import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from xenograft import figures, figures_checks, figures_interaction
 from xenograft.answers import AVERAGED, animal_table, curve_table, interaction_of, model_curves, whole_days
 from xenograft.comparison import Comparison
-from xenograft.drawing import PAPER
+from xenograft.drawing import PAPER, THEME
 from xenograft.drawing_axes import legend
 from xenograft.errors import InputError, NoHealthyFitError, unknown_choice
 from xenograft.estimands import REFERENCES
@@ -45,6 +46,7 @@ _NO_STAMP: Mapping[str, Any] = {"Software": None}
 """The same figure gives the same bytes whatever version of matplotlib writes it."""
 
 
+@mpl.rc_context(THEME)
 def plot_readings(study: Study) -> Figure:
     """Every animal's readings, one panel per arm, on a log scale.
 
