@@ -235,7 +235,7 @@ def _predictive(content: ReportContent, missed: Sequence[str]) -> Light:
     if not arms:
         return Light("Predictive check", "doubt", few(missed, 2))
     card = missed[0].partition(":")[0]
-    words = f"{card} does not reproduce the readings of {few(arms, 4)} as they scatter; the list is under Methods"
+    words = f"{card} does not predict the readings of {few(arms, 4)} well; the list is under Methods"
     return Light("Predictive check", "doubt", words)
 
 
