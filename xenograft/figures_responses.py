@@ -72,7 +72,7 @@ def waterfall(
         width=width,
         height=1.9 if rows == 1 else 1.25,
         between=(0.12, 0.52),
-        margins=(0.78, 0.36),
+        margins=(0.84, 0.36),
     )
     for axis in axes[len(arms) :]:
         axis.remove()
