@@ -188,7 +188,7 @@ document.getElementById("page").onload = event => {{
   const inside = event.target.contentWindow, page = inside.document;
   const names = () => [...page.querySelectorAll("tbody th")].map(one => one.dataset.sort);
   const orders = [names()], said = [], heads = [...page.querySelectorAll("thead th")];
-  for (const head of [heads[4], heads[4], heads[0]]) {{
+  for (const head of [heads[5], heads[5], heads[0]]) {{
     head.querySelector("button").focus();
     page.activeElement.click();
     orders.push(names());

@@ -219,7 +219,7 @@ def test_fit_writes_a_fit_per_card_and_the_results(run: Run, tmp_path: Path, stu
 def test_report_writes_the_page_and_the_numbers_and_says_the_verdict(run: Run, tmp_path: Path) -> None:
     found = run("report", FIXTURE, *ONE, "-o", "out/my.html", "--markdown", "out/pr.md", "--cache", "kept")
     assert found.code == 0
-    assert [path.suffix for path in (tmp_path / "kept").iterdir()] == [".nc"]
+    assert {path.suffix for path in (tmp_path / "kept").iterdir()} == {".nc"}
     assert "T-DM1 + pertuzumab: enhanced" in (tmp_path / "out" / "pr.md").read_text(encoding="utf-8")
     results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
     sentences = [verdict["sentence"] for verdict in results["verdicts"]]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from test_reporting import HOSTILE
@@ -556,7 +557,25 @@ DRAW: dict[str, Callable[[Study], Figure]] = {
     "swimmer": lambda study: swimmer(study, *swimmers_of(study)),
     "weight": lambda study: body_weight(study, ratios_of(study).assign(change=1.0)),
     "residuals": lambda study: residuals(study, residuals_of(study)),
+    "influence": lambda study: influence(study, influence_of(study), 0.7),
 }
+
+
+def influence_of(study: Study) -> pd.DataFrame:
+    k = np.linspace(0.1, 0.9, len(study.animals))
+    return pd.DataFrame({"one card": k, "another": k[::-1]}, index=study.animals.index)
+
+
+@pytest.mark.parametrize("kind", ["two", "four", "sixteen", "one animal an arm", "all censored"])
+@pytest.mark.parametrize("name", ["panels", "predictive", "waterfall", "spider", "survival", "weight"])
+def test_words_and_numbers_around_panels_of_fixed_margins_are_on_the_figure(name: str, kind: str) -> None:
+    figure = DRAW[name](STUDIES[kind])
+    drawn = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())  # inches
+    width, height = figure.get_size_inches()
+    assert drawn.x0 >= 0
+    assert drawn.y0 >= 0
+    assert drawn.x1 <= width
+    assert drawn.y1 <= height
 
 
 @pytest.mark.parametrize("kind", ["two", "sixteen", "one animal an arm", "all censored", "1,000 animals"])

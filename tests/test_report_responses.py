@@ -95,7 +95,7 @@ def test_without_predictions_only_what_was_seen_is_shown() -> None:
     page = render(content_for(study=study, responses=responses_shown(study, records(study), NOTHING)))
     assert ">2 of 2<" in page
     assert "the probability for a new animal" not in page
-    assert "smallest of all" not in page
+    assert "Probability that the typical tumour of an arm is" not in page
 
 
 def test_a_criterion_that_classes_no_animal_is_left_out() -> None:

@@ -490,7 +490,7 @@ def test_what_a_model_does_not_reproduce_is_summed_up_beside_the_answer_and_list
     page = render(content_for(predictive_check=missed))
     assert lamps(page)["Predictive check"] == (
         "doubt",
-        "some-card does not reproduce the readings of vehicle, A and B as they scatter; the list is under Methods",
+        "some-card does not predict the readings of vehicle, A and B well; the list is under Methods",
     )
     assert page.index("<li>some-card: vehicle: 90 of 90 readings &lt;inside&gt;.</li>") > page.index('id="methods"')
 

@@ -67,7 +67,7 @@ def panel_grid(
     width: float,
     height: float,
     between: tuple[float, float],
-    margins: tuple[float, float] = (0.78, 0.5),
+    margins: tuple[float, float] = (0.84, 0.5),
     shared: bool = False,
 ) -> tuple[Figure, list[Axes]]:
     """Panels side by side and below each other with margins of fixed size: a layout engine would take half the time.

@@ -72,7 +72,7 @@ def waterfall(
         width=width,
         height=1.9 if rows == 1 else 1.25,
         between=(0.12, 0.52),
-        margins=(0.78, 0.36),
+        margins=(0.84, 0.36),
     )
     for axis in axes[len(arms) :]:
         axis.remove()
@@ -85,7 +85,8 @@ def waterfall(
         places = np.arange(len(shown))
         axis.bar(places, heights, width=0.85, color=[colours[name] for name in shown["response"]], linewidth=0)
         cut = places[shown["best"].to_numpy() > CUT]
-        axis.plot(cut, np.full(len(cut), CUT), "^", color=INK, markersize=3, clip_on=False)
+        if len(cut):
+            axis.plot(cut, np.full(len(cut), CUT), "^", color=INK, markersize=3, clip_on=False)
         axis.axhline(0.0, color=INK, linewidth=0.8)
         for place in thresholds:
             axis.axhline(place, color=SOFT, linewidth=0.6, linestyle=(0, (4, 3)))

@@ -82,7 +82,8 @@ def animal_drawings(content: ReportContent) -> Iterator[Drawing]:
             lambda w: draw.survival(study, found.observed, found.predicted, event=found.event, width=w),
             f"Share of animals without the event ({found.event}) against day: Kaplan–Meier and prediction, by arm.",
             f"Animals without the event ({found.event}): Kaplan–Meier steps as observed, ticks where an animal left "
-            "without it; dashed with band: what the models predict of new animals.",
+            "without it"
+            + (f"; dashed with band: predicted of groups of {found.group} new animals, 95 %." if found.group else "."),
         )  # fmt: skip
     animals = content.study.animals.reset_index(names="animal").rename(columns={"last_day": "end"})
     animals["start"] = animals["end"].clip(upper=study.first_dose)

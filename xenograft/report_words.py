@@ -165,10 +165,11 @@ def most_inhibited(content: ReportContent) -> str:
 
 
 def smallest(content: ReportContent) -> str:
-    """The arms whose typical tumour is most probably the smallest, with that probability; empty where none is known."""
+    """The arms whose typical tumour may be the smallest, with that probability from 0.01; empty where none is known."""
     known = {} if content.responses is None else content.responses.smallest
     ranked = sorted(known.items(), key=lambda item: -item[1])
-    return few([f"{arm} {share(probability)}" for arm, probability in ranked], 5) if ranked else ""
+    told = [f"{arm} {share(probability)}" for arm, probability in ranked if probability >= 0.01]
+    return few(told, 5) if told else ""
 
 
 def answer(content: ReportContent) -> str:
@@ -235,7 +236,7 @@ def _predictive(content: ReportContent, missed: Sequence[str]) -> Light:
     if not arms:
         return Light("Predictive check", "doubt", few(missed, 2))
     card = missed[0].partition(":")[0]
-    words = f"{card} does not reproduce the readings of {few(arms, 4)} as they scatter; the list is under Methods"
+    words = f"{card} does not predict the readings of {few(arms, 4)} well; the list is under Methods"
     return Light("Predictive check", "doubt", words)
 
 

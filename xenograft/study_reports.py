@@ -21,7 +21,7 @@ from xenograft.files import write_text
 from xenograft.job_summary import MARKS, markdown_table, markdown_text
 from xenograft.numbers_in_print import SHORT_REFERENCES, fixed, share
 from xenograft.report_tables import report_content
-from xenograft.report_words import LEVELS, Level, level_of, lights
+from xenograft.report_words import LEVELS, Level, level_of, lights, most_inhibited
 from xenograft.reporting import check_layout, write_figures, write_html
 from xenograft.results import to_json
 
@@ -169,6 +169,8 @@ def write_reports(
             done = _done(
                 name, results, level_of(content), tuple(lamp.name for lamp in lights(content) if lamp.level != "good")
             )
+            if not analysis.study.combinations:
+                done = replace(done, reason=most_inhibited(content) or done.reason)
             done = replace(done, exit_code=3 if analysis.has_no_answer else 0)
         except XenograftError as error:
             done = StudyReport(name, name, reason=str(error), exit_code=error.exit_code)
