@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from xenograft.cards import ModelCard
+from xenograft.fitted import Fit
 from xenograft.gates import KINDS, check_gates, read_gates
-from xenograft.references import read_reference
+from xenograft.references import drift, read_reference
 from xenograft.study import Study
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +36,13 @@ def test_the_fixtures_reference_is_of_the_fixture_and_of_todays_cards(
     assert {name: model["digest"] for name, model in stored["models"].items()} == {
         name: card.digest for name, card in cards.items() if name in stored["models"]
     }, remedy
+
+
+def test_fits_of_today_do_not_drift_from_the_fixtures_reference(fits: Mapping[str, Fit]) -> None:
+    stored = read_reference(GATES.parent / "reference.json")
+    for name in stored["models"]:
+        shifts = drift(stored, fits[name]).shifts()
+        assert not len(shifts) or shifts.iloc[0] < 0.1, shifts  # else a number has got another meaning
 
 
 def test_the_workflow_judges_the_fixtures_gates_with_options_that_exist() -> None:
