@@ -71,6 +71,15 @@ def test_censored_readings_distort_nothing(cards: Mapping[str, ModelCard]) -> No
     assert stats.kstest(check.readings["pit"], "uniform").pvalue > 0.01
 
 
+def test_student_errors_are_checked_as_such(cards: Mapping[str, ModelCard]) -> None:
+    study = simulated(degrees_of_freedom=2.5)
+    truth = true_parameters(degrees_of_freedom=2.5)
+    found = reading_probabilities(truth, study, cards[CARD].model_copy(update={"error": "student"}))
+    assert check_of(found).warnings == ()
+    assert stats.kstest(found["pit"], "uniform").pvalue > 0.01
+    assert check_of(reading_probabilities(true_parameters(), study, cards[CARD])).warnings  # as if they were normal
+
+
 def test_effects_that_wane_are_checked_as_their_card_has_them_wane(cards: Mapping[str, ModelCard]) -> None:
     truth = {"kill": {"A": 0.3}, "exposure": {"A": "decaying"}, "waning": {"A": 0.2}}
     posterior = true_parameters().assign(

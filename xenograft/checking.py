@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy import stats
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, softmax
 
 from xenograft.cards import ModelCard
 from xenograft.exposure import schedule
@@ -21,6 +21,9 @@ ALARM = 0.001
 
 USED_DRAWS = 400
 """Posterior draws (of all chains) over which predictions are averaged."""
+
+WEIGHTS = 32
+"""Draws of the weights of Student readings, per posterior draw."""
 
 CHUNK = 2_000_000
 """Numbers held per array while going through draws (16 MB)."""
@@ -92,7 +95,9 @@ def reading_probabilities(posterior: xr.Dataset, study: Study, card: ModelCard) 
     """Predicted probability of a reading below each observed one, given the animal's earlier readings.
 
     With the animals' normal effects integrated out, an animal's readings are jointly normal under each draw; the
-    Cholesky factor of their covariance turns them, in order of time, into independent standard normal numbers.
+    Cholesky factor of their covariance turns them, in order of time, into independent standard normal numbers. Student
+    errors are normal ones whose precisions have gamma weights: these are drawn, and an animal's earlier readings say
+    how much each draw of them counts.
 
     Parameters
     ----------
@@ -116,13 +121,19 @@ def reading_probabilities(posterior: xr.Dataset, study: Study, card: ModelCard) 
     censored[place] = fitted["censored"]
     rng = np.random.default_rng(0)
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
-    thinned = posterior.isel(draw=slice(None, None, max(1, chains * draws // USED_DRAWS)))
+    used = USED_DRAWS if card.error == "normal" else USED_DRAWS // 4
+    thinned = posterior.isel(draw=slice(None, None, max(1, chains * draws // used)))
     step = max(1, CHUNK // (chains * present.size * present.shape[1]))
     total = np.zeros(present.shape)
     for start in range(0, thinned.sizes["draw"], step):
         parameters = parameters_of(thinned.isel(draw=slice(start, start + step)), card)
         mean, precision, columns = moments(readings, given, parameters)
-        total += _probabilities(readings.log_volume - mean, precision, columns, censored, rng)
+        residual, freedom = readings.log_volume - mean, parameters.degrees_of_freedom
+        if freedom is None:
+            found, _ = _probabilities(residual, precision, columns, censored, rng)
+        else:
+            found = _student_probabilities(residual, precision, columns, censored, freedom, rng)
+        total += found.sum(axis=(0, 1))
     pit = total / (chains * thinned.sizes["draw"])
     pit = np.where(censored, pit * rng.uniform(size=pit.shape), pit)
     return fitted[["animal", "arm", "day"]].reset_index(drop=True).assign(pit=pit[place])
@@ -134,8 +145,8 @@ def _probabilities(
     columns: list[np.ndarray],
     censored: np.ndarray,
     rng: np.random.Generator,
-) -> np.ndarray:
-    """Probabilities (animal, reading) of the residuals (chain, draw, animal, reading), summed over the draws."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of the residuals (chain, draw, animal, reading), and their log densities given the earlier ones."""
     present = precision > 0
     variance = 1 / np.where(present, precision, 1.0)
     design = np.where(present[..., None], np.stack(columns, axis=-1), 0.0)
@@ -144,7 +155,7 @@ def _probabilities(
     covariance[..., index, index] += variance
     factor = np.linalg.cholesky(covariance)
     standard = np.zeros_like(residual)
-    found = np.zeros_like(residual)
+    found, density = np.zeros_like(residual), np.zeros_like(residual)
     for j in index:
         earlier = (factor[..., j, :j] * standard[..., :j]).sum(axis=-1)
         own = (np.where(present[..., j], residual[..., j], 0.0) - earlier) / factor[..., j, j]
@@ -152,7 +163,28 @@ def _probabilities(
         # a censored reading stands for every value below its limit: one is drawn, on which the later ones depend
         drawn = ndtri(np.maximum(found[..., j] * rng.uniform(size=own.shape), 1e-300)) if censored[:, j].any() else own
         standard[..., j] = np.where(censored[:, j], drawn, own)
-    return found.sum(axis=(0, 1))
+        measured = -0.5 * own**2 - np.log(factor[..., j, j])
+        density[..., j] = np.where(censored[:, j], np.log(np.maximum(found[..., j], 1e-300)), measured)
+    return found, np.where(present, density, 0.0)
+
+
+def _student_probabilities(
+    residual: np.ndarray,
+    precision: np.ndarray,
+    columns: list[np.ndarray],
+    censored: np.ndarray,
+    freedom: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Probabilities of the residuals (chain, draw, animal, reading) when errors are Student: draws of their weights."""
+    half = 0.5 * np.broadcast_to(freedom[..., None, None], residual.shape)
+    drawn = [
+        _probabilities(residual, precision * rng.standard_gamma(half) / half, columns, censored, rng)
+        for _ in range(WEIGHTS)
+    ]
+    found, density = (np.stack(parts) for parts in zip(*drawn, strict=True))
+    earlier = np.cumsum(density, axis=-1) - density
+    return (softmax(earlier, axis=0) * found).sum(axis=0)
 
 
 def _arm_warnings(arm: str, own: pd.DataFrame) -> list[str]:
