@@ -199,7 +199,8 @@ class Refitting:
         self.asked.append((fit.card.name, list(animals)))
         values = fit.draws["log_likelihood"]["volume_readings"]
         new = xr.where(values["draw"] % 2 == 0, -1.0, -3.0) + 0 * values
-        draws = xr.DataTree.from_dict({"log_likelihood": new.to_dataset(name="volume_readings")})
+        groups = {"posterior": fit.posterior, "log_likelihood": new.to_dataset(name="volume_readings")}
+        draws = xr.DataTree.from_dict(groups)
         return replace(fit, draws=draws, health=replace(fit.health, status=self.status))
 
 

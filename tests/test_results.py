@@ -225,7 +225,7 @@ def test_the_interaction_is_that_of_the_answers_at_the_horizon(
     for row in rows[:3]:
         table = interaction(fits, ranking, reference=row["reference"], model=row["model"]).table
         at = table[table["day"] == study.horizon].iloc[0]
-        assert row["excess"] == {key: at[key] for key in ("median", "lower", "upper")}
+        assert row["excess"] == pytest.approx({key: at[key] for key in ("median", "lower", "upper")}, abs=1e-12)
         assert row["probability"] == at["probability"]
 
 
