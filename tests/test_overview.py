@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from xenograft import cli_numbers
 from xenograft.cli import app
 from xenograft.comparison import Comparison, compare
+from xenograft.console import standard_output
 from xenograft.csv_export import guarded, write_csv
 from xenograft.errors import InputError, NoHealthyFitError
 from xenograft.estimands import REFERENCES
@@ -264,3 +266,11 @@ def test_what_the_command_cannot_do_is_said_in_a_sentence(
     done = CliRunner().invoke(app, ["estimands", *named])
     assert done.exit_code != 0
     assert sentence in str(done.exception)
+
+
+def test_many_arms_are_printed_a_few_at_a_time_with_their_whole_names(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [f"gdc0084_{dose}_temozolomide_{dose}" for dose in range(12)]
+    cli_numbers._print_by_arm(standard_output(), pd.DataFrame([["tgi", *map(str, range(12))]], columns=["", *names]))
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in names)
+    assert printed.count("tgi") == 3

@@ -12,10 +12,14 @@ from xenograft.options import Cards, Chains, Draws, Quiet, Seed
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
     from xenograft.comparison import Comparison
     from xenograft.fitted import Fit
     from xenograft.overview import Summary
+
+ARMS_ABREAST = 5
+"""Arms in one table on the terminal."""
 
 app = typer.Typer()
 
@@ -101,18 +105,26 @@ def _print(numbers: Summary, fit: Fit) -> None:
     of = "typical animal" if first["of"] == "typical" else "mean volumes"
     cards = "averaged cards" if first["model"] == "averaged" else plain(first["model"])
     out.print(f"Day {first['day']:g}, {cards}, {of}: median (95 % interval)")
-    out.print(table_of(arm_matrix(numbers.arms).reset_index()))
+    _print_by_arm(out, arm_matrix(numbers.arms).reset_index())
     if len(numbers.interaction):
         out.print(f"\n[bold]Interaction[/bold] up to day {first['day']:g}; positive excess = enhanced")
         out.print(table_of(_interaction(numbers.interaction)))
     out.print(f"\n[bold]From the readings alone[/bold], day {first['day']:g}")
-    out.print(table_of(_readings(numbers.arm_readings)))
+    _print_by_arm(out, _readings(numbers.arm_readings))
     out.print("\n[bold]A new animal[/bold]: probability of each response (95 % interval of the share in a group of "
               f"{numbers.responses['animals'].iloc[0]})")  # fmt: skip
-    out.print(table_of(_responses(numbers.responses)))
+    _print_by_arm(out, _responses(numbers.responses))
     best = ", ".join(f"{plain(row.arm)} {row.probability:.2f}" for row in numbers.best.itertuples())
     if best:
         out.print(f"Probability of the smallest typical tumour on day {numbers.best['day'].iloc[0]:g}: {best}")
+
+
+def _print_by_arm(out: Console, table: pd.DataFrame) -> None:
+    """A table whose first column names the number and the others the arms: a few arms at a time, or names are cut."""
+    for start in range(1, table.shape[1], ARMS_ABREAST):
+        if start > 1:
+            out.print()
+        out.print(table_of(table.iloc[:, [0, *range(start, min(start + ARMS_ABREAST, table.shape[1]))]]))
 
 
 def _interaction(table: pd.DataFrame) -> pd.DataFrame:
