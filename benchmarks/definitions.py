@@ -10,14 +10,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 
 from xenograft.arm_quantities import QUESTIONS, arm_estimands
 from xenograft.arm_readings import ARM_DEFINITIONS
 from xenograft.examples import example_folder
-from xenograft.prediction import curve_days
 from xenograft.reading import read_study
 from xenograft.responses import RAW_DEFINITIONS
+from xenograft.shown import level_curves
 
 PAGE = Path(__file__).parents[1] / "docs" / "estimands.md"
 
@@ -25,13 +24,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "estimands.md"
 def tables() -> dict[str, str]:
     """Markdown tables by the name of their place in the page."""
     study = read_study(example_folder())
-    days, arms = curve_days(study), [arm.name for arm in study.arms]
-    level = xr.DataArray(
-        np.zeros((1, 1, len(arms), len(days))),
-        dims=("chain", "draw", "arm", "day"),
-        coords={"arm": arms, "day": days, "predicted": ("arm", [False] * len(arms))},
-        attrs={"of": "typical", "first_dose": study.first_dose},
-    )
+    level = level_curves(study)
     with np.errstate(divide="ignore", invalid="ignore"):  # the numbers of level curves mean nothing
         told = {
             key: (str(v.attrs["unit"]), str(v.attrs["definition"])) for key, v in arm_estimands(level, study).items()

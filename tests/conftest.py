@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from running import Outcome, Run
 if TYPE_CHECKING:
     from xenograft.cards import ModelCard
     from xenograft.fitted import Fit
+    from xenograft.report_drawings import Drawing
+    from xenograft.report_tables import ReportContent
     from xenograft.study import Study
 
 ROOT = Path(__file__).parents[1]
@@ -81,7 +84,38 @@ def fits(study: Study, cards: Mapping[str, ModelCard]) -> dict[str, Fit]:
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real studies, where it is present."""
-    folder = ROOT.parent / "shared" / "data"
+    return _beside_the_project("data")
+
+
+@pytest.fixture(scope="session")
+def shared_reference() -> Path:
+    """The folder of numbers that other programs computed, where it is present."""
+    return _beside_the_project("reference")
+
+
+def _beside_the_project(name: str) -> Path:
+    folder = ROOT.parent / "shared" / name
     if not folder.is_dir():
-        pytest.skip("the real studies are not on this machine")
+        pytest.skip("measurements and results of others are not copied into the project, and are not on this machine")
     return folder
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Asked for by tests that need the figures themselves, in a module that uses `quick_figures`."""
+
+
+@pytest.fixture
+def quick_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every figure of a page keeps its place and words but stays blank: drawing takes seconds."""
+    if "drawn" in request.fixturenames:
+        return
+    from matplotlib.figure import Figure
+
+    from xenograft import reporting
+    from xenograft.report_figures import drawings
+
+    def blank(content: ReportContent) -> list[Drawing]:
+        return [replace(one, draw=lambda _: Figure(figsize=(1, 1))) for one in drawings(content)]
+
+    monkeypatch.setattr(reporting, "drawings", blank)

@@ -26,11 +26,10 @@ QUICK = ["ls1034-rabusertib-irinotecan", "pdx-p10-cisplatin-pf384"]
 
 
 @pytest.fixture(scope="module")
-def shared() -> Path:
-    folder = Path(__file__).parents[2] / "shared"
-    if not (folder / "reference").is_dir():
-        pytest.skip("the numbers of other programs are kept beside the project, not in it, and are not here")
-    return folder
+def shared(shared_data: Path, shared_reference: Path) -> Path:
+    """The folder of both."""
+    assert shared_data.parent == shared_reference.parent
+    return shared_data.parent
 
 
 def stored() -> list[pd.DataFrame]:

@@ -248,6 +248,24 @@ def test_numbers_of_a_workbook_are_read_whatever_the_decimal_sign(tmp_path: Path
     assert {123.25, 124.25} <= set(volumes)
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(b"PK\x05\x06", 0), (b"PK\x01\x02", 99), (b"xl/workbook.xml", 0xD3)],
+    ids=["no archive", "made for a later version", "a name that is no UTF-8"],
+)
+def test_a_workbook_that_cannot_be_unpacked_is_refused(tmp_path: Path, place: bytes, value: int) -> None:
+    book_of(table()).save(tmp_path / "volumes.xlsx")
+    content = bytearray((tmp_path / "volumes.xlsx").read_bytes())
+    at = content.rindex(place)
+    if place == b"PK\x01\x02":
+        at += 6  # the version that is needed to unpack
+    elif place != b"PK\x05\x06":
+        content[content.rindex(b"PK\x01\x02", 0, at) + 9] |= 0x08  # its name is said to be UTF-8
+    content[at] = value
+    with pytest.raises(StudyError, match=r"is not an \.xlsx workbook"):
+        study_in(tmp_path, bytes(content), data="volumes.xlsx")
+
+
 # What is kept out
 
 

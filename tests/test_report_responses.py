@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from test_reporting import content_for, quick_figures  # noqa: F401 (the fixture keeps figures blank here too)
+from test_reporting import content_for
 
 from xenograft.comparison import compare
 from xenograft.fitted import Fit
@@ -22,6 +22,8 @@ from xenograft.response_predictions import predicted_survival
 from xenograft.responses import animal_responses
 from xenograft.results import collect_results
 from xenograft.study import Study
+
+pytestmark = pytest.mark.usefixtures("quick_figures")
 
 NOTHING = pd.DataFrame(columns=["arm", "day", "share", "lower", "upper"])
 

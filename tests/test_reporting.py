@@ -9,12 +9,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
-from xenograft import reporting
 from xenograft.cards import ModelCard, read_cards
 from xenograft.errors import InputError
-from xenograft.report_drawings import Drawing
 from xenograft.report_figures import drawings
 from xenograft.report_responses import Responses
 from xenograft.report_sensitivity import SensitivityTable, on_the_day
@@ -22,6 +19,8 @@ from xenograft.report_tables import ReportContent
 from xenograft.report_words import TERMS
 from xenograft.reporting import render, write_figures, write_html
 from xenograft.study import Arm, Dosing, Study
+
+pytestmark = pytest.mark.usefixtures("quick_figures")
 
 HOSTILE = ("<script>alert(1)</script>", "$\\frac{1}{2}$", "_hidden", "🐭 arm", "x" * 300)
 
@@ -138,22 +137,6 @@ def results_for(study: Study, combination: str, cards: dict[str, ModelCard]) -> 
 @pytest.fixture(scope="module")
 def page() -> str:
     return render(content_for())
-
-
-@pytest.fixture
-def drawn() -> None:
-    """Asked for by tests that need the figures themselves."""
-
-
-def blank_drawings(content: ReportContent) -> list[Drawing]:
-    return [replace(one, draw=lambda _: Figure(figsize=(1, 1))) for one in drawings(content)]
-
-
-@pytest.fixture(autouse=True)
-def quick_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every figure keeps its place and words but stays blank: drawing takes seconds, and most tests read the text."""
-    if "drawn" not in request.fixturenames:
-        monkeypatch.setattr(reporting, "drawings", blank_drawings)
 
 
 def test_the_verdict_stands_before_the_first_figure(page: str) -> None:

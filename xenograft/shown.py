@@ -74,16 +74,21 @@ def quantities_of(study: Study, curve: xr.DataArray) -> xr.Dataset:
 
 def quantity_names(study: Study) -> list[str]:
     """Labels of all quantities of a study, known before anything is fitted: `excess_bliss[combination]`, `tgi[arm]`."""
+    level = level_curves(study)
+    with np.errstate(divide="ignore", invalid="ignore"):  # the numbers of level curves mean nothing
+        return [str(name) for name in flat(quantities_of(study, level).isel(chain=0, draw=0)).index]
+
+
+def level_curves(study: Study) -> xr.DataArray:
+    """Curves (chain, draw, arm, day) of tumours that do not grow: for the names of numbers, before there are draws."""
     days = curve_days(study)
     arms = [arm.name for arm in (*study.arms, *predicted_references(study))]
-    level = xr.DataArray(
+    return xr.DataArray(
         np.zeros((1, 1, len(arms), len(days))),
         dims=("chain", "draw", "arm", "day"),
         coords={"arm": arms, "day": days, "predicted": ("arm", [False] * len(arms))},
         attrs={"of": "typical", "first_dose": study.first_dose},
     )
-    with np.errstate(divide="ignore", invalid="ignore"):  # the numbers of level curves mean nothing
-        return [str(name) for name in flat(quantities_of(study, level).isel(chain=0, draw=0)).index]
 
 
 def flat(table: xr.Dataset) -> pd.Series:

@@ -70,6 +70,10 @@ def cells_of_spreadsheet(
     return cells, _merges(chosen), tuple(_notices(place, workbook, chosen))
 
 
+NOT_A_WORKBOOK = (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError)
+"""What zipfile says of bytes that are no zip archive, of one made for a later version, and of a broken name in one."""
+
+
 def visible_sheets(place: str, content: bytes) -> list[str]:
     """Names of the sheets that a reader of the workbook sees."""
     _refuse_bombs(place, content)
@@ -80,7 +84,7 @@ def _refuse_bombs(place: str, content: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             unpacked = sum(part.file_size for part in packed.infolist())
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):  # what zipfile raises for other bytes
+    except NOT_A_WORKBOOK:
         raise StudyError(f"{place}: is not an .xlsx workbook. Save it as .xlsx or as CSV.") from None
     if unpacked > LARGEST_UNPACKED or (unpacked > 10_000_000 and unpacked > LARGEST_RATIO * len(content)):
         size = f"{unpacked / 1e6:,.0f} MB from {len(content) / 1e6:,.1f} MB"
