@@ -106,7 +106,8 @@ def sentence(study: Study, verdict: Verdict, curves: Mapping[str, xr.DataArray])
     """A verdict as a sentence for people."""
     if verdict.probability is None:
         return f"{verdict.combination} against {REFERENCE_WORDS[verdict.reference]}: {verdict.words}."
-    draws = interaction_of(study, curves[AVERAGED], AVERAGED, verdict.reference).draws
+    on_the_day = curves[AVERAGED].sel(day=[verdict.day])  # of a grid, all days of all combinations take seconds
+    draws = interaction_of(study, on_the_day, AVERAGED, verdict.reference).draws
     at_horizon = draws.sel(combination=verdict.combination, day=verdict.day)
     index = interval(combination_index(at_horizon)).iloc[0]
     agreement = {
