@@ -8,6 +8,7 @@ from itertools import combinations
 import pandas as pd
 
 from xenograft.errors import quoted
+from xenograft.numbers_in_print import listed
 from xenograft.study import Arm, Study
 from xenograft.study_entry import Formula, StudyEntry
 from xenograft.study_file import counted
@@ -72,10 +73,10 @@ def _what_a_triple_tells(study: Study, combination: Arm) -> str:
     labels = [" + ".join(dosing.label() for dosing in part) for part in smaller if frozenset(part) not in given]
     judged = f"{combination.name} is judged against its single agents"
     if arms:
-        judged += f", and against {_and(arms)} with the agents that are not in it"
+        judged += f", and against {listed(arms)} with the agents that are not in it"
     if not labels:
         return f"{judged}."
-    missing = f"{_and(labels)} {'is no arm' if len(labels) == 1 else 'are no arms'}"
+    missing = f"{listed(labels)} {'is no arm' if len(labels) == 1 else 'are no arms'}"
     return f"{judged}; {missing}, so its interaction cannot be told apart from theirs."
 
 
@@ -107,10 +108,6 @@ def _table_notices(place: str, rows: pd.DataFrame, entry: StudyEntry) -> Iterabl
             count = counted(len(wider), "reading")
             used = _FORMULA_WORDS[entry.volume_formula]
             yield f"{place}: {count} with a width above the length (the first in {where}), used as {used}."
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _or(words: Sequence[str]) -> str:

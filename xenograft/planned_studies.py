@@ -13,7 +13,7 @@ from xenograft.answers import AVERAGED, average, no_conclusion, verdict_words
 from xenograft.cards import ModelCard
 from xenograft.comparison import compare
 from xenograft.design import Design, simulate_design
-from xenograft.estimands import excess, probability_positive
+from xenograft.estimands import excess, probability_positive, quantiles
 from xenograft.fitted import Fit
 from xenograft.prediction import curves_of, reference_names
 from xenograft.sampling import SamplerSettings, fit
@@ -116,7 +116,7 @@ def _averaged(fits: Mapping[str, Fit], draws: Mapping[str, xr.DataArray]) -> dic
 
 
 def _answer(draws: xr.DataArray, agreement: str | None = None) -> dict[str, Any]:
-    lower, median, upper = (float(value) for value in np.quantile(draws.to_numpy(), [0.025, 0.5, 0.975]))
+    lower, median, upper = quantiles(draws.to_numpy(), (0.025, 0.5, 0.975)).tolist()
     probability = float(probability_positive(draws))
     return {
         "words": verdict_words(probability, agreement),
