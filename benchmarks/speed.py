@@ -21,8 +21,8 @@ CARD = "exponential-bliss-departure"
 READ = f"import xenograft as xg; study = xg.read_study({str(FIXTURE)!r}); cards = xg.read_cards(); "
 ONE_CARD = READ + f"print(xg.fit(study, cards[{CARD!r}], progress=False).health.status)"
 EACH_CARD = READ + (
-    "import nutpie; from xenograft.model import build; "
-    "[nutpie.compile_pymc_model(build(study, card)) for card in cards.values()]"
+    "import nutpie; from xenograft.choice import default_cards; from xenograft.model import build; "
+    "[nutpie.compile_pymc_model(build(study, card)) for card in default_cards(study, cards)[0].values()]"
 )
 PARTS = ("sampler", "start", "rendering", "animals")
 
