@@ -188,7 +188,7 @@ def animals() -> list[tuple[str, str]]:
 
 
 def _seconds(command: list[str], cache: str) -> float:
-    environment = os.environ | {"PYTENSOR_FLAGS": f"base_compiledir={cache}"}
+    environment = os.environ | {"PYTENSOR_FLAGS": f"base_compiledir={cache}", "PYTHONDONTWRITEBYTECODE": ""}
     return _timed(lambda: subprocess.run(command, check=True, capture_output=True, env=environment))[0]
 
 

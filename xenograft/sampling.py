@@ -16,6 +16,7 @@ from pytensor.configdefaults import config
 
 from xenograft.cards import ModelCard
 from xenograft.choice import why_not
+from xenograft.entry_points import compile_model
 from xenograft.errors import InputError
 from xenograft.estimands import excess
 from xenograft.exposure import schedule
@@ -291,7 +292,7 @@ def _compiled(study: Study, card: ModelCard, without: Collection[str] = ()) -> A
         # otherwise than a new one, and the same seed gives other numbers
         with config.change_flags(numba__fastmath=False):
             model = build_for_sampler(study, card)
-            _CACHE[key] = nutpie.compile_pymc_model(model, default_initialization_strategy="prior")
+            _CACHE[key] = compile_model(model)
     return _CACHE[key].with_data(**sampler_data(study, card, without))
 
 
