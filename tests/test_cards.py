@@ -233,7 +233,7 @@ def test_the_priors_imply_what_is_known_of_xenografts(study: Study, cards: dict[
         assert float((abs(found) < 1.3).mean()) >= 0.95
 
 
-BEHIND = {"correlation_unit", "bend_standard", "cohort_standard", "departure_of_study", "kill_at_top_dose"}
+BEHIND = {"correlation_unit", "bend_scaled", "cohort_standard", "departure_of_study", "kill_at_top_dose"}
 """Variables of the model that stand behind a parameter."""
 LATENT = {"spread", "own_effect"}
 

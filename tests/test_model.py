@@ -32,7 +32,7 @@ def _points(study: Study, card: ModelCard, number: int) -> list[dict[str, Any]]:
     points = [{str(name): draws[name].isel(draw=i).to_numpy() for name in draws} for i in range(number)]
     for point in points:
         if "bend" in point:
-            point["bend_standard"] = point["bend"] / point["smoothness"]
+            point["bend_scaled"] = point["bend"] / np.sqrt(point["smoothness"])
         if card.error == "student":
             point["spread"] = np.random.default_rng(4).standard_normal(capacity(study, card).spreads)
     return points

@@ -215,7 +215,9 @@ def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_ag
         scaled = _prior("sd_cohort", card.prior_of("sd_cohort")) * pm.Normal("cohort_standard", dims="cohort")
         optional["cohort"] = pm.Deterministic("cohort_growth", scaled, dims="cohort")
     if card.growth == "spline":
-        scaled = _prior("smoothness", card.prior_of("smoothness")) * pm.Normal("bend_standard", dims=("curve", "knot"))
+        # halfway between centred and not: where readings tell much about a bend and where they tell little
+        half = pt.sqrt(_prior("smoothness", card.prior_of("smoothness")))
+        scaled = half * pm.Normal("bend_scaled", 0.0, half, dims=("curve", "knot"))
         optional["bend"] = pm.Deterministic("bend", scaled, dims=("curve", "knot"))
     return Parameters(
         baseline=_prior("baseline", card.prior_of("baseline")),

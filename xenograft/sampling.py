@@ -34,7 +34,7 @@ STATUSES: Sequence[Status] = ("pass", "caution", "fail")
 OWN = ("departure", "kill")
 """Priors that are data of the compiled model, or looked up by agent."""
 
-DRAWN_AS = ("departure_standard", "correlation_unit", "bend_standard", "cohort_standard", "departure_of_study")
+DRAWN_AS = ("departure_standard", "correlation_unit", "bend_scaled", "cohort_standard", "departure_of_study")
 """Variables of the sampler that only stand behind a parameter of the card."""
 
 LATENT = ("own_effect", "spread")
@@ -128,7 +128,7 @@ def fit(
         started = time.perf_counter()
         bound = _compiled(study, card)
         compiled_at = time.perf_counter()
-        run = _first_run(bound, settings)
+        run = _first_run(bound, card, settings)
         again = partial(_worth_more, card)
         kept, attempts = _attempted(bound, study, card, run, settings, sampler_seed(seed, card), bar, again)
         seconds = {"compile": compiled_at - started, "sample": time.perf_counter() - compiled_at}
@@ -187,7 +187,7 @@ def refit_without(fit: Fit, animals: Sequence[str]) -> Fit:
     with FitProgress(card.name, shown=False) as bar:
         bound = _compiled(study, card, animals)
         half = {"draws": max(100, first.draws // 2), "tune": max(100, first.tune // 2)}
-        run = replace(_first_run(bound, settings), **half)
+        run = replace(_first_run(bound, card, settings), **half)
         kept, attempts = _attempted(bound, study, card, run, settings, seed, bar, lambda h: h.status == "fail")
     groups = {
         "posterior": kept.posterior,
@@ -242,9 +242,10 @@ class _Sampled:
     health: Health
 
 
-def _first_run(bound: Any, settings: SamplerSettings) -> _Run:
+def _first_run(bound: Any, card: ModelCard, settings: SamplerSettings) -> _Run:
     small = bound.n_dim <= LOW_RANK_UP_TO
-    return _Run(settings.draws, settings.tune, adaptation="low_rank" if small else "diag")
+    accept = 0.9 if card.growth == "spline" else 0.8  # bends of a scale that is itself uncertain: shorter steps
+    return _Run(settings.draws, settings.tune, target_accept=accept, adaptation="low_rank" if small else "diag")
 
 
 def _attempted(
