@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from running import Run
@@ -61,6 +61,7 @@ def analysed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     class Analysed:
         has_no_answer = False
+        second = None
 
         def __init__(self, place: Path, model: list[str] | None, *settings: Any, cache: Path | None) -> None:
             calls.append((place.name, model, settings, cache))
@@ -70,6 +71,12 @@ def analysed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
                 raise ZeroDivisionError("division by zero")
             self.study, self.fits, self.ranking = content.study, {}, None
             self.has_no_answer = place.name == "sick"
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
 
         def results(self, reference: str) -> Mapping[str, Any]:
             calls.append(reference)

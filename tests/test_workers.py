@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from test_reporting import content_for
 
 from xenograft.fitted import Fit
+from xenograft.reporting import render
 from xenograft.sampling import SamplerSettings, fit
 from xenograft.workers import Worker, own_flags
 
@@ -46,3 +48,16 @@ def test_a_lost_process_is_noticed() -> None:
     worker._process.kill()
     assert worker.fits() is None
     worker.close()
+
+
+def test_figures_drawn_by_two_processes_are_those_of_one() -> None:
+    content = content_for()
+    worker = Worker()
+    try:
+        worker.will_draw()
+        assert render(content, second=worker) == render(content)
+        worker._process.kill()
+        worker._process.join()
+        assert render(content, second=worker) == render(content)
+    finally:
+        worker.close()

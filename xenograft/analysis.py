@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     from xenograft.cache import FitStore
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Analysis:
-    """Read, fit and compare: what fit, compare and report have in common.
+    """Read, fit and compare: what fit, compare and report have in common. `second` is its second process, until closed.
 
     Parameters
     ----------
@@ -57,41 +57,54 @@ class Analysis:
         thorough: bool = False,
         before_fitting: Callable[[Study, dict[str, ModelCard]], None] | None = None,
     ) -> None:
-        from xenograft.cards import read_cards
-        from xenograft.choice import default_cards
         from xenograft.workers import Worker
 
         self._started = time.perf_counter()
         self._quiet = quiet
-        self._worker: Worker | None = None
+        self.second: Worker | None = None
         two_cores = (os.cpu_count() or 1) > 1
         try:
             if two_cores and not model and cache is None:
-                self._worker = Worker()  # the default cards are of several families: imports begin at once
-            cards = read_cards(*(model or ()))
-            self.study: Study = self._read(study)
-            self.left_out: dict[str, str] = {}
-            if model:
-                _refuse_unsupported(self.study, cards)
-            else:
-                cards, self.left_out = default_cards(self.study, cards)
-                for name, reason in self.left_out.items():
-                    self._say(f"left out {name}: {reason}")
+                self.second = Worker()  # the default cards are of several families: imports begin at once
+            cards = self._read_both(study, model)
             if before_fitting:
                 before_fitting(self.study, cards)
             self._fit(cards, seed=seed, draws=draws, chains=chains, cache=cache, two_cores=two_cores)
             self._compare(exact=exact, thorough=thorough)
-        finally:
-            if self._worker:
-                self._worker.close()
+        except BaseException:
+            self.close()
+            raise
 
-    def _read(self, place: Path) -> Study:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the second process."""
+        if self.second:
+            self.second.close()
+        self.second = None
+
+    def _read_both(self, place: Path, model: list[str] | None) -> dict[str, ModelCard]:
+        """Read the study and the cards it can be fitted with."""
+        from xenograft.cards import read_cards
+        from xenograft.choice import default_cards
         from xenograft.reading import read_study
 
-        study = read_study(place)
-        for notice in study.notices:
+        cards = read_cards(*(model or ()))
+        self.study: Study = read_study(place)
+        for notice in self.study.notices:
             self._say(f"note: {notice}")
-        return study
+        self.left_out: dict[str, str] = {}
+        if model:
+            _refuse_unsupported(self.study, cards)
+            return cards
+        chosen, self.left_out = default_cards(self.study, cards)
+        for name, reason in self.left_out.items():
+            self._say(f"left out {name}: {reason}")
+        return chosen
 
     def _fit(
         self, cards: dict[str, ModelCard], *, seed: int, draws: int, chains: int, cache: Path | None, two_cores: bool
@@ -112,9 +125,9 @@ class Analysis:
         families = list(dict.fromkeys(card.family for card in missing.values()))
         if missing:
             self._say(f"fitting {len(missing)} cards; {len(families)} models to compile")
-        if two_cores and len(families) > 1 and self._worker is None:
-            self._worker = Worker()
-        self._here = set(families[::2]) if self._worker else set(families)
+        if two_cores and len(families) > 1 and self.second is None:
+            self.second = Worker()
+        self._here = set(families[::2]) if self.second else set(families)
         new = self._fit_missing(missing, seed=seed) if missing else {}
         if self._store:
             for one in new.values():
@@ -127,12 +140,12 @@ class Analysis:
         settings, progress = self._settings, not self._quiet
         here = {name: card for name, card in cards.items() if card.family in self._here}
         there = {name: card for name, card in cards.items() if name not in here}
-        if self._worker and there:
-            self._worker.begin(self.study, there, seed=seed, settings=settings)
+        if self.second and there:
+            self.second.begin(self.study, there, seed=seed, settings=settings)
         fits = fit_all(self.study, here, seed=seed, settings=settings, progress=progress)
-        if self._worker and there:
+        if self.second and there:
             self._say(f"waiting for {', '.join(there)}, fitted by a second process")
-            found = self._worker.fits()
+            found = self.second.fits()
             if found is None:
                 self._here |= {card.family for card in there.values()}
                 found = fit_all(self.study, there, seed=seed, settings=settings, progress=progress)
@@ -154,7 +167,7 @@ class Analysis:
         from xenograft.sampling import refit_without
 
         self._say(f"{fit.card.name}: fitting again without {_named(animals)}")
-        again = self._worker.refit(fit, animals) if self._worker and fit.card.family not in self._here else None
+        again = self.second.refit(fit, animals) if self.second and fit.card.family not in self._here else None
         return again or refit_without(fit, animals)
 
     def _say(self, words: str) -> None:

@@ -57,10 +57,10 @@ def compare(
         if gates:
             check_gates(gates, rules, read, cards)
 
-    analysis = Analysis(
+    with Analysis(
         study, model, seed, draws, chains, quiet, cache=cache, thorough=True, before_fitting=names_exist
-    )
-    evidence = analysis.evidence
+    ) as analysis:
+        evidence = analysis.evidence
     outcomes: tuple[GateOutcome, ...] = ()
     if gates:
         from xenograft.judging import judge_gates
@@ -89,8 +89,8 @@ def reference(
     """Store posterior summaries, with their Monte-Carlo errors, for the drift gates of later comparisons."""
     from xenograft.references import write_reference
 
-    analysis = Analysis(study, model, seed, draws, chains, quiet, cache=cache, exact=False)
-    write_reference(output, analysis.fits)
+    with Analysis(study, model, seed, draws, chains, quiet, cache=cache, exact=False) as analysis:
+        write_reference(output, analysis.fits)
     stored = sum(fit.health.status != "fail" for fit in analysis.fits.values())
     standard_output().print(f"Stored {stored} of {len(analysis.fits)} cards in {plain(output)}.")
     finish(analysis)

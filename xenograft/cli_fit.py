@@ -15,7 +15,9 @@ from xenograft.errors import InputError
 from xenograft.options import Cache, Cards, Chains, Draws, JsonPath, Quiet, Reference, Seed, StudyPath
 
 if TYPE_CHECKING:
+    from xenograft.cards import ModelCard
     from xenograft.fitted import Fit
+    from xenograft.study import Study
 
 NO_HEALTHY_FIT = 3
 
@@ -33,10 +35,10 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Fit model cards; write one NetCDF file per card and results.json."""
-    analysis = Analysis(study, model, seed, draws, chains, quiet)
-    for name, one in analysis.fits.items():
-        one.save(output / f"{name}.nc")
-        standard_output().print(plain(f"{name}: {_health(one)} → {output / f'{name}.nc'}"))
+    with Analysis(study, model, seed, draws, chains, quiet) as analysis:
+        for name, one in analysis.fits.items():
+            one.save(output / f"{name}.nc")
+            standard_output().print(plain(f"{name}: {_health(one)} → {output / f'{name}.nc'}"))
     analysis.write_json(output / "results.json", "bliss")
     finish(analysis)
 
@@ -73,7 +75,7 @@ def report(
     quiet: Quiet = False,
 ) -> None:
     """Fit, compare, average: an HTML report, results.json and the verdict; of many studies one each, and an index."""
-    from xenograft.study_reports import studies_in
+    from xenograft.files import studies_in
 
     if studies_in(study):
         _report_folder(
@@ -81,18 +83,25 @@ def report(
             cache=cache, reference=reference, seed=seed, draws=draws, chains=chains, quiet=quiet,
         )  # fmt: skip
         return
-    from xenograft.files import write_text
-    from xenograft.job_summary import report_markdown
-    from xenograft.report_tables import report_content
-    from xenograft.reporting import check_layout, write_figures, write_html
-
     output = output or Path("report.html")
-    check_layout(logo, template)
-    analysis = Analysis(study, model, seed, draws, chains, quiet, cache=cache)
     json = json or output.with_name("results.json")
-    content = analysis.write_json(json, reference)
-    shown = report_content(analysis.study, analysis.fits, analysis.ranking, content, _command(), title=title)
-    write_html(output, shown, logo=logo, template=template)
+
+    def layout_is_fine(_study: Study, _cards: dict[str, ModelCard]) -> None:
+        from xenograft.reporting import check_layout  # while the second process imports what it needs
+
+        check_layout(logo, template)
+
+    with Analysis(study, model, seed, draws, chains, quiet, cache=cache, before_fitting=layout_is_fine) as analysis:
+        if analysis.second:
+            analysis.second.will_draw()
+        from xenograft.files import write_text
+        from xenograft.job_summary import report_markdown
+        from xenograft.report_tables import report_content
+        from xenograft.reporting import write_figures, write_html
+
+        content = analysis.write_json(json, reference)
+        shown = report_content(analysis.study, analysis.fits, analysis.ranking, content, _command(), title=title)
+        write_html(output, shown, logo=logo, template=template, second=analysis.second)
     if markdown is not None:
         write_text(markdown, report_markdown(shown))
     if figures is not None:

@@ -70,8 +70,8 @@ def _fits(
             raise InputError(f"{source[1]}: one study at a time. Give one study, or fits of one study.")
         from xenograft.analysis import Analysis
 
-        analysis = Analysis(source[0], model, seed, draws, chains, quiet)
-        return analysis.fits, analysis.ranking
+        with Analysis(source[0], model, seed, draws, chains, quiet) as analysis:
+            return analysis.fits, analysis.ranking
     from xenograft.comparison import compare
     from xenograft.fitted import Fit
 

@@ -71,3 +71,11 @@ def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def studies_in(folder: str | Path) -> list[Path]:
+    """Every folder with a study.toml below a folder that is no study itself, in order of their names."""
+    place = Path(folder)
+    if not place.is_dir() or (place / "study.toml").is_file():
+        return []
+    return sorted(found.parent for found in place.rglob("study.toml"))

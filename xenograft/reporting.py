@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import gc
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,11 +24,12 @@ from xenograft.fitted import Fit
 from xenograft.job_summary import report_markdown
 from xenograft.priors import Prior
 from xenograft.report_drawings import SECTIONS
-from xenograft.report_figures import combinations_shown, drawings
+from xenograft.report_figures import combinations_shown, drawings, svg_by_name
 from xenograft.report_responses import CRITERION_NAMES, Responses
 from xenograft.report_tables import ReportContent, report_content
 from xenograft.results import collect_results, to_json
 from xenograft.study import Arm, Study
+from xenograft.workers import Worker
 
 LOGO_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
 LARGEST_LOGO = 1_000_000
@@ -98,10 +97,15 @@ def write_report(
 
 
 def write_html(
-    path: str | Path, content: ReportContent, *, logo: str | Path | None = None, template: str | Path | None = None
+    path: str | Path,
+    content: ReportContent,
+    *,
+    logo: str | Path | None = None,
+    template: str | Path | None = None,
+    second: Worker | None = None,
 ) -> None:
-    """Write a rendered report, whole or not at all."""
-    write_text(path, render(content, logo=logo, template=template))
+    """Write a rendered report, whole or not at all; what is given is as in `render`."""
+    write_text(path, render(content, logo=logo, template=template, second=second))
 
 
 def check_layout(logo: str | Path | None, template: str | Path | None) -> None:
@@ -139,7 +143,13 @@ def write_figures(folder: str | Path, content: ReportContent) -> list[Path]:
     return save_figures(folder, {one.name: one.draw(WIDE) for one in drawings(content)})
 
 
-def render(content: ReportContent, *, logo: str | Path | None = None, template: str | Path | None = None) -> str:
+def render(
+    content: ReportContent,
+    *,
+    logo: str | Path | None = None,
+    template: str | Path | None = None,
+    second: Worker | None = None,
+) -> str:
     """The report as HTML text that needs nothing else: no network, no other file.
 
     Parameters
@@ -148,6 +158,8 @@ def render(content: ReportContent, *, logo: str | Path | None = None, template: 
         What it shows.
     logo, template : str or Path, optional
         As in `write_report`.
+    second : Worker, optional
+        A process that draws half of the figures.
 
     Raises
     ------
@@ -171,7 +183,7 @@ def render(content: ReportContent, *, logo: str | Path | None = None, template: 
             answer=words.answer(content),
             terms=words.TERMS,
             short=printed.SHORT_REFERENCES,
-            figures=_figures(content),
+            figures=_figures(content, second),
             shown=combinations_shown(content),
             arms=[_arm_row(study, arm) for arm in study.arms],
             shares=_shares(content.responses),
@@ -235,30 +247,24 @@ def _data_uri(path: Path) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _figures(content: ReportContent) -> dict[str, list[dict[str, Any]]]:
-    """Every figure as inline SVG with its words, by section of the page."""
+def _figures(content: ReportContent, second: Worker | None) -> dict[str, list[dict[str, Any]]]:
+    """Every figure as inline SVG with its words, by section of the page; every other one drawn by a second process."""
+    listed = drawings(content)
+    there = [one.name for one in listed[1::2]] if second else []
+    if second and there:
+        second.begin_drawing(content, there)
+    drawn = svg_by_name(content, [one.name for one in listed if one.name not in there])
+    if second and there:
+        drawn |= second.drawn() or svg_by_name(content, there)
     found: dict[str, list[dict[str, Any]]] = {section: [] for section in SECTIONS}
-    with _collector_resting():
-        for one in drawings(content):
-            # our own SVG: the strings from the data in it were escaped by matplotlib's XML writer
-            screens = [Markup('<div class="{}">{}</div>').format(kind, Markup(text)) for kind, text in one.page_svg()]
-            body = Markup("").join(screens)
-            found[one.section].append(
-                {"name": one.name, "body": body, "alt": one.alt, "caption": one.caption, "narrow": one.narrow}
-            )
+    for one in listed:
+        # our own SVG: the strings from the data in it were escaped by matplotlib's XML writer
+        screens = [Markup('<div class="{}">{}</div>').format(kind, Markup(text)) for kind, text in drawn[one.name]]
+        body = Markup("").join(screens)
+        found[one.section].append(
+            {"name": one.name, "body": body, "alt": one.alt, "caption": one.caption, "narrow": one.narrow}
+        )
     return found
-
-
-@contextmanager
-def _collector_resting() -> Generator[None]:
-    """Without the garbage collector, which takes a fifth of the time going through all that the fits hold."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
 
 
 def _shares(responses: Responses | None) -> list[dict[str, Any]]:

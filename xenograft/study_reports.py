@@ -17,7 +17,7 @@ import pandas as pd
 from xenograft.analysis import Analysis
 from xenograft.cards import read_cards
 from xenograft.errors import InputError, XenograftError
-from xenograft.files import write_text
+from xenograft.files import studies_in, write_text
 from xenograft.job_summary import MARKS, markdown_table, markdown_text
 from xenograft.numbers_in_print import SHORT_REFERENCES, fixed, share
 from xenograft.report_tables import report_content
@@ -75,14 +75,6 @@ class StudyReport:
     def words(self) -> str:
         """The verdict, or why there is none."""
         return str(self.verdict["words"]) if self.verdict else self.reason
-
-
-def studies_in(folder: str | Path) -> list[Path]:
-    """Every folder with a study.toml below a folder that is no study itself, in order of their names."""
-    place = Path(folder)
-    if not place.is_dir() or (place / "study.toml").is_file():
-        return []
-    return sorted(found.parent for found in place.rglob("study.toml"))
 
 
 def write_reports(
@@ -156,22 +148,27 @@ def write_reports(
         name = place.relative_to(folder).as_posix()
         own = Path(output) / name
         try:
-            analysis = Analysis(
+            with Analysis(
                 place, list(cards) if cards else None, seed, draws, chains, quiet,
                 cache=None if cache is None else Path(cache),
-            )  # fmt: skip
-            results = analysis.results(reference)
-            content = report_content(analysis.study, analysis.fits, analysis.ranking, results, command)
-            write_text(own / NUMBERS, to_json(results))
-            write_html(own / PAGE, content, logo=logo, template=template)
-            if figures is not None:
-                write_figures(Path(figures) / name, content)
-            done = _done(
-                name, results, level_of(content), tuple(lamp.name for lamp in lights(content) if lamp.level != "good")
-            )
-            if not analysis.study.combinations:
-                done = replace(done, reason=most_inhibited(content) or done.reason)
-            done = replace(done, exit_code=3 if analysis.has_no_answer else 0)
+            ) as analysis:  # fmt: skip
+                if analysis.second:
+                    analysis.second.will_draw()
+                results = analysis.results(reference)
+                content = report_content(analysis.study, analysis.fits, analysis.ranking, results, command)
+                write_text(own / NUMBERS, to_json(results))
+                write_html(own / PAGE, content, logo=logo, template=template, second=analysis.second)
+                if figures is not None:
+                    write_figures(Path(figures) / name, content)
+                done = _done(
+                    name,
+                    results,
+                    level_of(content),
+                    tuple(lamp.name for lamp in lights(content) if lamp.level != "good"),
+                )
+                if not analysis.study.combinations:
+                    done = replace(done, reason=most_inhibited(content) or done.reason)
+                done = replace(done, exit_code=3 if analysis.has_no_answer else 0)
         except XenograftError as error:
             done = StudyReport(name, name, reason=str(error), exit_code=error.exit_code)
         except Exception as error:

@@ -1,7 +1,9 @@
-"""A second process, so that two growth laws are compiled at once."""
+"""A second process, so that two growth laws are compiled, and two figures drawn, at once."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
@@ -13,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xenograft.cards import ModelCard
     from xenograft.fitted import Fit
+    from xenograft.report_tables import ReportContent
     from xenograft.sampling import SamplerSettings
     from xenograft.study import Study
 
 
 class Worker:
-    """A spawned process that fits cards, and fits them again; it starts to import what it needs at once.
+    """A spawned process that fits cards, fits them again, and draws figures; it imports what it needs to fit at once.
 
     It has a compile directory of its own, since numba's cache does not bear two writers.
     """
@@ -32,7 +35,9 @@ class Worker:
 
     def begin(self, study: Study, cards: Mapping[str, ModelCard], *, seed: int, settings: SamplerSettings) -> None:
         """Have the cards fitted, without waiting."""
-        self._ours.send(("fit_all", (study, dict(cards)), {"seed": seed, "settings": settings, "progress": False}))
+        self._say(
+            ("sampling", "fit_all", (study, dict(cards)), {"seed": seed, "settings": settings, "progress": False})
+        )
 
     def fits(self) -> dict[str, Fit] | None:
         """Wait for the fits; None where the process was lost.
@@ -52,16 +57,35 @@ class Worker:
         Exception
             What went wrong in the other process.
         """
-        try:
-            self._ours.send(("refit_without", (fit, list(animals)), {}))
-        except OSError:
-            return None
+        self._say(("sampling", "refit_without", (fit, list(animals)), {}))
         return self._answer()
+
+    def will_draw(self) -> None:
+        """Have it import what draws figures, without waiting."""
+        self._say(("report_figures", None, (), {}))
+
+    def begin_drawing(self, content: ReportContent, names: Sequence[str]) -> None:
+        """Have figures of a report drawn, without waiting."""
+        self._say(("report_figures", "svg_by_name", (content, list(names)), {}))
+
+    def drawn(self) -> dict[str, list[tuple[str, str]]] | None:
+        """Wait for the figures: SVG by the class of screen, by name; None where the process was lost.
+
+        Raises
+        ------
+        Exception
+            What went wrong in the other process.
+        """
+        return self._answer()
+
+    def _say(self, request: Any) -> None:
+        with contextlib.suppress(OSError):  # a lost process is noticed when its answer is waited for
+            self._ours.send(request)
 
     def _answer(self) -> Any:
         try:
             found = self._ours.recv()
-        except EOFError:
+        except (EOFError, OSError):
             return None
         if isinstance(found, Exception):
             raise found
@@ -91,14 +115,15 @@ def own_flags(name: str = "xenograft-worker") -> str:
 def _serve(connection: Connection, flags: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides what an interruption means
     os.environ["PYTENSOR_FLAGS"] = flags
-    from xenograft import sampling
-
+    importlib.import_module("xenograft.sampling")
     while True:
         try:
-            function, given, options = connection.recv()
+            module, function, given, options = connection.recv()
         except EOFError:
             return
         try:
-            connection.send(getattr(sampling, function)(*given, **options))
+            found = importlib.import_module(f"xenograft.{module}")
+            if function:
+                connection.send(getattr(found, function)(*given, **options))
         except Exception as error:
             connection.send(error)
