@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -63,7 +64,8 @@ class Analysis:
         self._quiet = quiet
         self.second: Worker | None = None
         two_cores = (os.cpu_count() or 1) > 1
-        try:
+        with ExitStack() as lost:
+            lost.callback(self.close)
             if two_cores and not model and cache is None:
                 self.second = Worker()  # the default cards are of several families: imports begin at once
             cards = self._read_both(study, model)
@@ -71,9 +73,7 @@ class Analysis:
                 before_fitting(self.study, cards)
             self._fit(cards, seed=seed, draws=draws, chains=chains, cache=cache, two_cores=two_cores)
             self._compare(exact=exact, thorough=thorough)
-        except BaseException:
-            self.close()
-            raise
+            lost.pop_all()  # all went well: the second process is kept until the analysis is closed
 
     def __enter__(self) -> Self:
         return self
