@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from execute import NOTEBOOKS, execute
 
-SECONDS = 30
+SECONDS = 120
 """Processor time of a notebook whose fits are at hand (reading them, every figure and table, PyMC's import)."""
 
 CARDS = ("exponential-bliss-departure", "gompertz-bliss-departure", "exponential-bliss", "gompertz-bliss")
