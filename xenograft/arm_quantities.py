@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -158,13 +158,14 @@ def summarise(draws: xr.DataArray, key: str, margin: float | None = None) -> pd.
     rest = [name for name in draws.dims if name not in ("chain", "draw")]
     ordered = draws.transpose(..., "chain", "draw") if rest else draws
     values = ordered.to_numpy().reshape(-1, draws.sizes["chain"] * draws.sizes["draw"])  # (label, sample)
-    undefined = np.isnan(values)
-    table = pd.DataFrame(np.nan, index=_labels(draws), columns=list(ROW))
-    table["unreached"], table["undefined"] = np.isinf(values).mean(axis=1), undefined.mean(axis=1)
-    usable = (table["undefined"] <= UNDEFINED).to_numpy()
-    defined = [row[~missing] for row, missing in zip(values[usable], undefined[usable], strict=True)]
-    limits = [quantiles(sample, (0.5, 0.025, 0.975)) for sample in defined]
-    table.loc[usable, list(ROW[:3])] = np.reshape(limits, (-1, 3))
+    missing = np.isnan(values)
+    undefined = missing.mean(axis=1)
+    found = dict.fromkeys(ROW, np.full(len(values), np.nan))
+    found |= {"unreached": np.isinf(values).mean(axis=1), "undefined": undefined}
+    usable = undefined <= UNDEFINED
+    defined = [row[~gone] for row, gone in zip(values[usable], missing[usable], strict=True)]
+
+    found |= _of_usable(ROW[:3], [quantiles(sample, (0.5, 0.025, 0.975)) for sample in defined], usable)
     question = QUESTIONS.get(key)
     if question:
         margin = question.margin if margin is None else margin
@@ -173,9 +174,15 @@ def summarise(draws: xr.DataArray, key: str, margin: float | None = None) -> pd.
         shares = [
             (np.mean((gain > 0) + 0.5 * (gain == 0)), np.mean(gain > margin), np.mean(gain < -margin)) for gain in gains
         ]
-        table.loc[usable, list(ROW[3:6])] = np.reshape(shares, (-1, 3))
-        table["margin"] = margin
-    return table
+        found |= _of_usable(ROW[3:6], shares, usable) | {"margin": np.full(len(values), margin)}
+    return pd.DataFrame(found, index=_labels(draws))
+
+
+def _of_usable(names: Sequence[str], rows: Sequence[Any], usable: np.ndarray) -> dict[str, np.ndarray]:
+    """Columns (label) by name, of one row of numbers for each usable label; not a number for the others."""
+    table = np.full((len(names), len(usable)), np.nan)
+    table[:, usable] = np.reshape(rows, (-1, len(names))).T
+    return dict(zip(names, table, strict=True))
 
 
 def why_missing(key: str, row: Mapping[str, float], control: str, horizon: float) -> str:
