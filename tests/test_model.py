@@ -11,6 +11,7 @@ import numpy as np
 import nutpie
 import pymc as pm
 import pytest
+from pytensor.graph.traversal import ancestors
 
 from xenograft.cards import ModelCard, read_cards
 from xenograft.dynamics import Parameters
@@ -278,14 +279,20 @@ def test_other_shapes_assemble_to_a_finite_density(cards: dict[str, ModelCard], 
     assert np.allclose(found, expected.isel(chain=0, draw=0))
 
 
+def _argument(model: pm.Model, argument: Any) -> Any:
+    """A prior's number, or the names of the free variables that it is a function of."""
+    behind = set(ancestors([argument])) & set(model.free_RVs)
+    if behind:
+        return f"of {', '.join(sorted(str(variable.name) for variable in behind))}"
+    return np.round(np.asarray(argument.eval(mode="FAST_COMPILE")), 6).tolist()
+
+
 def _described(model: pm.Model) -> str:
     lines = ["free variables"]
     for variable in model.free_RVs:
         dims = ", ".join(model.named_vars_to_dims.get(variable.name, ()))
         op = variable.owner.op
-        numbers = [
-            np.round(np.asarray(p.eval(mode="FAST_COMPILE")), 6).tolist() for p in op.dist_params(variable.owner)
-        ]
+        numbers = [_argument(model, argument) for argument in op.dist_params(variable.owner)]
         lines.append(f"  {variable.name} [{dims}] ~ {op.name} {numbers}")
     lines.append("fixed functions of them")
     lines += [f"  {variable.name}" for variable in model.deterministics]
