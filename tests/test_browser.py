@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import axe_core_python
 import pytest
 from test_reporting import HOSTILE, content_for
 from test_study_reports import GOOD, REFUSED
@@ -25,39 +26,18 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--allow-file-access-from-files",
     "--enable-logging=stderr", "--v=0", "--hide-scrollbars",
 )  # fmt: skip
-# what axe-core calls serious, checked here without it: names, landmarks, headings, headers, targets, contrast (AA)
+# what axe-core leaves to people: captions, a header for each row, links within the page, contrast in drawings (AA)
 ACCESSIBILITY = """
 function accessibility(inside, page) {
   const faults = [], all = selector => [...page.querySelectorAll(selector)];
-  if (!page.documentElement.lang) faults.push("no language");
-  if (!page.title) faults.push("no title");
-  for (const one of ["header", "main", "footer"]) if (all(one).length !== 1) faults.push("landmark " + one);
-  if (all("h1").length !== 1) faults.push("h1");
-  let before = 1;
-  for (const heading of all("h1, h2, h3, h4")) {
-    const level = Number(heading.tagName[1]);
-    if (level > before + 1) faults.push("heading jumps: " + heading.textContent);
-    before = level;
-  }
   for (const table of all("table")) {
     if (!table.caption || !table.caption.textContent.trim()) faults.push("table without caption");
     for (const cell of table.querySelectorAll("th")) if (!cell.scope) faults.push("th without scope");
     for (const row of table.tBodies[0].rows)
       if (row.cells[0].tagName !== "TH") faults.push("row without header: " + table.caption.textContent);
-    for (const cell of table.tHead.querySelectorAll("th")) if (!cell.textContent.trim()) faults.push("empty th");
   }
-  for (const one of all("img")) if (!one.alt) faults.push("img without alt");
-  for (const one of all("[role=img], [role=group], nav"))
-    if (!(one.getAttribute("aria-label") || "").trim()) faults.push("no name: " + one.outerHTML.slice(0, 60));
   for (const one of all("a[href^='#']"))
     if (!page.getElementById(one.getAttribute("href").slice(1))) faults.push("link to nowhere: " + one.href);
-  for (const one of all("a, summary")) if (!one.textContent.trim()) faults.push("link without text");
-  const ids = all("[id]").map(one => one.id);
-  if (new Set(ids).size !== ids.length) faults.push("an id occurs twice");
-  for (const one of all("*")) {
-    const scrolls = one.scrollWidth > one.clientWidth + 1 && inside.getComputedStyle(one).overflowX === "auto";
-    if (scrolls && one.tabIndex < 0) faults.push("scrolls but takes no focus: " + one.className);
-  }
   const channel = value => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
   const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
   const numbers = text => (text.match(/[0-9.]+/g) || []).map(Number);
@@ -83,6 +63,19 @@ function accessibility(inside, page) {
   return [...new Set(faults)];
 }
 """
+# axe-core runs inside the page, which for this once is without the policy that forbids every script
+AXE = """<!doctype html><title>frame</title><body style="margin:0">
+<iframe id="page" src="report.html" style="border:0;width:{width}px;height:800px"></iframe><pre id="found"></pre>
+<script>
+document.getElementById("page").onload = async event => {{
+  const {{violations, passes}} = await event.target.contentWindow.axe.run();
+  document.getElementById("found").textContent = JSON.stringify({{
+    passes: passes.map(rule => rule.id),
+    faults: violations.map(({{id, impact, nodes}}) => `${{id}} (${{impact}}): ${{nodes[0].html.slice(0, 80)}}`),
+  }});
+}};
+</script>"""
+POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
 # the report in a frame as wide as the screen in question (a headless window has a minimum width), seen from outside
 FRAME = """<!doctype html><title>frame</title><body style="margin:0">
 <iframe id="page" src="report.html" style="border:0;width:{width}px;height:{height}px"></iframe><pre id="found"></pre>
@@ -137,20 +130,44 @@ def test_every_text_has_contrast_in_the_dark_too(tmp_path: Path) -> None:
     assert max(found["paper"]) < 60
 
 
-def test_the_accessibility_checks_find_what_they_look_for(tmp_path: Path) -> None:
-    page = render(content_for())
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_no_fault(tmp_path: Path, width: int, dark: bool) -> None:
+    found = _axe(tmp_path, render(content_for(names=("vehicle", HOSTILE[0], HOSTILE[4], "A + B"))), width, dark)
+    assert found["faults"] == []
+    assert {"color-contrast", "heading-order", "html-has-lang", "landmark-one-main", "region"} <= set(found["passes"])
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_no_fault_in_the_index(tmp_path: Path, width: int) -> None:
+    page = index_page([GOOD, REFUSED], title="Studies")
+    assert _axe(tmp_path, page, width)["faults"] == []
+
+
+def test_axe_finds_what_it_looks_for(tmp_path: Path) -> None:
     broken = (
-        page.replace('<html lang="en">', "<html>")
-        .replace('<th scope="row">', "<th>")
-        .replace('href="#health"', 'href="#nowhere"')
+        render(content_for())
+        .replace('<html lang="en">', "<html>")
         .replace("--soft: #566172", "--soft: #b0b8c4")
         .replace("<h3", "<h4")
         .replace("</h3>", "</h4>")
     )
+    faults = " ".join(_axe(tmp_path, broken, 1280)["faults"])
+    for fault in ("html-has-lang (serious)", "color-contrast (serious)", "heading-order"):
+        assert fault in faults
+
+
+def test_the_accessibility_checks_find_what_they_look_for(tmp_path: Path) -> None:
+    page = render(content_for())
+    broken = (
+        page.replace('<th scope="row">', "<th>")
+        .replace('href="#health"', 'href="#nowhere"')
+        .replace("--soft: #566172", "--soft: #b0b8c4")
+    )
     (tmp_path / "report.html").write_text(broken, encoding="utf-8")
     (tmp_path / "frame.html").write_text(FRAME.format(width=1280, height=800, checks=ACCESSIBILITY), encoding="utf-8")
     faults = " ".join(_found(tmp_path, "--window-size=1280,800")["faults"])
-    for fault in ("no language", "th without scope", "link to nowhere", "contrast", "heading jumps"):
+    for fault in ("th without scope", "link to nowhere", "contrast"):
         assert fault in faults
 
 
@@ -226,6 +243,16 @@ def test_the_index_of_many_studies_is_sorted_by_a_keyboard_too(tmp_path: Path, w
     assert found["overflow"] <= 0
     assert found["requests"] == []
     assert found["faults"] == []
+
+
+def _axe(folder: Path, page: str, width: int, dark: bool = False) -> dict[str, Any]:
+    page, policies = POLICY.subn("", page)
+    assert policies == 1
+    source = Path(axe_core_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+    (folder / "report.html").write_text(page.replace("</body>", f"<script>{source}</script></body>"), encoding="utf-8")
+    (folder / "frame.html").write_text(AXE.format(width=width), encoding="utf-8")
+    options = ["--blink-settings=preferredColorScheme=0"] if dark else []
+    return _found(folder, "--window-size=1280,800", *options)
 
 
 def _found(folder: Path, *options: str) -> dict[str, Any]:
