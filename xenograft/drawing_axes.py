@@ -69,6 +69,7 @@ def panel_grid(
     between: tuple[float, float],
     margins: tuple[float, float] = (0.84, 0.5),
     shared: bool = False,
+    width_ratios: Sequence[float] | None = None,
 ) -> tuple[Figure, list[Axes]]:
     """Panels side by side and below each other with margins of fixed size: a layout engine would take half the time.
 
@@ -86,6 +87,8 @@ def panel_grid(
         Room at the left and at the bottom (inches), for numbers and words.
     shared : bool
         One horizontal and one vertical axis for all panels.
+    width_ratios : sequence of float, optional
+        Of the columns, where they are not equally wide.
     """
     (left, bottom), top, right = margins, 0.3, 0.12
     whole = top + rows * height + (rows - 1) * between[1] + bottom
@@ -95,7 +98,8 @@ def panel_grid(
         left=left / width, right=1 - right / width, bottom=bottom / whole, top=1 - top / whole,
         wspace=between[0] / panel, hspace=between[1] / height,
     )  # fmt: skip
-    return figure, list(figure.subplots(rows, columns, sharex=shared, sharey=shared, squeeze=False).flat)
+    axes = figure.subplots(rows, columns, sharex=shared, sharey=shared, squeeze=False, width_ratios=width_ratios)
+    return figure, list(axes.flat)
 
 
 def animal_lines(axis: Axes, courses: pd.DataFrame, of: str, *, colour: str, width: float, many: bool) -> None:

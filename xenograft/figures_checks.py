@@ -178,13 +178,16 @@ def traces(draws: pd.DataFrame, *, bins: int = 20, width: float = WIDE) -> Figur
         Inches.
     """
     names = list(dict.fromkeys(draws["parameter"]))[:MOST_PARAMETERS]
-    figure = Figure(figsize=(width, 1.25 * max(len(names), 1) + 0.5), layout="constrained")
-    grid = figure.subplots(max(len(names), 1), 2, squeeze=False, width_ratios=(2, 1))
+    rows = max(len(names), 1)
+    figure, axes = panel_grid(
+        rows, 2, width=width, height=0.75, between=(0.45, 0.48), margins=(0.6, 0.5), width_ratios=(2, 1)
+    )
+    grid = list(zip(axes[::2], axes[1::2], strict=True))
     edges = np.linspace(0.0, 1.0, bins + 1)
     handles: dict[str, Any] = {}
     for (left, right), name in zip(grid, names, strict=False):
-        rows = draws[draws["parameter"] == name]
-        for place, (chain, course) in enumerate(rows.groupby("chain")):
+        own = draws[draws["parameter"] == name]
+        for place, (chain, course) in enumerate(own.groupby("chain")):
             colour = CHAIN_COLOURS[place % len(CHAIN_COLOURS)]
             handles[f"chain {chain}"] = left.plot(
                 course["draw"], course["value"], color=colour, linewidth=0.5, alpha=0.8, rasterized=True
@@ -192,12 +195,12 @@ def traces(draws: pd.DataFrame, *, bins: int = 20, width: float = WIDE) -> Figur
             counts, _ = np.histogram(course["rank"], bins=edges)
             right.stairs(counts, edges, color=colour, linewidth=1.1)
         left.set_title(short(name, 40), fontsize=8, fontweight="normal")
-        right.axhline(len(rows) / max(rows["chain"].nunique(), 1) / bins, color=SOFT, linewidth=0.8, linestyle="--")
+        right.axhline(len(own) / max(own["chain"].nunique(), 1) / bins, color=SOFT, linewidth=0.8, linestyle="--")
         right.set_ylim(bottom=0)
         for axis in (left, right):
             axis.tick_params(labelsize=7.5)
-            axis.xaxis.set_major_locator(MaxNLocator(5))
+            axis.xaxis.set_major_locator(MaxNLocator(5 if width > 6 else 2))
     grid[-1][0].set_xlabel("draw")
-    grid[-1][1].set_xlabel("rank of the draw (share)")
+    grid[-1][1].set_xlabel("rank of the draw (share)" if width > 6 else "rank (share)")
     legend(figure, list(handles.values()), list(handles), columns=4 if width > 6 else 2)
     return figure

@@ -27,7 +27,7 @@ from xenograft.drawing import (
     signed,
     unit_in_print,
 )
-from xenograft.drawing_axes import legend, make_room, mark_horizon, volume_axis
+from xenograft.drawing_axes import legend, make_room, mark_horizon, panel_grid, volume_axis
 from xenograft.study import Study
 
 REFERENCES = {
@@ -62,11 +62,11 @@ def excess_by_day(
     models = list(dict.fromkeys(interaction["model"]))
     main = "averaged" if "averaged" in models else models[0] if len(models) == 1 else None
     cards = [name for name in models if name != main]
-    wide, key = width > 6, 0.2 * len(models)
-    height = 3.1 + 0.25 if wide else 2.5 * len(references) + key
-    figure = Figure(figsize=(width, height), layout="constrained")
-    shape = (1, len(references)) if wide else (len(references), 1)
-    axes: list[Axes] = list(figure.subplots(*shape, sharex=True, squeeze=False).flat)
+    wide = width > 6
+    rows, columns = (1, len(references)) if wide else (len(references), 1)
+    figure, axes = panel_grid(
+        rows, columns, width=width, height=2.35 if wide else 1.9, between=(0.66, 0.5), margins=(0.66, 0.5)
+    )
     named: dict[str, Any] = {}
     for axis, reference in zip(axes, references, strict=True):
         rows = interaction[interaction["reference"] == reference]
