@@ -189,12 +189,28 @@ def test_a_failed_analysis_is_unmistakable_on_the_first_screen(tmp_path: Path) -
     assert found["faults"] == []
 
 
-def test_the_report_prints_on_a4(tmp_path: Path) -> None:
-    (tmp_path / "frame.html").write_text(render(content_for()), encoding="utf-8")
-    _chromium(tmp_path, f"--print-to-pdf={tmp_path / 'report.pdf'}", "--no-pdf-header-footer")
-    pdf = (tmp_path / "report.pdf").read_bytes()
+def test_the_report_prints_on_a4_with_what_is_folded_on_a_screen(tmp_path: Path) -> None:
+    page = render(content_for())
+    unfolding = "details::details-content { content-visibility: visible; }"
+    assert "<details>" in page
+    assert unfolding in page
+    pages = {
+        name: _pages(tmp_path, name, html)
+        for name, html in {
+            "as it is": page,
+            "opened": page.replace("<details>", "<details open>"),
+            "folded": page.replace(unfolding, ""),
+        }.items()
+    }
+    assert 4 <= pages["folded"] < pages["as it is"] == pages["opened"] <= 30
+
+
+def _pages(folder: Path, name: str, page: str) -> int:
+    (folder / "frame.html").write_text(page, encoding="utf-8")
+    _chromium(folder, f"--print-to-pdf={folder / name}.pdf", "--no-pdf-header-footer")
+    pdf = (folder / f"{name}.pdf").read_bytes()
     assert pdf.startswith(b"%PDF")
-    assert 4 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 16
+    return len(re.findall(rb"/Type\s*/Page\b", pdf))
 
 
 SORTING = """<!doctype html><title>frame</title><body style="margin:0">

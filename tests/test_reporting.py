@@ -364,6 +364,11 @@ def test_censored_readings_are_counted_by_arm(page: str) -> None:
     assert re.search(r'<th scope="row">A</th><td>9</td><td>9</td>', shown)
 
 
+def test_a_line_may_end_between_the_agents_of_a_name() -> None:
+    page = render(content_for(names=("vehicle", "A", "<B>", "A+<B>")))
+    assert '<th scope="row">A+<wbr>&lt;B&gt;</th>' in page
+
+
 def test_the_answer_is_shown_again_on_other_days() -> None:
     content = content_for()
     again = on_the_day(content.study, content.interaction, content.results["verdict"])

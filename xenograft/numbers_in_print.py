@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup, escape
 
 SHORT_REFERENCES = {"bliss": "Bliss", "hsa": "HSA", "additive": "response additivity"}
 
@@ -27,6 +28,11 @@ def number(value: float | None, digits: int = 3) -> str:
         return "–"
     text = f"{value:,.{digits}g}"
     return (f"{value:,.0f}" if "e+" in text else text).replace("-", "−")
+
+
+def breakable(name: str) -> Markup:
+    """A name for a narrow column: escaped, and a line may end after each "+" between agents."""
+    return Markup(str(escape(name)).replace("+", "+<wbr>"))
 
 
 def interval_in_words(found: Mapping[Any, Any] | None, digits: int = 3) -> str:

@@ -230,6 +230,7 @@ def _environment(template: str | Path | None) -> tuple[jinja2.Environment, str]:
         "fixed": printed.fixed,
         "decimal": printed.decimal,
         "share": printed.share,
+        "breakable": printed.breakable,
     }
     return environment, name
 
