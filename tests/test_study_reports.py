@@ -69,7 +69,7 @@ def analysed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
                 raise StudyError(["study.toml: no arm is the control. Name one.", "study.toml: a second problem."])
             if place.name == "crash":
                 raise ZeroDivisionError("division by zero")
-            self.study, self.fits, self.ranking = content.study, {}, None
+            self.study, self.fits, self.ranking, self.left_out = content.study, {}, None, {}
             self.has_no_answer = place.name == "sick"
 
         def __enter__(self) -> Self:
@@ -83,7 +83,7 @@ def analysed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
             return results
 
     monkeypatch.setattr(study_reports, "Analysis", Analysed)
-    monkeypatch.setattr(study_reports, "report_content", lambda *_: replace(content, results=results))
+    monkeypatch.setattr(study_reports, "report_content", lambda *_, **__: replace(content, results=results))
     monkeypatch.setattr(study_reports, "write_html", lambda path, *_, **__: path.write_text("page", encoding="utf-8"))
     return calls
 

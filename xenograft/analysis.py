@@ -90,7 +90,7 @@ class Analysis:
     def _read_both(self, place: Path, model: list[str] | None) -> dict[str, ModelCard]:
         """Read the study and the cards it can be fitted with."""
         from xenograft.cards import read_cards
-        from xenograft.choice import default_cards
+        from xenograft.choice import by_reason, default_cards
         from xenograft.reading import read_study
 
         cards = read_cards(*(model or ()))
@@ -102,8 +102,8 @@ class Analysis:
             _refuse_unsupported(self.study, cards)
             return cards
         chosen, self.left_out = default_cards(self.study, cards)
-        for name, reason in self.left_out.items():
-            self._say(f"left out {name}: {reason}")
+        for reason, names in by_reason(self.left_out).items():
+            self._say(f"left out {names}: {reason}")
         return chosen
 
     def _fit(

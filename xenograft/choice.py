@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 from xenograft.cards import ModelCard
+from xenograft.numbers_in_print import listed
 from xenograft.study import Study
 
-DEFAULT = (
+LASTING = (
     "exponential-bliss-departure",
     "exponential-bliss",
     "exponential-hsa",
@@ -15,7 +18,21 @@ DEFAULT = (
     "gompertz-bliss",
     "gompertz-hsa",
 )
-"""Shipped cards that are fitted unless others are named: two growth laws, each compiled once, with their nulls."""
+"""Shipped cards that are fitted to every study unless others are named: two growth laws, each compiled once, with their
+nulls; effects last."""
+
+WANING = (
+    "decaying-bliss-departure",
+    "decaying-bliss",
+    "gompertz-decaying-bliss-departure",
+    "gompertz-decaying-bliss",
+)
+"""Fitted as well where the dosing days leave room for an effect to wane: they take as long again.
+Their nulls of the highest single agent are not among them: those of `LASTING` answer that question sooner."""
+
+TELLING_GAP = 14.0
+"""Days without a dose, from which on an effect that wanes can be told from one that lasts: by the median of the prior
+half of a dose's effect is gone after a week, so a quarter is left after two."""
 
 
 def why_not(study: Study, card: ModelCard) -> str | None:
@@ -39,7 +56,7 @@ def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[st
     study : Study
         What is fitted.
     cards : mapping of str to ModelCard
-        The shipped cards by name; those not in `DEFAULT` are left out silently.
+        The shipped cards by name; those that are in neither `LASTING` nor `WANING` are left out silently.
 
     Returns
     -------
@@ -47,13 +64,38 @@ def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[st
     left_out : dict of str to str
         Why, by name.
     """
-    considered = {name: cards[name] for name in DEFAULT if name in cards}
+    considered = {name: cards[name] for name in (*LASTING, *WANING) if name in cards}
     left_out = {name: reason for name, card in considered.items() if (reason := why_not(study, card))}
+    if reason := _why_not_waning(study):
+        left_out |= {name: reason for name in WANING if name in considered}
     if not study.combinations:  # cards that differ in the departure only are then one and the same
         same = {name: "without a combination it is the card that leaves the departure free"
                 for name, card in considered.items() if not card.answers}  # fmt: skip
         left_out = same | left_out
     return {name: card for name, card in considered.items() if name not in left_out}, left_out
+
+
+def by_reason(left_out: Mapping[str, str]) -> dict[str, str]:
+    """The names of the cards left out for a reason, in words, by that reason."""
+    return {reason: listed([name for name in left_out if left_out[name] == reason]) for reason in left_out.values()}
+
+
+def _why_not_waning(study: Study) -> str | None:
+    """What the dosing days lack to tell an effect that wanes from one that lasts."""
+    dosings = [dosing for arm in study.arms for dosing in arm.dosings]
+    if unknown := list(dict.fromkeys(dosing.agent for dosing in dosings if not dosing.schedule_known)):
+        return (
+            f"the study says the start of {listed(unknown)}, not the dosing days (`days`); named with -m, the start "
+            "counts as a single dose"
+        )
+    given = [[day for day in dosing.days if day < study.horizon] for dosing in dosings]
+    longest = max((float(np.diff([*days, study.horizon]).max()) for days in given if days), default=0.0)
+    if longest < TELLING_GAP:
+        return (
+            f"no agent pauses for {TELLING_GAP:g} days before day {study.horizon:g} (the longest pause: {longest:g}), "
+            "too short to tell an effect that wanes from one that lasts"
+        )
+    return None
 
 
 def _reasons(study: Study, card: ModelCard) -> Iterable[str]:

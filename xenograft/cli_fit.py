@@ -100,7 +100,10 @@ def report(
         from xenograft.reporting import write_figures, write_html
 
         content = analysis.write_json(json, reference)
-        shown = report_content(analysis.study, analysis.fits, analysis.ranking, content, _command(), title=title)
+        shown = report_content(
+            analysis.study, analysis.fits, analysis.ranking, content, _command(), title=title,
+            left_out=analysis.left_out,
+        )  # fmt: skip
         write_html(output, shown, logo=logo, template=template, second=analysis.second)
     if markdown is not None:
         write_text(markdown, report_markdown(shown))

@@ -81,6 +81,8 @@ class ReportContent:
         Further checks.
     predictive_check : tuple of str or None
         What the answering models cannot reproduce, in words; empty: nothing found; None: not checked.
+    left_out : mapping of str to str
+        Why a card that is fitted to other studies was not fitted to this one, by name.
     """
 
     title: str
@@ -105,6 +107,7 @@ class ReportContent:
     responses: Responses | None = None
     sensitivity: tuple[SensitivityTable, ...] = ()
     predictive_check: tuple[str, ...] | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def report_content(
@@ -115,6 +118,7 @@ def report_content(
     command: str,
     *,
     title: str | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> ReportContent:
     """Gather what a report shows from an analysis.
 
@@ -128,6 +132,8 @@ def report_content(
         What reproduces the report.
     title : str, optional
         Heading; the study's name by default.
+    left_out : mapping of str to str, optional
+        Cards not fitted, and why, from `default_cards`.
     """
     typical = answers.model_curves(fits, ranking)
     main = answers.AVERAGED if answers.AVERAGED in typical else next(iter(typical), None)
@@ -151,6 +157,7 @@ def report_content(
         animal_curves=_animal_curves(study, own),
         cards={name: fit.card for name, fit in fits.items()},
         command=command,
+        left_out=dict(left_out or {}),
         relevance=_relevance(study, averaged),
         expected=_expected(study, typical.get(answers.AVERAGED), averaged),
         predictive=predictive_bands(best),

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from xenograft import numbers_in_print as printed
 from xenograft import report_words as words
 from xenograft.cards import ModelCard
+from xenograft.choice import by_reason
 from xenograft.comparison import Comparison
 from xenograft.criteria import CRITERION_WORDS
 from xenograft.drawing import WIDE, left_early, save_figures, unit_in_print
@@ -193,6 +194,7 @@ def render(
             excluded=study.readings[excluded(study)],
             priors=_priors(content.cards),
             model_words=words.model_in_words(content.cards),
+            left_out=by_reason(content.left_out),
             version=_version(results),
         )
     except jinja2.TemplateSyntaxError as error:

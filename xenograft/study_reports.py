@@ -155,7 +155,9 @@ def write_reports(
                 if analysis.second:
                     analysis.second.will_draw()
                 results = analysis.results(reference)
-                content = report_content(analysis.study, analysis.fits, analysis.ranking, results, command)
+                content = report_content(
+                    analysis.study, analysis.fits, analysis.ranking, results, command, left_out=analysis.left_out
+                )
                 write_text(own / NUMBERS, to_json(results))
                 write_html(own / PAGE, content, logo=logo, template=template, second=analysis.second)
                 if figures is not None:
