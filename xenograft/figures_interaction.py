@@ -63,9 +63,9 @@ def excess_by_day(
     main = "averaged" if "averaged" in models else models[0] if len(models) == 1 else None
     cards = [name for name in models if name != main]
     wide = width > 6
-    rows, columns = (1, len(references)) if wide else (len(references), 1)
+    shape = (1, len(references)) if wide else (len(references), 1)
     figure, axes = panel_grid(
-        rows, columns, width=width, height=2.35 if wide else 1.9, between=(0.66, 0.5), margins=(0.66, 0.5)
+        *shape, width=width, height=2.35 if wide else 1.9, between=(0.66, 0.5), margins=(0.66, 0.5)
     )
     named: dict[str, Any] = {}
     for axis, reference in zip(axes, references, strict=True):
