@@ -85,7 +85,7 @@ def _why_not_waning(study: Study) -> str | None:
     dosings = [dosing for arm in study.arms for dosing in arm.dosings]
     if unknown := list(dict.fromkeys(dosing.agent for dosing in dosings if not dosing.schedule_known)):
         return (
-            f"the study says the start of {listed(unknown)}, not the dosing days (`days`); named with -m, the start "
+            f"the study says the start of {listed(unknown)}, not the dosing days; named with -m, the start "
             "counts as a single dose"
         )
     given = [[day for day in dosing.days if day < study.horizon] for dosing in dosings]
