@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from running import Outcome, Run
+
+from xenograft.workers import copy_compiled
 
 if TYPE_CHECKING:
     from xenograft.cards import ModelCard
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 
 _worker = os.environ.get("PYTEST_XDIST_WORKER")
+_folder = ROOT / ".pytest_cache" / f"pytensor-{_worker}"
 if _worker:  # numba's cache races across processes, so each worker has its own; set before PyTensor is imported
-    _folder = ROOT / ".pytest_cache" / f"pytensor-{_worker}"
     _flags = os.environ.get("PYTENSOR_FLAGS")
     os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [_flags, f"base_compiledir={_folder}"]))
 
@@ -34,6 +37,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "fits" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("fits"))
+
+
+def pytest_runtest_setup() -> None:
+    """Take over what the other workers have compiled, now and then: a model is compiled by one of them only."""
+    if _worker and time.monotonic() - _taken_over[-1] > 20:
+        for other in sorted(_folder.parent.glob("pytensor-gw*")):
+            copy_compiled(other, _folder)
+        _taken_over.append(time.monotonic())
+
+
+_taken_over = [0.0]
 
 
 @pytest.fixture
@@ -112,10 +126,11 @@ def quick_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         return
     from matplotlib.figure import Figure
 
-    from xenograft import reporting
+    from xenograft import report_figures, reporting
     from xenograft.report_figures import drawings
 
     def blank(content: ReportContent) -> list[Drawing]:
         return [replace(one, draw=lambda _: Figure(figsize=(1, 1))) for one in drawings(content)]
 
-    monkeypatch.setattr(reporting, "drawings", blank)
+    for module in (reporting, report_figures):
+        monkeypatch.setattr(module, "drawings", blank)

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,7 @@ document.getElementById("page").onload = async event => {{
   }});
 }};
 </script>"""
+PLAIN_NAMES, HOSTILE_NAMES = ("vehicle", "A", "B", "A + B"), ("vehicle", HOSTILE[0], HOSTILE[4], "A + B")
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
 # the report in a frame as wide as the screen in question (a headless window has a minimum width), seen from outside
 FRAME = """<!doctype html><title>frame</title><body style="margin:0">
@@ -102,12 +104,17 @@ document.getElementById("page").onload = event => {{
 </script>"""
 
 
+@cache  # drawing a page takes longer than looking at it
+def page_of(names: tuple[str, ...]) -> str:
+    return render(content_for(names=names))
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
-@pytest.mark.parametrize("names", [("vehicle", "A", "B", "A + B"), ("vehicle", HOSTILE[0], HOSTILE[4], "A + B")])
+@pytest.mark.parametrize("names", [PLAIN_NAMES, HOSTILE_NAMES])
 def test_the_verdict_is_on_the_first_screen_and_nothing_overflows(
     tmp_path: Path, width: int, height: int, names: tuple[str, ...]
 ) -> None:
-    (tmp_path / "report.html").write_text(render(content_for(names=names)), encoding="utf-8")
+    (tmp_path / "report.html").write_text(page_of(names), encoding="utf-8")
     (tmp_path / "frame.html").write_text(
         FRAME.format(width=width, height=height, checks=ACCESSIBILITY), encoding="utf-8"
     )
@@ -123,7 +130,7 @@ def test_the_verdict_is_on_the_first_screen_and_nothing_overflows(
 
 
 def test_every_text_has_contrast_in_the_dark_too(tmp_path: Path) -> None:
-    (tmp_path / "report.html").write_text(render(content_for()), encoding="utf-8")
+    (tmp_path / "report.html").write_text(page_of(PLAIN_NAMES), encoding="utf-8")
     (tmp_path / "frame.html").write_text(FRAME.format(width=1280, height=800, checks=ACCESSIBILITY), encoding="utf-8")
     found = _found(tmp_path, "--window-size=1280,800", "--blink-settings=preferredColorScheme=0")
     assert found["faults"] == []
@@ -133,7 +140,7 @@ def test_every_text_has_contrast_in_the_dark_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_no_fault(tmp_path: Path, width: int, dark: bool) -> None:
-    found = _axe(tmp_path, render(content_for(names=("vehicle", HOSTILE[0], HOSTILE[4], "A + B"))), width, dark)
+    found = _axe(tmp_path, page_of(HOSTILE_NAMES), width, dark)
     assert found["faults"] == []
     assert {"color-contrast", "heading-order", "html-has-lang", "landmark-one-main", "region"} <= set(found["passes"])
 
@@ -146,7 +153,7 @@ def test_axe_finds_no_fault_in_the_index(tmp_path: Path, width: int) -> None:
 
 def test_axe_finds_what_it_looks_for(tmp_path: Path) -> None:
     broken = (
-        render(content_for())
+        page_of(PLAIN_NAMES)
         .replace('<html lang="en">', "<html>")
         .replace("--soft: #566172", "--soft: #b0b8c4")
         .replace("<h3", "<h4")
@@ -158,7 +165,7 @@ def test_axe_finds_what_it_looks_for(tmp_path: Path) -> None:
 
 
 def test_the_accessibility_checks_find_what_they_look_for(tmp_path: Path) -> None:
-    page = render(content_for())
+    page = page_of(PLAIN_NAMES)
     broken = (
         page.replace('<th scope="row">', "<th>")
         .replace('href="#health"', 'href="#nowhere"')
@@ -190,7 +197,7 @@ def test_a_failed_analysis_is_unmistakable_on_the_first_screen(tmp_path: Path) -
 
 
 def test_the_report_prints_on_a4_with_what_is_folded_on_a_screen(tmp_path: Path) -> None:
-    page = render(content_for())
+    page = page_of(PLAIN_NAMES)
     unfolding = "details::details-content { content-visibility: visible; }"
     assert "<details>" in page
     assert unfolding in page

@@ -28,6 +28,8 @@ TWO = ("-m", CARD, "-m", "exponential-bliss", "--draws", "500")
 """Cards of one growth law, so that the model compiled for the other tests is used."""
 
 
+pytestmark = pytest.mark.usefixtures("quick_figures")
+
 COMMANDS = (
     "check", "models", "example", "fit", "compare", "report", "estimands", "reference", "simulate", "allocate",
 )  # fmt: skip
@@ -215,7 +217,7 @@ def test_fit_writes_a_fit_per_card_and_the_results(run: Run, tmp_path: Path, stu
     assert [model["name"] for model in results["models"]] == [CARD]
 
 
-@pytest.mark.usefixtures("fits")
+@pytest.mark.usefixtures("fits", "drawn")
 def test_report_writes_the_page_and_the_numbers_and_says_the_verdict(run: Run, tmp_path: Path) -> None:
     found = run("report", FIXTURE, *ONE, "-o", "out/my.html", "--markdown", "out/pr.md", "--cache", "kept")
     assert found.code == 0
@@ -230,7 +232,7 @@ def test_report_writes_the_page_and_the_numbers_and_says_the_verdict(run: Run, t
     assert 0 < results["provenance"]["seconds_total"] < 600
 
 
-@pytest.mark.usefixtures("fits")
+@pytest.mark.usefixtures("fits", "drawn")
 def test_a_report_of_a_teams_own_has_its_title_logo_layout_and_figure_files(run: Run, tmp_path: Path) -> None:
     (tmp_path / "team.jinja").write_text('{% extends "report.html.jinja" %}{% block footer %}ACME{% endblock %}')
     (tmp_path / "logo.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')

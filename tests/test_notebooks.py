@@ -19,7 +19,6 @@ SECONDS, IMPORT = 30, 2.8
 machine that imports the sampler in `IMPORT` seconds; on a slower or busier one in proportion."""
 
 CARDS = ("exponential-bliss-departure", "gompertz-bliss-departure", "exponential-bliss", "gompertz-bliss")
-pytestmark = pytest.mark.xdist_group("notebooks")
 named = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from test_reporting import content_for
 from xenograft.fitted import Fit
 from xenograft.reporting import render
 from xenograft.sampling import SamplerSettings, fit
-from xenograft.workers import Worker, own_flags
+from xenograft.workers import Worker, enter_own_directory, own_flags
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "her2-four-arm"
 GOMPERTZ = "gompertz-bliss"
@@ -41,6 +42,21 @@ def test_the_second_process_has_a_compile_directory_of_its_own(monkeypatch: pyte
     monkeypatch.delenv("PYTENSOR_FLAGS")
     assert own_flags().endswith("xenograft-worker")
     assert own_flags("third").endswith("third")
+
+
+def test_a_process_starts_with_what_was_compiled_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = tmp_path / "numba", tmp_path / "xenograft-worker" / "numba"
+    for folder, words in ((ours, "ours"), (theirs, "theirs")):
+        folder.mkdir(parents=True)
+        (folder / "add-1.py313.nbi").write_text(words)
+    (ours / "dot[2].py313.nbi").write_text("index")
+    (ours / "dot[2].py313.1.nbc").write_text("code")
+    monkeypatch.setenv("PYTENSOR_FLAGS", f"base_compiledir={tmp_path}")
+    flags = own_flags()
+    enter_own_directory(flags)
+    assert os.environ["PYTENSOR_FLAGS"] == flags
+    found = {path.name: path.read_text() for path in theirs.iterdir()}
+    assert found == {"add-1.py313.nbi": "theirs", "dot[2].py313.nbi": "index", "dot[2].py313.1.nbc": "code"}
 
 
 def test_a_lost_process_is_noticed() -> None:

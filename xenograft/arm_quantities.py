@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from xenograft.courses import best_response, growth_delay, log_cell_kill, nadir, time_to_regrowth
+from xenograft.courses import best_response, cell_kill_of, delay_of, nadir, time_to_regrowth
 from xenograft.estimands import (
     doubling_time,
     growth_rate,
@@ -90,6 +90,7 @@ def arm_estimands(curves: xr.DataArray, study: Study, horizon: float | None = No
     horizon, control = study.horizon if horizon is None else horizon, study.control.name
     curves = curves.sel(day=slice(curves.attrs["first_dose"], horizon))
     rate = growth_rate(curves, horizon)
+    time = {multiple: time_to_multiple(curves, multiple, horizon) for multiple in (2.0, 4.0, 5.0)}
     smallest, smallest_time = nadir(curves, horizon)
     return {
         "tgi": tumour_growth_inhibition(curves, control, horizon),
@@ -101,14 +102,14 @@ def arm_estimands(curves: xr.DataArray, study: Study, horizon: float | None = No
         "growth_rate": rate,
         "growth_rate_inhibition": growth_rate_inhibition(rate, control),
         "doubling_time": doubling_time(rate),
-        "time_to_2x": time_to_multiple(curves, 2.0, horizon),
-        "time_to_4x": time_to_multiple(curves, 4.0, horizon),
-        "time_to_5x": time_to_multiple(curves, 5.0, horizon),
-        "growth_delay_2x": growth_delay(curves, control, 2.0, horizon),
-        "growth_delay_4x": growth_delay(curves, control, 4.0, horizon),
-        "growth_delay_5x": growth_delay(curves, control, 5.0, horizon),
-        "log_cell_kill": log_cell_kill(curves, control, horizon),
-        "net_log_cell_kill": log_cell_kill(curves, control, horizon, dosing_durations(study, curves)),
+        "time_to_2x": time[2.0],
+        "time_to_4x": time[4.0],
+        "time_to_5x": time[5.0],
+        "growth_delay_2x": delay_of(time[2.0], control, 2.0),
+        "growth_delay_4x": delay_of(time[4.0], control, 4.0),
+        "growth_delay_5x": delay_of(time[5.0], control, 5.0),
+        "log_cell_kill": cell_kill_of(time[2.0], time[4.0], control),
+        "net_log_cell_kill": cell_kill_of(time[2.0], time[4.0], control, dosing_durations(study, curves)),
         "best_response": best_response(curves, horizon),
         "nadir": smallest,
         "time_to_nadir": smallest_time,
@@ -155,6 +156,11 @@ def summarise(draws: xr.DataArray, key: str, margin: float | None = None) -> pd.
         `margin`, `unreached` (share of draws that are infinite) and `undefined` (share without a number; above 2.5 %
         nothing else is given).
     """
+    return pd.DataFrame(summary_columns(draws, key, margin), index=_labels(draws))
+
+
+def summary_columns(draws: xr.DataArray, key: str, margin: float | None = None) -> dict[str, np.ndarray]:
+    """The columns (label) of `summarise`, for tables that are put together from many."""
     rest = [name for name in draws.dims if name not in ("chain", "draw")]
     ordered = draws.transpose(..., "chain", "draw") if rest else draws
     values = ordered.to_numpy().reshape(-1, draws.sizes["chain"] * draws.sizes["draw"])  # (label, sample)
@@ -175,7 +181,7 @@ def summarise(draws: xr.DataArray, key: str, margin: float | None = None) -> pd.
             (np.mean((gain > 0) + 0.5 * (gain == 0)), np.mean(gain > margin), np.mean(gain < -margin)) for gain in gains
         ]
         found |= _of_usable(ROW[3:6], shares, usable) | {"margin": np.full(len(values), margin)}
-    return pd.DataFrame(found, index=_labels(draws))
+    return found
 
 
 def _of_usable(names: Sequence[str], rows: Sequence[Any], usable: np.ndarray) -> dict[str, np.ndarray]:

@@ -208,9 +208,9 @@ def _times(
             "quantity": f"median_time_to_{event}", "value": median, "lower": lower, "upper": upper, "reason": unreached,
         } | count  # fmt: skip
         yield _restricted(event, times, reached, day - study.first_dose, day) | count
-        p = np.nan if base_reason else log_rank(times, reached, base_times, base_reached)
-        why = base_reason or ("" if np.isfinite(p) else f"no animal of either arm reaches {what}")
-        why = "the control itself" if arm.control else why
+        why = "the control itself" if arm.control else base_reason
+        p = np.nan if why else log_rank(times, reached, base_times, base_reached)
+        why = why or ("" if np.isfinite(p) else f"no animal of either arm reaches {what}")
         yield {"quantity": f"log_rank_{event}", "value": np.nan if why else p, "reason": why} | count
     yield from _delays(medians, study, arm, len(own))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
 import threading
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from xenograft.errors import InputError
-from xenograft.workers import own_flags
+from xenograft.workers import enter_own_directory, own_flags
 
 PATIENCE = 30.0
 """Seconds to wait for the scheduler."""
@@ -70,7 +69,7 @@ def _on_worker(attempted: str, trial: str, argument: bytes) -> Any:
 
     with _ONE_AT_A_TIME:
         if "pytensor" not in sys.modules:
-            os.environ["PYTENSOR_FLAGS"] = own_flags(str(Path(get_worker().local_directory).resolve() / "pytensor"))
+            enter_own_directory(own_flags(str(Path(get_worker().local_directory).resolve() / "pytensor")))
         return _named(attempted)(_named(trial), pickle.loads(argument))
 
 

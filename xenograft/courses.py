@@ -36,7 +36,11 @@ def growth_delay(curves: xr.DataArray, control: str, multiple: float, horizon: f
         Days; positive = delayed, infinite where only the control reaches the multiple, minus infinite where only the
         arm does, not a number where neither does.
     """
-    time = time_to_multiple(curves, multiple, horizon)
+    return delay_of(time_to_multiple(curves, multiple, horizon), control, multiple)
+
+
+def delay_of(time: xr.DataArray, control: str, multiple: float) -> xr.DataArray:
+    """As `growth_delay`, of times (…, arm) from `time_to_multiple`."""
     reference = time.sel(arm=control, drop=True)
     neither = np.isinf(time) & np.isinf(reference)
     delay = time.where(~neither) - reference.where(~neither)
@@ -68,13 +72,20 @@ def log_cell_kill(
         Log10 units: (T − C − duration)/(3.32 DT_C), DT_C the control's doubling time from its volume at the first dose;
         not a number where the horizon is too early to tell the sign.
     """
-    delay = growth_delay(curves, control, 4.0, horizon)
-    doubling = time_to_multiple(curves, 2.0, horizon).sel(arm=control, drop=True)
-    net = delay
+    double, fourfold = (time_to_multiple(curves, multiple, horizon) for multiple in (2.0, 4.0))
+    return cell_kill_of(double, fourfold, control, duration)
+
+
+def cell_kill_of(
+    double: xr.DataArray, fourfold: xr.DataArray, control: str, duration: xr.DataArray | None = None
+) -> xr.DataArray:
+    """As `log_cell_kill`, of times (…, arm) to twice and to four times the volume, from `time_to_multiple`."""
+    net = delay = delay_of(fourfold, control, 4.0)
     if duration is not None:  # of an arm that gets there after the horizon, the sign is known if that is late enough
-        of_control = time_to_multiple(curves, 4.0, horizon).sel(arm=control, drop=True)
-        at_least = horizon - curves.attrs["first_dose"] - of_control - duration
+        of_control = fourfold.sel(arm=control, drop=True)
+        at_least = fourfold.attrs["horizon"] - fourfold.attrs["first_dose"] - of_control - duration
         net = (delay - duration).where(~np.isinf(delay) | (at_least >= 0))
+    doubling = double.sel(arm=control, drop=True)
     found = net / (PER_DECADE * doubling.where(np.isfinite(doubling)))
     subtracted = "" if duration is None else " - days from first to last dose"
     words = f"(T - C at 4 x{subtracted})/(3.32 x the control's doubling time)"

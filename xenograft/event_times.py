@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -95,4 +96,10 @@ def _area(fitted: KaplanMeierFitter, until: float) -> float:
 
 
 def _fitted(time: Sequence[float], reached: Sequence[bool]) -> KaplanMeierFitter:
-    return KaplanMeierFitter().fit(np.asarray(time, dtype=float), np.asarray(reached, dtype=bool))
+    """The curve; a summary asks for median, mean and curve of the same animals."""
+    return _fitted_once(tuple(map(float, time)), tuple(map(bool, reached)))
+
+
+@lru_cache(maxsize=1024)
+def _fitted_once(time: tuple[float, ...], reached: tuple[bool, ...]) -> KaplanMeierFitter:
+    return KaplanMeierFitter().fit(np.asarray(time), np.asarray(reached))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import xarray as xr
 
 from xenograft.answers import AVERAGED, model_curves
-from xenograft.arm_quantities import ROW, summarise
+from xenograft.arm_quantities import ROW, summary_columns
 from xenograft.comparison import Comparison
 from xenograft.courses import largest_excess, whole_course_excess
 from xenograft.errors import InputError, NoHealthyFitError
@@ -56,28 +56,28 @@ def interaction_numbers(
         (the horizon, as recorded), those of `summarise`, `unit`, `definition`.
     """
     horizon = study.horizon if horizon is None else horizon
-    parts: list[pd.DataFrame] = []
+    rows: list[dict[str, Any]] = []
     for arm in study.combinations:
         for against, names in measured_against(study, arm).items():
             for reference in REFERENCES:
                 draws = interaction_draws(study, curves, arm.name, names, reference, horizon)  # pyright: ignore[reportArgumentType]
                 for quantity, values in draws.items():
                     key = f"excess_{reference}" if quantity.endswith("excess") else quantity
-                    row = summarise(values, key, (margins or {}).get(key))
-                    parts.append(
-                        row.assign(
-                            combination=arm.name,
-                            against=against,
-                            reference=reference,
-                            quantity=quantity,
-                            unit=values.attrs["unit"],
-                            definition=values.attrs["definition"],
-                        )
+                    columns = summary_columns(values, key, (margins or {}).get(key))
+                    rows.append(
+                        {
+                            "combination": arm.name,
+                            "against": against,
+                            "reference": reference,
+                            "quantity": quantity,
+                            **{name: column[0] for name, column in columns.items()},
+                            "unit": values.attrs["unit"],
+                            "definition": values.attrs["definition"],
+                        }
                     )
-    if not parts:
+    if not rows:
         return pd.DataFrame(columns=list(INTERACTION_COLUMNS))
-    table = pd.concat(parts, ignore_index=True).assign(model=model, day=horizon)
-    return table[list(INTERACTION_COLUMNS)]
+    return pd.DataFrame(rows).assign(model=model, day=horizon)[list(INTERACTION_COLUMNS)]
 
 
 def interaction_draws(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from xenograft.answers import AVERAGED, model_curves
-from xenograft.arm_quantities import QUESTIONS, ROW, arm_estimands, summarise, why_missing
+from xenograft.arm_quantities import QUESTIONS, ROW, arm_estimands, summary_columns, why_missing
 from xenograft.arm_readings import ARM_DEFINITIONS, arm_responses, survival_curves
 from xenograft.comparison import Comparison
 from xenograft.criteria import CRITERION_WORDS
@@ -187,14 +187,16 @@ def arm_numbers(
         As `Summary.arms`.
     """
     predicted = dict(zip(curves["arm"].to_numpy(), curves["predicted"].to_numpy(), strict=True))
-    parts: list[pd.DataFrame] = []
+    arms = [str(arm) for arm in curves["arm"].to_numpy()]
+    rows: list[dict[str, Any]] = []
     for key, values in (arm_estimands(curves, study) if draws is None else draws).items():
-        table = summarise(values, key, (margins or {}).get(key))
-        rows = table.to_dict("records")
-        table["reason"] = [why_missing(key, row, study.control.name, study.horizon) for row in rows]  # pyright: ignore[reportArgumentType]
-        table = table.assign(quantity=key, unit=values.attrs["unit"], definition=values.attrs["definition"])
-        parts.append(table.rename_axis("arm").reset_index())
-    table = pd.concat(parts, ignore_index=True).assign(model=model, of=curves.attrs["of"], day=study.horizon)
+        columns = summary_columns(values.transpose("arm", ...), key, (margins or {}).get(key))
+        words = {"quantity": key, "unit": values.attrs["unit"], "definition": values.attrs["definition"]}
+        for arm, numbers in zip(arms, zip(*columns.values(), strict=True), strict=True):
+            row = dict(zip(columns, numbers, strict=True))
+            reason = why_missing(key, row, study.control.name, study.horizon)
+            rows.append({"arm": arm, **row, **words, "reason": reason})
+    table = pd.DataFrame(rows).assign(model=model, of=curves.attrs["of"], day=study.horizon)
     table["predicted"] = table["arm"].map(predicted).astype(bool)
     return table[list(NUMBER_COLUMNS)]
 

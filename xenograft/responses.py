@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -93,16 +94,17 @@ class Course:
         return float(np.exp(np.interp(elapsed, self.elapsed, np.log(self.volume)))) if inside else np.nan
 
 
-def animal_courses(study: Study) -> list[Course]:
+@lru_cache(maxsize=4)  # a summary asks four times for those of one study
+def animal_courses(study: Study) -> tuple[Course, ...]:
     """The readings of every animal from its baseline on, in the order of the study."""
     readings = study.readings
     if "exclude" in readings:
         readings = readings[readings["exclude"] == ""]
-    return [
+    return tuple(
         _course(study, rows)
         for _, rows in readings.groupby("animal", sort=False)
         if (rows["day"] >= study.first_dose).any() or rows["baseline"].any()
-    ]
+    )
 
 
 def animal_responses(study: Study, day: float | None = None) -> pd.DataFrame:

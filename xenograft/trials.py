@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import signal
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Mapping
@@ -16,7 +15,7 @@ from typing import Any
 from xenograft.cluster import outcomes_of_cluster
 from xenograft.errors import InputError
 from xenograft.progress import TrialsProgress
-from xenograft.workers import own_flags
+from xenograft.workers import enter_own_directory, own_flags
 
 type Outcome = dict[str, Any]
 """What a trial found, as JSON can hold it; `failed` (str) says why it could not be done."""
@@ -215,7 +214,7 @@ def _begin_next(process: _Process, waiting: deque[str], given: Mapping[str, Any]
 def _serve(connection: Connection, flags: str, trial: Trial) -> None:
     """Do trials until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides what an interruption means
-    os.environ["PYTENSOR_FLAGS"] = flags
+    enter_own_directory(flags)
     with suppress(EOFError, BrokenPipeError):
         while True:
             connection.send(attempted(trial, connection.recv()))

@@ -6,8 +6,10 @@ import contextlib
 import importlib
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
+from glob import escape
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from xenograft.report_tables import ReportContent
     from xenograft.sampling import SamplerSettings
     from xenograft.study import Study
+
+DIRECTORY = "base_compiledir="
+"""PyTensor's flag for the folder of compiled code."""
 
 
 class Worker:
@@ -106,15 +111,48 @@ def own_flags(name: str = "xenograft-worker") -> str:
         Of the directory; no two processes that run at once may share one.
     """
     flags = [flag for flag in os.environ.get("PYTENSOR_FLAGS", "").split(",") if flag]
-    given = [flag.partition("=")[2] for flag in flags if flag.startswith("base_compiledir=")]
-    base = Path(given[-1] if given else Path.home() / ".pytensor")
-    others = [flag for flag in flags if not flag.startswith("base_compiledir=")]
-    return ",".join([*others, f"base_compiledir={base / name}"])
+    others = [flag for flag in flags if not flag.startswith(DIRECTORY)]
+    return ",".join([*others, f"{DIRECTORY}{_directory(flags) / name}"])
+
+
+def enter_own_directory(flags: str) -> None:
+    """Have this process, before it imports PyTensor, compile where the flags say, with what was compiled before."""
+    before = os.environ.get("PYTENSOR_FLAGS", "")
+    os.environ["PYTENSOR_FLAGS"] = flags
+    copy_compiled(_directory(before.split(",")), _directory(flags.split(",")))
+
+
+def _directory(flags: Sequence[str]) -> Path:
+    given = [flag.removeprefix(DIRECTORY) for flag in flags if flag.startswith(DIRECTORY)]
+    return Path(given[-1] if given else Path.home() / ".pytensor")
+
+
+def copy_compiled(source: Path, target: Path) -> None:
+    """Copy the machine code that a compile directory lacks from another one, which may be in use.
+
+    Compiling a model anew takes a minute, reading it seconds.
+
+    Parameters
+    ----------
+    source, target : Path
+        Compile directories (PyTensor's `base_compiledir`). A function that the target knows is left as it is there.
+    """
+    for index in sorted(source.glob("numba/*.nbi")):
+        copied = target / "numba" / index.name
+        if copied.exists():
+            continue
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        # numba replaces whole files only; the code comes before the index that points to it
+        for part in (*index.parent.glob(f"{escape(index.stem)}.*.nbc"), index):
+            with contextlib.suppress(OSError):  # what cannot be copied is compiled
+                torn = copied.parent / f"{part.name}.tmp"
+                shutil.copy2(part, torn)
+                torn.replace(copied.parent / part.name)
 
 
 def _serve(connection: Connection, flags: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides what an interruption means
-    os.environ["PYTENSOR_FLAGS"] = flags
+    enter_own_directory(flags)
     importlib.import_module("xenograft.sampling")
     while True:
         try:
