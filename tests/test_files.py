@@ -118,7 +118,8 @@ def test_a_full_disk_leaves_no_half_file_and_is_a_sentence(tmp_path: Path) -> No
 
 
 INTERRUPTED = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
 from pathlib import Path
 from xenograft import cli, cli_study, files
 def slow(path, text):
@@ -135,16 +136,12 @@ cli.main()
 def test_ctrl_c_while_writing_leaves_the_old_file_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("animal,arm,day,volume\nM1,vehicle,0,100\nM2,A,0,100\n")
     (tmp_path / "study.toml").write_text("what was there before")
-    running = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, str(tmp_path / "t.csv")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert running.stdout is not None
-    assert running.stdout.readline() == "writing\n"
-    running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=60)
+    command = [sys.executable, "-c", INTERRUPTED, str(tmp_path / "t.csv")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "writing\n"
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "interrupted; files that were there before are unchanged." in errors
     assert "Traceback" not in errors

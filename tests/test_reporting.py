@@ -151,6 +151,12 @@ def test_every_section_is_there(page: str, section: str) -> None:
     assert f'id="{section}"' in page
 
 
+def test_the_figures_of_these_tests_are_blank() -> None:
+    page = render(content_for())
+    assert page.count("<svg") > 6
+    assert len(page) < 400_000  # drawn they are 2 MB, and take each test some seconds
+
+
 def test_the_page_loads_nothing_from_elsewhere(page: str) -> None:
     assert not re.findall(r'(?:src|href)="(?!#|data:,)[^"]*"', page)
     assert "<script" not in page

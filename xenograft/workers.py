@@ -143,8 +143,8 @@ def copy_compiled(source: Path, target: Path) -> None:
             continue
         copied.parent.mkdir(parents=True, exist_ok=True)
         # numba replaces whole files only; the code comes before the index that points to it
-        for part in (*index.parent.glob(f"{escape(index.stem)}.*.nbc"), index):
-            with contextlib.suppress(OSError):  # what cannot be copied is compiled
+        with contextlib.suppress(OSError):  # what cannot be copied is compiled
+            for part in (*index.parent.glob(f"{escape(index.stem)}.*.nbc"), index):
                 torn = copied.parent / f"{part.name}.tmp"
                 shutil.copy2(part, torn)
                 torn.replace(copied.parent / part.name)
