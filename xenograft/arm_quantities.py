@@ -160,7 +160,7 @@ def summarise(draws: xr.DataArray, key: str, margin: float | None = None) -> pd.
 
 
 def summary_columns(draws: xr.DataArray, key: str, margin: float | None = None) -> dict[str, np.ndarray]:
-    """The columns (label) of `summarise`, for tables that are put together from many."""
+    """The columns of `summarise` by name, arrays (label) in its units, for tables that are put together from many."""
     rest = [name for name in draws.dims if name not in ("chain", "draw")]
     ordered = draws.transpose(..., "chain", "draw") if rest else draws
     values = ordered.to_numpy().reshape(-1, draws.sizes["chain"] * draws.sizes["draw"])  # (label, sample)

@@ -40,7 +40,7 @@ def growth_delay(curves: xr.DataArray, control: str, multiple: float, horizon: f
 
 
 def delay_of(time: xr.DataArray, control: str, multiple: float) -> xr.DataArray:
-    """As `growth_delay`, of times (…, arm) from `time_to_multiple`."""
+    """As `growth_delay` (days, positive = delayed; …, arm), of times (…, arm) from `time_to_multiple`."""
     reference = time.sel(arm=control, drop=True)
     neither = np.isinf(time) & np.isinf(reference)
     delay = time.where(~neither) - reference.where(~neither)
@@ -79,7 +79,7 @@ def log_cell_kill(
 def cell_kill_of(
     double: xr.DataArray, fourfold: xr.DataArray, control: str, duration: xr.DataArray | None = None
 ) -> xr.DataArray:
-    """As `log_cell_kill`, of times (…, arm) to twice and to four times the volume, from `time_to_multiple`."""
+    """As `log_cell_kill` (log10 units; …, arm), of times (days; …, arm) to twice and to four times the volume."""
     net = delay = delay_of(fourfold, control, 4.0)
     if duration is not None:  # of an arm that gets there after the horizon, the sign is known if that is late enough
         of_control = fourfold.sel(arm=control, drop=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xenograft.sampling import SamplerSettings
     from xenograft.study import Study
 
-DIRECTORY = "base_compiledir="
+DIRECTORY_FLAG = "base_compiledir="
 """PyTensor's flag for the folder of compiled code."""
 
 
@@ -111,19 +111,25 @@ def own_flags(name: str = "xenograft-worker") -> str:
         Of the directory; no two processes that run at once may share one.
     """
     flags = [flag for flag in os.environ.get("PYTENSOR_FLAGS", "").split(",") if flag]
-    others = [flag for flag in flags if not flag.startswith(DIRECTORY)]
-    return ",".join([*others, f"{DIRECTORY}{_directory(flags) / name}"])
+    others = [flag for flag in flags if not flag.startswith(DIRECTORY_FLAG)]
+    return ",".join([*others, f"{DIRECTORY_FLAG}{_directory(flags) / name}"])
 
 
 def enter_own_directory(flags: str) -> None:
-    """Have this process, before it imports PyTensor, compile where the flags say, with what was compiled before."""
+    """Have this process, before it imports PyTensor, compile where the flags say, with what was compiled before.
+
+    Parameters
+    ----------
+    flags : str
+        From `own_flags`.
+    """
     before = os.environ.get("PYTENSOR_FLAGS", "")
     os.environ["PYTENSOR_FLAGS"] = flags
     copy_compiled(_directory(before.split(",")), _directory(flags.split(",")))
 
 
 def _directory(flags: Sequence[str]) -> Path:
-    given = [flag.removeprefix(DIRECTORY) for flag in flags if flag.startswith(DIRECTORY)]
+    given = [flag.removeprefix(DIRECTORY_FLAG) for flag in flags if flag.startswith(DIRECTORY_FLAG)]
     return Path(given[-1] if given else Path.home() / ".pytensor")
 
 
@@ -141,9 +147,9 @@ def copy_compiled(source: Path, target: Path) -> None:
         copied = target / "numba" / index.name
         if copied.exists():
             continue
-        copied.parent.mkdir(parents=True, exist_ok=True)
         # numba replaces whole files only; the code comes before the index that points to it
         with contextlib.suppress(OSError):  # what cannot be copied is compiled
+            copied.parent.mkdir(parents=True, exist_ok=True)
             for part in (*index.parent.glob(f"{escape(index.stem)}.*.nbc"), index):
                 torn = copied.parent / f"{part.name}.tmp"
                 shutil.copy2(part, torn)
