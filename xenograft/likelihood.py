@@ -89,6 +89,28 @@ def panel(study: Study, without: Collection[str] = ()) -> Panel:
     )
 
 
+def tables_of_arms(
+    readings: Panel, schedule: Schedule, parameters: Parameters, *, xp: Any = np
+) -> tuple[Any, Any, list[Any]]:
+    """What the parameters say of the typical animal of each arm on each day of `readings`.
+
+    Parameters are those of `moments`.
+
+    Returns
+    -------
+    typical : array (..., arm, day)
+        Log volume counted from the reference volume.
+    variance : array (..., 1 or arm, 1 or day)
+        Of a reading (squared log units).
+    columns : list of arrays (..., 1 or arm, day)
+        How each standard normal effect of an animal enters (log units).
+    """
+    untreated, reduction = course_of_arms(readings.elapsed, schedule, parameters, xp=xp)
+    typical = untreated[..., None, :] - reduction
+    variance = error_variance(parameters, typical, readings.floor, xp=xp)
+    return typical, variance, effect_columns(readings.elapsed, parameters, reduction, xp=xp)
+
+
 def moments(readings: Panel, schedule: Schedule, parameters: Parameters, *, xp: Any = np) -> tuple[Any, Any, list[Any]]:
     """What the parameters say of each animal's readings.
 
@@ -107,14 +129,12 @@ def moments(readings: Panel, schedule: Schedule, parameters: Parameters, *, xp: 
         Arguments of `log_density`.
     """
     p = parameters
-    untreated, reduction = course_of_arms(readings.elapsed, schedule, p, xp=xp)
-    typical = untreated[..., None, :] - reduction
+    typical, variance, columns = tables_of_arms(readings, schedule, p, xp=xp)
     mean = _of_readings(typical, readings)
     if p.cohort is not None:
         _, from_growth = growth_columns(readings.elapsed, p.slowing, xp=xp)
         mean = mean + p.cohort[..., readings.cohort_index, None] * from_growth[..., readings.day_index]
-    precision = readings.weight / _of_readings(error_variance(p, typical, readings.floor, xp=xp), readings)
-    columns = effect_columns(readings.elapsed, p, reduction, xp=xp)
+    precision = readings.weight / _of_readings(variance, readings)
     return mean, precision, [_of_readings(column, readings) for column in columns]
 
 

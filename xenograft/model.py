@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from functools import reduce
 from operator import mul
 from typing import Any
@@ -14,10 +14,11 @@ import pytensor.tensor as pt
 from pytensor.tensor.shape import specify_shape
 
 from xenograft.cards import ModelCard
+from xenograft.density import ReadingsByDay, density_in_one_pass, readings_by_day
 from xenograft.dynamics import Parameters
 from xenograft.exposure import Schedule, schedule
 from xenograft.latents import Latents, capacity, latents_of, weights_of
-from xenograft.likelihood import Panel, log_density, log_density_given_effects, moments, panel
+from xenograft.likelihood import Panel, log_density, log_density_given_effects, moments, panel, tables_of_arms
 from xenograft.priors import Prior
 from xenograft.spline import INTERVALS, curves_that_bend
 from xenograft.study import Study
@@ -32,8 +33,11 @@ DIMS: Mapping[str, str | tuple[str, ...]] = {
     "censored": ("animal", "reading"),
     "animal_position": "animal",
     "spread_position": ("animal", "reading"),
+    "weight_by_day": ("day", "animal"),
+    "log_volume_by_day": ("day", "animal"),
+    "sums": ("power", "arm", "day"),
 }
-"""Dimensions of the model's data; those of the schedule have none."""
+"""Dimensions of the models' data; those of the schedule have none."""
 
 INDICES = ("arm_index", "cohort_index", "day_index", "animal_position", "spread_position")
 """Data that are whole numbers."""
@@ -91,11 +95,15 @@ def build_for_sampler(study: Study, card: ModelCard) -> pm.Model:
             departure = mu + sigma * pm.Normal("departure_standard", dims=_departure_dim(card))
         readings, received = _panel_and_schedule(study, card, given)
         parameters = _parameters(study, card, _by_combination(study, card, departure), highest_single_agent)
-        mean, precision, columns = moments(readings, received, parameters, xp=pt)
-        precision = _student(study, card, given, parameters, precision)
-        own = _own_effects(study, card, given)
-        density = _density(readings.log_volume, mean, precision, columns, readings.censored, own)
-        pm.Potential("volume_readings", density.sum())
+        if _in_one_pass(study, card):
+            by_day = ReadingsByDay(**{item.name: given[item.name] for item in fields(ReadingsByDay)})
+            density = density_in_one_pass(by_day, *tables_of_arms(readings, received, parameters, xp=pt))
+        else:
+            mean, precision, columns = moments(readings, received, parameters, xp=pt)
+            precision = _student(study, card, given, parameters, precision)
+            own = _own_effects(study, card, given)
+            density = _density(readings.log_volume, mean, precision, columns, readings.censored, own).sum()
+        pm.Potential("volume_readings", density)
     return model
 
 
@@ -133,10 +141,25 @@ def data(study: Study, card: ModelCard, without: Collection[str] = ()) -> dict[s
 def sampler_data(study: Study, card: ModelCard, without: Collection[str] = ()) -> dict[str, np.ndarray]:
     """The data of `build_for_sampler`: one vector that `_unpack` takes apart."""
     prior = card.prior_of("departure").arguments if card.departure == "estimated" else {"mu": 0.0, "sigma": 0.0}
-    given = data(study, card, without)
-    sizes = [*given["weight"].shape, len(given["elapsed"]), given["jump"].shape[1]]
+    given = _data_of_sampler(study, card, without)
+    sizes = [*panel(study).weight.shape, len(given["elapsed"]), given["jump"].shape[1]]
     head = [prior["mu"], prior["sigma"], float(card.reference == "hsa"), *sizes]
     return {"packed": np.concatenate([head, *(given[name].ravel() for name in sorted(given))])}
+
+
+def _in_one_pass(study: Study, card: ModelCard) -> bool:
+    """Whether `density` serves: normal errors, nothing below the limit, no cohorts, no more than two own effects."""
+    room = capacity(study, card)
+    return not room.animals and not room.spreads and "sd_cohort" not in card.priors and room.effects <= 2
+
+
+def _data_of_sampler(study: Study, card: ModelCard, without: Collection[str] = ()) -> dict[str, np.ndarray]:
+    found = data(study, card, without)
+    if not _in_one_pass(study, card):
+        return found
+    for name in ("arm_index", "day_index", "log_volume", "weight"):
+        del found[name]
+    return found | asdict(readings_by_day(panel(study, without), len(study.arms)))
 
 
 def coords(study: Study, card: ModelCard) -> dict[str, tuple[str, ...]]:
@@ -159,11 +182,13 @@ def coords(study: Study, card: ModelCard) -> dict[str, tuple[str, ...]]:
 
 def _unpack(packed: Any, study: Study, card: ModelCard) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
     animals, readings, days, jumps = (packed[place].astype("int64") for place in (3, 4, 5, 6))
-    example = data(study, card)
+    example = _data_of_sampler(study, card)
     by_dims: dict[Any, tuple[Any, ...]] = {
         "day": (days,),
         "animal": (animals,),
         ("animal", "reading"): (animals, readings),
+        ("day", "animal"): (days, animals),
+        ("power", "arm", "day"): (3, len(study.arms), days),
     }
     arrays: dict[str, Any] = {}
     start: Any = 7
@@ -277,11 +302,13 @@ def _own_effects(study: Study, card: ModelCard, given: Mapping[str, Any]) -> Any
 def _density(readings: Any, mean: Any, precision: Any, columns: list[Any], censored: Any, own: Any) -> Any:
     if own is None:
         return log_density(readings, mean, precision, columns, xp=pt)
-    return log_density_given_effects(readings, mean, precision, columns, censored, own, _log_cdf, xp=pt)
+    at: Any = pt.nonzero(censored)
 
+    def log_cdf(value: Any) -> Any:
+        found: Any = pt.zeros_like(value)
+        return found[at].set(pm.logcdf(pm.Normal.dist(), value[at]))
 
-def _log_cdf(value: Any) -> Any:
-    return pm.logcdf(pm.Normal.dist(), value)
+    return log_density_given_effects(readings, mean, precision, columns, censored, own, log_cdf, xp=pt)
 
 
 def _animals_readings(
