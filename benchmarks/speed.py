@@ -47,7 +47,8 @@ def sampler() -> list[tuple[str, str]]:
     from explicit import explicit_model
 
     from xenograft.cards import read_cards
-    from xenograft.model import build_for_sampler, sampler_data
+    from xenograft.model import build_for_sampler
+    from xenograft.model_data import sampler_data
     from xenograft.reading import read_study
     from xenograft.sampling import fit
 
@@ -174,7 +175,8 @@ def animals() -> list[tuple[str, str]]:
     import nutpie
 
     from xenograft.cards import read_cards
-    from xenograft.model import build_for_sampler, sampler_data
+    from xenograft.model import build_for_sampler
+    from xenograft.model_data import sampler_data
     from xenograft.simulation import read_truth, simulate
 
     card = read_cards("gompertz-bliss-departure")["gompertz-bliss-departure"]

@@ -20,13 +20,14 @@ NUMBERS = st.integers(0, 10_000)
 
 
 def _panel(rng: np.random.Generator, animals: int = 7) -> Panel:
-    """Arms in any order, one of them perhaps empty; other days for every animal, some readings left out."""
+    """Arms in any order, one of them perhaps empty; other days for every animal, some readings left out or censored."""
     readings = int(rng.integers(1, DAYS + 1))
     day = np.stack([np.sort(rng.choice(DAYS, readings, replace=False)) for _ in range(animals)])
     weight = (rng.random(day.shape) < 0.8).astype(float)
     return Panel(
         elapsed=np.arange(DAYS) * 3.0, arm_index=rng.integers(0, ARMS, animals), cohort_index=np.zeros(animals, int),
-        day_index=day, log_volume=rng.normal(size=day.shape), weight=weight, censored=0 * weight, floor=-20.0,
+        day_index=day, log_volume=rng.normal(size=day.shape), weight=weight, floor=-20.0,
+        censored=(rng.random(day.shape) < 0.2).astype(float),
     )  # fmt: skip
 
 
@@ -40,7 +41,8 @@ def _tables(rng: np.random.Generator, columns: int) -> list[np.ndarray]:
 def _expected(readings: Panel, tables: list[Any]) -> Any:
     """By `likelihood.log_density`, whose gradient PyTensor derives."""
     mean, variance, *columns = (_of_readings(table, readings) for table in tables)
-    return log_density(readings.log_volume, mean, readings.weight / variance, columns, xp=pt).sum()
+    measured = readings.weight * (1 - readings.censored)
+    return log_density(readings.log_volume, mean, measured / variance, columns, xp=pt).sum()
 
 
 @pytest.mark.parametrize("columns", [0, 1, 2])

@@ -10,7 +10,8 @@ from pytensor.configdefaults import config
 
 from xenograft.cards import read_cards
 from xenograft.entry_points import compile_model
-from xenograft.model import build_for_sampler, sampler_data
+from xenograft.model import build_for_sampler
+from xenograft.model_data import sampler_data
 
 
 def called(compiled, position: np.ndarray) -> tuple[int, float, np.ndarray, int, np.ndarray]:

@@ -18,7 +18,8 @@ from xenograft.dynamics import Parameters
 from xenograft.exposure import schedule
 from xenograft.latents import capacity
 from xenograft.likelihood import moments, panel
-from xenograft.model import build, build_for_sampler, coords, data, sampler_data
+from xenograft.model import build, build_for_sampler
+from xenograft.model_data import coords, data, sampler_data
 from xenograft.prediction import log_likelihood, prior_draws
 from xenograft.sampling import SamplerSettings, fit
 from xenograft.simulation import Truth, simulate

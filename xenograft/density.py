@@ -34,7 +34,7 @@ class ReadingsByDay:
     Parameters
     ----------
     weight_by_day, log_volume_by_day : arrays (day, animal)
-        How often the animal was measured, and the sum of its log volumes over the reference volume.
+        How often the animal was measured above the limit, and the sum of the log volumes over the reference volume.
     first_animal : array (arm + 1)
         Where the animals of each arm begin; the last entry is the number of animals.
     sums : array (3, arm, day)
@@ -53,7 +53,7 @@ def readings_by_day(readings: Panel, arms: int) -> ReadingsByDay:
     Parameters
     ----------
     readings : Panel
-        No reading is censored.
+        Its censored readings are left out.
     arms : int
         Number of arms of the study.
     """
@@ -61,7 +61,7 @@ def readings_by_day(readings: Panel, arms: int) -> ReadingsByDay:
     place[np.argsort(readings.arm_index, kind="stable")] = np.arange(len(place))
     shape = (len(readings.elapsed), len(place))
     weight, log_volume = np.zeros(shape), np.zeros(shape)
-    row, column = np.nonzero(readings.weight > 0)
+    row, column = np.nonzero((readings.weight > 0) & (readings.censored == 0))
     at = readings.day_index[row, column], place[row]
     np.add.at(weight, at, 1.0)
     np.add.at(log_volume, at, readings.log_volume[row, column])

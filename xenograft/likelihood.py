@@ -196,11 +196,26 @@ def log_density_given_effects(
         Its integral over standard normal `own` is the animal's likelihood.
     """
     measured = precision * (1 - censored)
-    fitted = mean + _own_course(readings, mean, measured, columns, own, xp=xp)
+    below = log_probability_below(readings, mean, precision, columns, censored, own, log_cdf, xp=xp)
+    return log_density(readings, mean, measured, columns, xp=xp) + below
+
+
+def log_probability_below(
+    readings: Any,
+    mean: Any,
+    precision: Any,
+    columns: Sequence[Any],
+    censored: Any,
+    own: Any,
+    log_cdf: Any,
+    *,
+    xp: Any = np,
+) -> Any:
+    """Log probability of each animal's censored readings given its own effects; as `log_density_given_effects`."""
+    fitted = mean + _own_course(readings, mean, precision * (1 - censored), columns, own, xp=xp)
     below = (censored > 0) & (precision > 0)
     distance = xp.where(below, (readings - fitted) * xp.sqrt(xp.where(below, precision, 1.0)), 0.0)
-    probability = xp.where(below, log_cdf(distance), 0.0).sum(axis=-1)
-    return log_density(readings, mean, measured, columns, xp=xp) + probability
+    return xp.where(below, log_cdf(distance), 0.0).sum(axis=-1)
 
 
 def effects(readings: Any, mean: Any, precision: Any, columns: Sequence[Any], noise: np.ndarray) -> np.ndarray:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, fields, replace
-from functools import reduce
-from operator import mul
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,33 +12,21 @@ import pytensor.tensor as pt
 from pytensor.tensor.shape import specify_shape
 
 from xenograft.cards import ModelCard
-from xenograft.density import ReadingsByDay, density_in_one_pass, readings_by_day
+from xenograft.density import ReadingsByDay, density_in_one_pass
 from xenograft.dynamics import Parameters
 from xenograft.exposure import Schedule, schedule
-from xenograft.latents import Latents, capacity, latents_of, weights_of
-from xenograft.likelihood import Panel, log_density, log_density_given_effects, moments, panel, tables_of_arms
+from xenograft.latents import Latents, capacity, weights_of
+from xenograft.likelihood import (
+    Panel,
+    log_density,
+    log_density_given_effects,
+    log_probability_below,
+    moments,
+    tables_of_arms,
+)
+from xenograft.model_data import DIMS, coords, data, in_one_pass, sampler_data, unpacked
 from xenograft.priors import Prior
-from xenograft.spline import INTERVALS, curves_that_bend
 from xenograft.study import Study
-
-DIMS: Mapping[str, str | tuple[str, ...]] = {
-    "elapsed": "day",
-    "arm_index": "animal",
-    "cohort_index": "animal",
-    "day_index": ("animal", "reading"),
-    "log_volume": ("animal", "reading"),
-    "weight": ("animal", "reading"),
-    "censored": ("animal", "reading"),
-    "animal_position": "animal",
-    "spread_position": ("animal", "reading"),
-    "weight_by_day": ("day", "animal"),
-    "log_volume_by_day": ("day", "animal"),
-    "sums": ("power", "arm", "day"),
-}
-"""Dimensions of the models' data; those of the schedule have none."""
-
-INDICES = ("arm_index", "cohort_index", "day_index", "animal_position", "spread_position")
-"""Data that are whole numbers."""
 
 
 def build(study: Study, card: ModelCard) -> pm.Model:
@@ -89,118 +75,24 @@ def build_for_sampler(study: Study, card: ModelCard) -> pm.Model:
     """
     with pm.Model(coords=coords(study, card)) as model:
         packed: Any = pm.Data("packed", sampler_data(study, card)["packed"])
-        (mu, sigma, highest_single_agent), given = _unpack(packed, study, card)
+        (mu, sigma, highest_single_agent), given = unpacked(packed, study, card)
         departure = None
         if study.combinations:
             departure = mu + sigma * pm.Normal("departure_standard", dims=_departure_dim(card))
         readings, received = _panel_and_schedule(study, card, given)
         parameters = _parameters(study, card, _by_combination(study, card, departure), highest_single_agent)
-        if _in_one_pass(study, card):
+        own = _own_effects(study, card, given)
+        if in_one_pass(study, card):
             by_day = ReadingsByDay(**{item.name: given[item.name] for item in fields(ReadingsByDay)})
             density = density_in_one_pass(by_day, *tables_of_arms(readings, received, parameters, xp=pt))
+            if own is not None:
+                density += _below_the_limit(readings, moments(readings, received, parameters, xp=pt), own)
         else:
             mean, precision, columns = moments(readings, received, parameters, xp=pt)
             precision = _student(study, card, given, parameters, precision)
-            own = _own_effects(study, card, given)
             density = _density(readings.log_volume, mean, precision, columns, readings.censored, own).sum()
         pm.Potential("volume_readings", density)
     return model
-
-
-def data(study: Study, card: ModelCard, without: Collection[str] = ()) -> dict[str, np.ndarray]:
-    """Everything of a study that enters the model as data, by name; who gets what is part of the graph.
-
-    Parameters
-    ----------
-    study : Study
-        The arms and readings.
-    card : ModelCard
-        Its exposure says on which days what jumps; its errors, which readings need latent variables.
-    without : collection of str
-        Animals left out.
-    """
-    readings, received = panel(study, without), schedule(study, exposure=card.exposure)
-    found = {"jump_day": received.jump_day, "jump": received.jump, "span": np.array(received.span)}
-    found |= {item.name: np.asarray(getattr(readings, item.name)) for item in fields(Panel)}
-    room, places = capacity(study, card), latents_of(study, card, readings)
-    if room.animals:
-        found["animal_position"] = places.animal_position
-    else:
-        del found["censored"]
-    if room.spreads:
-        found |= {"spread_position": places.spread_position, "spread_used": places.spread_used}
-    if "sd_cohort" not in card.priors:
-        del found["cohort_index"]
-    if not card.error_small:
-        del found["floor"]
-    if card.growth != "spline":
-        del found["span"]
-    return found
-
-
-def sampler_data(study: Study, card: ModelCard, without: Collection[str] = ()) -> dict[str, np.ndarray]:
-    """The data of `build_for_sampler`: one vector that `_unpack` takes apart."""
-    prior = card.prior_of("departure").arguments if card.departure == "estimated" else {"mu": 0.0, "sigma": 0.0}
-    given = _data_of_sampler(study, card, without)
-    sizes = [*panel(study).weight.shape, len(given["elapsed"]), given["jump"].shape[1]]
-    head = [prior["mu"], prior["sigma"], float(card.reference == "hsa"), *sizes]
-    return {"packed": np.concatenate([head, *(given[name].ravel() for name in sorted(given))])}
-
-
-def _in_one_pass(study: Study, card: ModelCard) -> bool:
-    """Whether `density` serves: normal errors, nothing below the limit, no cohorts, no more than two own effects."""
-    room = capacity(study, card)
-    return not room.animals and not room.spreads and "sd_cohort" not in card.priors and room.effects <= 2
-
-
-def _data_of_sampler(study: Study, card: ModelCard, without: Collection[str] = ()) -> dict[str, np.ndarray]:
-    found = data(study, card, without)
-    if not _in_one_pass(study, card):
-        return found
-    for name in ("arm_index", "day_index", "log_volume", "weight"):
-        del found[name]
-    return found | asdict(readings_by_day(panel(study, without), len(study.arms)))
-
-
-def coords(study: Study, card: ModelCard) -> dict[str, tuple[str, ...]]:
-    """Labels of the model's dimensions."""
-    received = schedule(study, exposure=card.exposure)
-    curves = ("all arms", *(f"curve {i + 1}" for i in range(curves_that_bend(received) - 1)))
-    return {
-        "arm": tuple(arm.name for arm in study.arms),
-        "agent": study.level_labels,
-        "combination": tuple(arm.name for arm in study.combinations),
-        "animal": tuple(str(animal) for animal in study.animals.index),
-        "single_agent": tuple(dict.fromkeys(agent for agent, _ in study.levels)),
-        "waning_agent": received.waning_agents,
-        "delayed_agent": received.delayed_agents,
-        "cohort": study.cohorts,
-        "curve": curves,
-        "knot": tuple(str(i + 1) for i in range(INTERVALS)),
-    }
-
-
-def _unpack(packed: Any, study: Study, card: ModelCard) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
-    animals, readings, days, jumps = (packed[place].astype("int64") for place in (3, 4, 5, 6))
-    example = _data_of_sampler(study, card)
-    by_dims: dict[Any, tuple[Any, ...]] = {
-        "day": (days,),
-        "animal": (animals,),
-        ("animal", "reading"): (animals, readings),
-        ("day", "animal"): (days, animals),
-        ("power", "arm", "day"): (3, len(study.arms), days),
-    }
-    arrays: dict[str, Any] = {}
-    start: Any = 7
-    for name in sorted(example):
-        shape = by_dims.get(DIMS.get(name), example[name].shape)
-        if name in ("jump", "jump_day"):
-            shape = (len(example[name]), jumps)
-        end = start + reduce(mul, shape, 1)
-        arrays[name] = packed[start:end].reshape(shape)
-        start = end
-    indices = {name: arrays[name].astype("int64") for name in INDICES if name in arrays}
-    return (packed[0], packed[1], packed[2]), arrays | indices
 
 
 def _panel_and_schedule(study: Study, card: ModelCard, given: Mapping[str, Any]) -> tuple[Panel, Schedule]:
@@ -296,19 +188,31 @@ def _own_effects(study: Study, card: ModelCard, given: Mapping[str, Any]) -> Any
     room = capacity(study, card)
     if not room.animals:
         return None
-    return pm.Normal("own_effect", shape=(room.animals, room.effects))[given["animal_position"]]
+    own = pm.Normal("own_effect", shape=(room.animals, room.effects))
+    return own[given["animal_position"]] if "animal_position" in given else own
+
+
+def _below_the_limit(readings: Panel, moments: tuple[Any, Any, list[Any]], own: Any) -> Any:
+    log_cdf = _log_cdf_where(readings.censored)
+    return log_probability_below(readings.log_volume, *moments, readings.censored, own, log_cdf, xp=pt).sum()
 
 
 def _density(readings: Any, mean: Any, precision: Any, columns: list[Any], censored: Any, own: Any) -> Any:
     if own is None:
         return log_density(readings, mean, precision, columns, xp=pt)
+    log_cdf = _log_cdf_where(censored)
+    return log_density_given_effects(readings, mean, precision, columns, censored, own, log_cdf, xp=pt)
+
+
+def _log_cdf_where(censored: Any) -> Callable[[Any], Any]:
+    """Log of the normal distribution function of censored readings, 0 of others, which need not be computed."""
     at: Any = pt.nonzero(censored)
 
     def log_cdf(value: Any) -> Any:
         found: Any = pt.zeros_like(value)
         return found[at].set(pm.logcdf(pm.Normal.dist(), value[at]))
 
-    return log_density_given_effects(readings, mean, precision, columns, censored, own, log_cdf, xp=pt)
+    return log_cdf
 
 
 def _animals_readings(

@@ -24,7 +24,8 @@ from xenograft.fitted import Fit
 from xenograft.health import Attempt, Health, Status, judge
 from xenograft.latents import capacity
 from xenograft.likelihood import panel
-from xenograft.model import build_for_sampler, coords, sampler_data
+from xenograft.model import build_for_sampler
+from xenograft.model_data import coords, sampler_data
 from xenograft.prediction import curves_of, log_likelihood, new_readings, prior_draws, reference_names
 from xenograft.priors import Prior
 from xenograft.progress import FitProgress
