@@ -9,14 +9,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from running import Run
 
+from xenograft.cards import read_cards
+from xenograft.design import Design
 from xenograft.errors import InputError
+from xenograft.planned_power import power
+from xenograft.power_cells import cells_of
+from xenograft.sampling import SamplerSettings
+from xenograft.study import Arm, Dosing
 from xenograft.trials import run_trials
+from xenograft.truth import Truth
 
 distributed = pytest.importorskip("distributed")
 ABOUT = {"schema": "squares/1"}
+A, B = Dosing("A", (0.0, 7.0)), Dosing("B", (0.0, 7.0))
+ARMS = (Arm("vehicle", control=True), Arm("A", dosings=(A,)), Arm("B", dosings=(B,)), Arm("both", dosings=(A, B)))
+TRUTH = Truth(baseline=170.0, growth=0.08, sd_baseline=0.2, sd_growth=0.015, error=0.13, kill={"A": 0.03, "B": 0.02})
 
 
 def square(number: int) -> dict[str, Any]:
@@ -69,6 +80,21 @@ def test_a_worker_that_is_lost_loses_no_trial(tmp_path: Path) -> None:
         found = run_trials(kills_its_worker_once, given, store, about=ABOUT, scheduler=cluster.scheduler_address)
     assert (tmp_path / "killed").exists()
     assert found == {str(number): {"square": number**2} for number in range(8)}
+
+
+@pytest.mark.slow
+def test_power_on_a_cluster_of_processes_has_the_numbers_of_this_process(tmp_path: Path) -> None:
+    design = Design("plan", ARMS, {arm.name: 6 for arm in ARMS}, (0.0, 7.0, 14.0, 21.0))
+    cards = list(read_cards("exponential-bliss-departure").values())
+    asked = {"studies": 4, "settings": SamplerSettings(draws=200, tune=200)}
+    cells = cells_of(design, animals=[4, 6])
+    here = power(cells, TRUTH, cards, tmp_path / "here.jsonl", **asked)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
+        address = cluster.scheduler_address
+        there = power(cells, TRUTH, cards, tmp_path / "there.jsonl", scheduler=address, **asked)
+    pd.testing.assert_frame_equal(there, here)
+    lines = [sorted((tmp_path / name).read_text().splitlines()) for name in ("here.jsonl", "there.jsonl")]
+    assert lines[0] == lines[1]
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -45,8 +45,10 @@ def test_every_healthy_card_has_a_row_the_best_one_first(ranking: Comparison, fi
     np.testing.assert_allclose(table["elpd_diff"], table["elpd"] - table["elpd"].iloc[0])
 
 
-def test_the_numbers_are_those_of_arviz(ranking: Comparison, fits: Mapping[str, Fit]) -> None:
-    estimates = {name: az.loo(fit.draws, pointwise=True) for name, fit in fits.items() if name in ANSWERING}
+def test_the_numbers_are_those_of_arviz(fits: Mapping[str, Fit]) -> None:
+    good = {name: with_good_animals(fits[name]) for name in ANSWERING}
+    ranking = compare(good)
+    estimates = {name: az.loo(fit.draws, pointwise=True) for name, fit in good.items()}
     for name, estimate in estimates.items():
         row = ranking.table.loc[name]
         assert (row["elpd"], row["elpd_se"], row["p_loo"]) == pytest.approx((estimate.elpd, estimate.se, estimate.p))
@@ -178,9 +180,18 @@ def test_the_order_of_the_fits_does_not_matter(fits: Mapping[str, Fit], ranking:
     pd.testing.assert_frame_equal(backwards.table, ranking.table, atol=1e-5)
 
 
+def with_good_animals(fit: Fit) -> Fit:
+    """A fit whose log likelihoods vary so little that importance sampling can leave any animal out."""
+    values = fit.draws["log_likelihood"]["volume_readings"]
+    mean = values.mean(["chain", "draw"])
+    calm = fit.draws.copy()
+    calm["log_likelihood"] = xr.DataTree((0.3 * values + 0.7 * mean).to_dataset(name="volume_readings"))
+    return replace(fit, draws=calm)
+
+
 def with_bad_animals(fit: Fit, animals: int = 1) -> Fit:
-    """A fit in which exp(−log likelihood) of the first animals is Pareto distributed with k = 1.2."""
-    wild = fit.draws.copy()
+    """A fit whose first animals have exp(−log likelihood) Pareto distributed with k = 1.2; the others are good."""
+    wild = with_good_animals(fit).draws.copy()
     values = wild["log_likelihood"]["volume_readings"].copy()
     size = (*values.shape[:2], animals)
     values[{"animal": slice(animals)}] = -1.2 * np.random.default_rng(1).standard_exponential(size)
@@ -208,7 +219,7 @@ def test_an_animal_that_importance_sampling_cannot_leave_out_is_left_out_by_fitt
     fits: Mapping[str, Fit],
 ) -> None:
     bad = with_bad_animals(fits[ANSWERING[0]], 2)
-    pair = {ANSWERING[0]: bad, ANSWERING[1]: fits[ANSWERING[1]]}
+    pair = {ANSWERING[0]: bad, ANSWERING[1]: with_good_animals(fits[ANSWERING[1]])}
     refit = Refitting()
     found, rough = compare(pair, refit=refit), compare(pair, exact=False)
     animals = [str(animal) for animal in bad.study.animals.index[:2]]
@@ -237,7 +248,7 @@ def test_without_exact_refits_bad_estimates_are_counted(fits: Mapping[str, Fit])
 
 
 def test_a_refit_that_fails_leaves_the_estimate_counted_as_bad(fits: Mapping[str, Fit]) -> None:
-    pair = {ANSWERING[0]: with_bad_animals(fits[ANSWERING[0]]), ANSWERING[1]: fits[ANSWERING[1]]}
+    pair = {ANSWERING[0]: with_bad_animals(fits[ANSWERING[0]]), ANSWERING[1]: with_good_animals(fits[ANSWERING[1]])}
     refit = Refitting("fail")
     found = compare(pair, refit=refit)
     assert len(refit.asked) == 1
