@@ -177,7 +177,8 @@ def animals() -> list[tuple[str, str]]:
     from xenograft.cards import read_cards
     from xenograft.model import build_for_sampler
     from xenograft.model_data import sampler_data
-    from xenograft.simulation import read_truth, simulate
+    from xenograft.simulation import simulate
+    from xenograft.truth import read_truth
 
     card = read_cards("gompertz-bliss-departure")["gompertz-bliss-departure"]
     truth = read_truth(FIXTURE / "truth.toml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from functools import cache
@@ -267,3 +268,12 @@ def test_a_module_has_no_star_import_and_hides_no_failed_import(module: str) -> 
 
 def test_no_module_is_a_drawer_for_everything() -> None:
     assert not set(MODULES) & {"utils", "util", "base", "core", "helpers", "common", "misc", "tools"}
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE.parent / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_what_benchmarks_import_exists(path: Path) -> None:
+    """They run by hand and import late, so nothing else would tell."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "xenograft":
+            module = importlib.import_module(node.module or "")
+            assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
