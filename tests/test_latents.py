@@ -20,7 +20,7 @@ from xenograft.dynamics import Parameters
 from xenograft.exposure import Schedule, schedule
 from xenograft.fitted import parameters_of
 from xenograft.latents import SMALLEST_ANIMALS, SMALLEST_READINGS, Capacity, Latents, capacity, latents_of, weights_of
-from xenograft.likelihood import Panel, log_density, log_density_given_effects, moments, panel
+from xenograft.likelihood import Panel, log_density, log_probability_below, moments, panel
 from xenograft.model import build_for_sampler
 from xenograft.priors import Prior
 from xenograft.quadrature import log_density_by_quadrature
@@ -94,8 +94,9 @@ def _given_latents(
     if own.shape[-2]:
         own = own[..., places.animal_position, :]
         arguments = readings.log_volume, mean, precision, columns, readings.censored, own, log_ndtr
-        return density + log_density_given_effects(*arguments).sum(axis=-1)
-    return density + log_density(readings.log_volume, mean, precision, columns).sum(axis=-1)
+        density = density + log_probability_below(*arguments).sum(axis=-1)
+    measured = precision * (1 - readings.censored)
+    return density + log_density(readings.log_volume, mean, measured, columns).sum(axis=-1)
 
 
 ANIMALS = ("baseline", "growth")
@@ -246,10 +247,13 @@ def test_numpy_and_pytensor_give_the_same_density_with_finite_gradients(card: Mo
     own, spread, freedom = pt.dmatrix(), pt.dvector(), pt.dscalar()
     mean, precision, columns = moments(readings, received, p)
     of_weights, weights = weights_of(spread, places, freedom, xp=pt)
-    density = of_weights + log_density_given_effects(
-        readings.log_volume, mean, precision * weights, columns, readings.censored, own[places.animal_position],
+    precision = precision * weights
+    below = log_probability_below(
+        readings.log_volume, mean, precision, columns, readings.censored, own[places.animal_position],
         lambda value: pm.logcdf(pm.Normal.dist(), value), xp=pt,
-    ).sum()  # fmt: skip
+    )  # fmt: skip
+    measured = precision * (1 - readings.censored)
+    density = of_weights + (below + log_density(readings.log_volume, mean, measured, columns, xp=pt)).sum()
     inputs = [own, spread, freedom]
     compiled = pytensor.function(inputs, [density, *pytensor.grad(density, inputs)], mode="FAST_COMPILE")
     for seed, scale, nu in ((1, 1.0, 0.5), (2, 2.0, 2.0), (3, 1.0, 6.0), (4, 6.0, 300.0)):

@@ -166,7 +166,7 @@ def log_density(readings: Any, mean: Any, precision: Any, columns: Sequence[Any]
     return 0.5 * (fit.sum(axis=-1) + explained)
 
 
-def log_density_given_effects(
+def log_probability_below(
     readings: Any,
     mean: Any,
     precision: Any,
@@ -177,7 +177,7 @@ def log_density_given_effects(
     *,
     xp: Any = np,
 ) -> Any:
-    """Log density of each animal's measured readings, and log probability of its censored ones given its own effects.
+    """Log probability of each animal's censored readings given its own effects.
 
     Parameters
     ----------
@@ -193,25 +193,9 @@ def log_density_given_effects(
     Returns
     -------
     array (..., animal)
-        Its integral over standard normal `own` is the animal's likelihood.
+        0 or less; with `log_density` of the measured readings, its integral over standard normal `own` is the animal's
+        likelihood.
     """
-    measured = precision * (1 - censored)
-    below = log_probability_below(readings, mean, precision, columns, censored, own, log_cdf, xp=xp)
-    return log_density(readings, mean, measured, columns, xp=xp) + below
-
-
-def log_probability_below(
-    readings: Any,
-    mean: Any,
-    precision: Any,
-    columns: Sequence[Any],
-    censored: Any,
-    own: Any,
-    log_cdf: Any,
-    *,
-    xp: Any = np,
-) -> Any:
-    """Log probability of each animal's censored readings given its own effects; as `log_density_given_effects`."""
     fitted = mean + _own_course(readings, mean, precision * (1 - censored), columns, own, xp=xp)
     below = (censored > 0) & (precision > 0)
     distance = xp.where(below, (readings - fitted) * xp.sqrt(xp.where(below, precision, 1.0)), 0.0)

@@ -19,7 +19,6 @@ from xenograft.latents import Latents, capacity, weights_of
 from xenograft.likelihood import (
     Panel,
     log_density,
-    log_density_given_effects,
     log_probability_below,
     moments,
     tables_of_arms,
@@ -62,7 +61,11 @@ def build(study: Study, card: ModelCard) -> pm.Model:
         mean, precision, columns = moments(readings, received, parameters, xp=pt)
         precision = _student(study, card, given, parameters, precision)
         own = _own_effects(study, card, given)
-        _animals_readings("volume_readings", mean, precision, columns, readings.censored, own, given["log_volume"])
+        measured = precision
+        if own is not None:  # of censored readings the observed variable holds the limit
+            measured = precision * (1 - readings.censored)
+            pm.Potential("below_the_limit", _below_the_limit(readings, mean, precision, columns, own))
+        _animals_readings("volume_readings", mean, measured, columns, given["log_volume"])
     return model
 
 
@@ -86,11 +89,14 @@ def build_for_sampler(study: Study, card: ModelCard) -> pm.Model:
             by_day = ReadingsByDay(**{item.name: given[item.name] for item in fields(ReadingsByDay)})
             density = density_in_one_pass(by_day, *tables_of_arms(readings, received, parameters, xp=pt))
             if own is not None:
-                density += _below_the_limit(readings, moments(readings, received, parameters, xp=pt), own)
+                density += _below_the_limit(readings, *moments(readings, received, parameters, xp=pt), own).sum()
         else:
             mean, precision, columns = moments(readings, received, parameters, xp=pt)
             precision = _student(study, card, given, parameters, precision)
-            density = _density(readings.log_volume, mean, precision, columns, readings.censored, own).sum()
+            measured = precision if own is None else precision * (1 - readings.censored)
+            density = log_density(readings.log_volume, mean, measured, columns, xp=pt).sum()
+            if own is not None:
+                density += _below_the_limit(readings, mean, precision, columns, own).sum()
         pm.Potential("volume_readings", density)
     return model
 
@@ -192,16 +198,9 @@ def _own_effects(study: Study, card: ModelCard, given: Mapping[str, Any]) -> Any
     return own[given["animal_position"]] if "animal_position" in given else own
 
 
-def _below_the_limit(readings: Panel, moments: tuple[Any, Any, list[Any]], own: Any) -> Any:
+def _below_the_limit(readings: Panel, mean: Any, precision: Any, columns: list[Any], own: Any) -> Any:
     log_cdf = _log_cdf_where(readings.censored)
-    return log_probability_below(readings.log_volume, *moments, readings.censored, own, log_cdf, xp=pt).sum()
-
-
-def _density(readings: Any, mean: Any, precision: Any, columns: list[Any], censored: Any, own: Any) -> Any:
-    if own is None:
-        return log_density(readings, mean, precision, columns, xp=pt)
-    log_cdf = _log_cdf_where(censored)
-    return log_density_given_effects(readings, mean, precision, columns, censored, own, log_cdf, xp=pt)
+    return log_probability_below(readings.log_volume, mean, precision, columns, readings.censored, own, log_cdf, xp=pt)
 
 
 def _log_cdf_where(censored: Any) -> Callable[[Any], Any]:
@@ -215,15 +214,8 @@ def _log_cdf_where(censored: Any) -> Callable[[Any], Any]:
     return log_cdf
 
 
-def _animals_readings(
-    name: str, mean: Any, precision: Any, columns: list[Any], censored: Any, own: Any, observed: Any
-) -> None:
-    """The observed variable; of censored readings it holds the limit, and their probability is a potential."""
-    measured = precision
-    if own is not None:
-        measured = precision * (1 - censored)
-        beyond = _density(observed, mean, precision, columns, censored, own)
-        pm.Potential("below_the_limit", beyond - log_density(observed, mean, measured, columns, xp=pt))
+def _animals_readings(name: str, mean: Any, precision: Any, columns: list[Any], observed: Any) -> None:
+    """The observed variable."""
 
     def logp(value: Any, mean: Any, precision: Any, *columns: Any) -> Any:
         return log_density(value, mean, precision, columns, xp=pt)
@@ -238,7 +230,7 @@ def _animals_readings(
     pm.CustomDist(
         name,
         mean,
-        measured,
+        precision,
         *columns,
         logp=logp,
         random=random,
