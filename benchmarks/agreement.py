@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xenograft.arm_readings import arm_responses
-from xenograft.cards import read_card
-from xenograft.estimands import combination_index, excess, growth_rate
 from xenograft.files import write_text
-from xenograft.fitted import Fit
-from xenograft.prediction import curves, reference_names
-from xenograft.reading import read_study
-from xenograft.sampling import SamplerSettings, fit
-from xenograft.study import Arm, Study
+from xenograft.fitting.curves import curves, reference_names
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import SamplerSettings, fit
+from xenograft.model.card import read_card
+from xenograft.quantities.arms import arm_responses
+from xenograft.quantities.estimands import combination_index, excess, growth_rate
+from xenograft.reading.read import read_study
+from xenograft.study.study import Arm, Study
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "agreement.md"

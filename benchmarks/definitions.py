@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from xenograft.arm_quantities import QUESTIONS, arm_estimands
-from xenograft.arm_readings import ARM_DEFINITIONS
-from xenograft.examples import example_folder
-from xenograft.reading import read_study
-from xenograft.responses import RAW_DEFINITIONS
-from xenograft.shown import level_curves
+from xenograft.answers.followed import level_curves
+from xenograft.quantities.animals import RAW_DEFINITIONS
+from xenograft.quantities.arms import ARM_DEFINITIONS
+from xenograft.quantities.catalogue import QUESTIONS, arm_estimands
+from xenograft.reading.read import read_study
+from xenograft.study.examples import example_folder
 
 PAGE = Path(__file__).parents[1] / "docs" / "estimands.md"
 

@@ -19,15 +19,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from xenograft.cards import read_cards
-from xenograft.design import Design, simulate_design
 from xenograft.files import write_text
-from xenograft.fitted import versions
-from xenograft.planned_studies import PlannedStudy, answer_planned_study
-from xenograft.sampling import SamplerSettings
-from xenograft.study import Arm, Dosing, Study
-from xenograft.trials import Outcome, read_store, run_trials
-from xenograft.truth import Truth
+from xenograft.fitting.fit import versions
+from xenograft.fitting.sampling import SamplerSettings
+from xenograft.model.card import read_cards
+from xenograft.planning.design import Design, simulate_design
+from xenograft.planning.one_study import PlannedStudy, answer_planned_study
+from xenograft.planning.trials import Outcome, read_store, run_trials
+from xenograft.simulation.truth import Truth
+from xenograft.study.study import Arm, Dosing, Study
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "error-rates.md"
 CARDS = ("exponential-bliss-departure", "gompertz-bliss-departure")

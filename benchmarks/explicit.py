@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pymc as pm
 
-from xenograft.study import Study
+from xenograft.study.study import Study
 
 
 def explicit_model(study: Study) -> pm.Model:

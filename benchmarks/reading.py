@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xenograft.reading import read_study
+from xenograft.reading.read import read_study
 
 ROWS, DAYS, LIMIT = 200_000, 50, 3.0
 ARMS = """

@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from xenograft.answers import model_curves, verdicts
-from xenograft.cards import read_cards
-from xenograft.choice import default_cards, why_not
-from xenograft.comparison import compare
+from xenograft.answers.averaging import model_curves, verdicts
+from xenograft.answers.ranking import compare
 from xenograft.errors import StudyError
-from xenograft.reading import read_study
-from xenograft.sampling import fit_all
+from xenograft.fitting.sampling import fit_all
+from xenograft.model.card import read_cards
+from xenograft.model.choice import default_cards, why_not
+from xenograft.reading.read import read_study
 
 
 def main(

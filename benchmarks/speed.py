@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xenograft.choice import LASTING
+from xenograft.model.choice import LASTING
 
 ROOT = Path(__file__).parents[1]
 FIXTURE = ROOT / "fixtures" / "her2-four-arm"
@@ -23,7 +23,7 @@ CARD = "exponential-bliss-departure"
 READ = f"import xenograft as xg; study = xg.read_study({str(FIXTURE)!r}); cards = xg.read_cards(); "
 ONE_CARD = READ + f"print(xg.fit(study, cards[{CARD!r}], progress=False).health.status)"
 EACH_CARD = READ + (
-    "import nutpie; from xenograft.model import build; "
+    "import nutpie; from xenograft.fitting.pymc_model import build; "
     f"[nutpie.compile_pymc_model(build(study, cards[name])) for name in {LASTING}]"
 )
 PARTS = ("sampler", "start", "rendering", "animals")
@@ -46,11 +46,11 @@ def sampler() -> list[tuple[str, str]]:
     import pymc as pm
     from explicit import explicit_model
 
-    from xenograft.cards import read_cards
-    from xenograft.model import build_for_sampler
-    from xenograft.model_data import sampler_data
-    from xenograft.reading import read_study
-    from xenograft.sampling import fit
+    from xenograft.fitting.arrays import sampler_data
+    from xenograft.fitting.pymc_model import build_for_sampler
+    from xenograft.fitting.sampling import fit
+    from xenograft.model.card import read_cards
+    from xenograft.reading.read import read_study
 
     study, card = read_study(FIXTURE), read_cards(CARD)[CARD]
     integrated = nutpie.compile_pymc_model(build_for_sampler(study, card), default_initialization_strategy="prior")
@@ -121,13 +121,13 @@ def start() -> list[tuple[str, str]]:
 
 def rendering() -> list[tuple[str, str]]:
     """The report of fits at hand: gathering what it shows, and writing the page with all its figures."""
-    from xenograft.cards import read_cards
-    from xenograft.comparison import compare
-    from xenograft.report_tables import report_content
-    from xenograft.reporting import render
-    from xenograft.results import collect_results
-    from xenograft.sampling import fit_all
-    from xenograft.workers import Worker
+    from xenograft.answers.ranking import compare
+    from xenograft.answers.results import collect_results
+    from xenograft.fitting.processes import Worker
+    from xenograft.fitting.sampling import fit_all
+    from xenograft.model.card import read_cards
+    from xenograft.report.content import report_content
+    from xenograft.report.page import render
 
     study = _fixture_study()
     fits = fit_all(study, read_cards(*LASTING), seed=1, progress=False)
@@ -153,8 +153,8 @@ def rendering() -> list[tuple[str, str]]:
 
 def _saving_of_panels(content: Any) -> tuple[float, float]:
     """Processor time to write the panels of all arms: with fixed margins, and with the layout left to matplotlib."""
-    from xenograft.drawing import WIDE, svg
-    from xenograft.report_figures import drawings
+    from xenograft.figures.theme import WIDE, svg
+    from xenograft.report.drawings import drawings
 
     panels = next(one for one in drawings(content) if one.name == "panels")
 
@@ -174,11 +174,11 @@ def animals() -> list[tuple[str, str]]:
     """Time per gradient of the Gompertz card against the number of animals."""
     import nutpie
 
-    from xenograft.cards import read_cards
-    from xenograft.model import build_for_sampler
-    from xenograft.model_data import sampler_data
-    from xenograft.simulation import simulate
-    from xenograft.truth import read_truth
+    from xenograft.fitting.arrays import sampler_data
+    from xenograft.fitting.pymc_model import build_for_sampler
+    from xenograft.model.card import read_cards
+    from xenograft.simulation.simulate import simulate
+    from xenograft.simulation.truth import read_truth
 
     card = read_cards("gompertz-bliss-departure")["gompertz-bliss-departure"]
     truth = read_truth(FIXTURE / "truth.toml")
@@ -207,7 +207,7 @@ def _seconds(command: list[str], cache: str) -> float:
 
 
 def _fixture_study() -> Any:
-    from xenograft.reading import read_study
+    from xenograft.reading.read import read_study
 
     return read_study(FIXTURE)
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 from running import Outcome, Run
 
-from xenograft.workers import copy_compiled
+from xenograft.fitting.processes import copy_compiled
 
 if TYPE_CHECKING:
-    from xenograft.cards import ModelCard
-    from xenograft.fitted import Fit
-    from xenograft.report_drawings import Drawing
-    from xenograft.report_tables import ReportContent
-    from xenograft.study import Study
+    from xenograft.fitting.fit import Fit
+    from xenograft.model.card import ModelCard
+    from xenograft.report.content import ReportContent
+    from xenograft.report.drawings_of_checks import Drawing
+    from xenograft.study.study import Study
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,7 +53,7 @@ _taken_over = [0.0]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Call `xenograft …` in a folder of its own."""
-    from xenograft.cli import main
+    from xenograft.commands.app import main
 
     monkeypatch.chdir(tmp_path)
 
@@ -72,7 +72,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 @pytest.fixture(scope="session")
 def study() -> Study:
     """The simulated four-arm fixture."""
-    from xenograft.reading import read_study
+    from xenograft.reading.read import read_study
 
     return read_study(ROOT / "fixtures" / "her2-four-arm")
 
@@ -80,7 +80,7 @@ def study() -> Study:
 @pytest.fixture(scope="session")
 def cards() -> dict[str, ModelCard]:
     """All shipped cards."""
-    from xenograft.cards import read_cards
+    from xenograft.model.card import read_cards
 
     return read_cards()
 
@@ -88,7 +88,7 @@ def cards() -> dict[str, ModelCard]:
 @pytest.fixture(scope="session")
 def fits(study: Study, cards: Mapping[str, ModelCard]) -> dict[str, Fit]:
     """The six cards of constant exposure on the fixture: two growth laws, each compiled once."""
-    from xenograft.sampling import fit_all
+    from xenograft.fitting.sampling import fit_all
 
     of_two_laws = {n: c for n, c in cards.items() if n.partition("-")[0] in ("exponential", "gompertz")}
     constant = {name: card for name, card in of_two_laws.items() if card.exposure == "constant"}
@@ -126,8 +126,9 @@ def quick_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         return
     from matplotlib.figure import Figure
 
-    from xenograft import report_figures, reporting
-    from xenograft.report_figures import drawings
+    from xenograft.report import drawings as report_figures
+    from xenograft.report import page as reporting
+    from xenograft.report.drawings import drawings
 
     def blank(content: ReportContent) -> list[Drawing]:
         return [replace(one, draw=lambda _: Figure(figsize=(1, 1))) for one in drawings(content)]

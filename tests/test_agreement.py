@@ -19,8 +19,8 @@ from agreement import (
     same_readings,
 )
 
-from xenograft.cards import read_card
-from xenograft.reading import read_study
+from xenograft.model.card import read_card
+from xenograft.reading.read import read_study
 
 QUICK = ["ls1034-rabusertib-irinotecan", "pdx-p10-cisplatin-pf384"]
 

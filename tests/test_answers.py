@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from xenograft import answers
-from xenograft.answers import (
+from xenograft.answers import averaging as answers
+from xenograft.answers.averaging import (
     AVERAGED,
     Verdict,
     animal_table,
@@ -26,13 +26,13 @@ from xenograft.answers import (
     verdicts,
     whole_days,
 )
-from xenograft.arm_quantities import arm_estimands
-from xenograft.comparison import Comparison, compare
+from xenograft.answers.ranking import Comparison, compare
 from xenograft.errors import NoHealthyFitError
-from xenograft.estimands import excess, probability_positive
-from xenograft.fitted import Fit
-from xenograft.prediction import animal_curves, curves
-from xenograft.study import Study
+from xenograft.fitting.curves import animal_curves, curves
+from xenograft.fitting.fit import Fit
+from xenograft.quantities.catalogue import arm_estimands
+from xenograft.quantities.estimands import excess, probability_positive
+from xenograft.study.study import Study
 
 EXPONENTIAL, GOMPERTZ = "exponential-bliss-departure", "gompertz-bliss-departure"
 COMBINATION = "T-DM1 + pertuzumab"

@@ -7,10 +7,10 @@ import pytest
 from test_reading import ARMS, table
 from typer.testing import CliRunner
 
-from xenograft.asking import questions_about
-from xenograft.cli import app
-from xenograft.study import Study
-from xenograft.study_tables import excluded_table, left_table, measured_table, summary_table
+from xenograft.commands.app import app
+from xenograft.reading.asking import questions_about
+from xenograft.study.study import Study
+from xenograft.study.tables import excluded_table, left_table, measured_table, summary_table
 
 
 def study_of(rows: pd.DataFrame, unit: str = "mm3", **extra: float) -> Study:

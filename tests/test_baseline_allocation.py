@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xenograft.allocation import allocate, read_baselines
 from xenograft.errors import InputError
+from xenograft.planning.allocation import allocate, read_baselines
 
 ARMS = ("vehicle", "A", "B", "A + B")
 

@@ -10,13 +10,13 @@ import pytest
 import xarray as xr
 from scipy import integrate, stats
 
-from xenograft import bayes_factor
-from xenograft.bayes_factor import COLUMNS, bayes_factors
-from xenograft.cards import ModelCard
-from xenograft.fitted import Attempt, Fit, Health
-from xenograft.prediction import log_likelihood
-from xenograft.simulation import Truth, simulate
-from xenograft.study import Arm, Dosing, Study
+from xenograft.evidence import bayes_factor
+from xenograft.evidence.bayes_factor import COLUMNS, bayes_factors
+from xenograft.fitting.curves import log_likelihood
+from xenograft.fitting.fit import Attempt, Fit, Health
+from xenograft.model.card import ModelCard
+from xenograft.simulation.simulate import Truth, simulate
+from xenograft.study.study import Arm, Dosing, Study
 
 CARD = "exponential-bliss-departure"
 A, B = Dosing("A", (0.0, 7.0, 14.0)), Dosing("B", (0.0, 7.0, 14.0))

@@ -17,8 +17,8 @@ import pytest
 from test_reporting import HOSTILE, content_for
 from test_study_reports import GOOD, REFUSED
 
-from xenograft.reporting import render
-from xenograft.study_reports import index_page
+from xenograft.report.folder import index_page
+from xenograft.report.page import render
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xenograft import cache
-from xenograft.cache import FitStore
-from xenograft.fitted import Fit
-from xenograft.sampling import SamplerSettings
+from xenograft.fitting import store as cache
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import SamplerSettings
+from xenograft.fitting.store import FitStore
 
 CARD = "exponential-bliss-departure"
 SETTINGS = SamplerSettings()

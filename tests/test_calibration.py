@@ -16,8 +16,19 @@ import pytest
 import xarray as xr
 from running import Run
 
-from xenograft.calibration import CalibrationTrial, _drawn_study, bare_study, calibrate, rank_one_study, ranks_of
-from xenograft.calibration_records import (
+from xenograft.errors import InputError
+from xenograft.fitting.curves import curves_of, prior_draws
+from xenograft.fitting.sampling import SamplerSettings
+from xenograft.model.card import ModelCard, read_cards
+from xenograft.planning.calibration import (
+    CalibrationTrial,
+    _drawn_study,
+    bare_study,
+    calibrate,
+    rank_one_study,
+    ranks_of,
+)
+from xenograft.planning.calibration_record import (
     Calibration,
     calibration_of,
     calibration_table,
@@ -25,12 +36,8 @@ from xenograft.calibration_records import (
     read_calibration,
     write_calibration,
 )
-from xenograft.card_truth import problems_of_card, truth_of
-from xenograft.cards import ModelCard, read_cards
-from xenograft.errors import InputError
-from xenograft.prediction import curves_of, prior_draws
-from xenograft.sampling import SamplerSettings
-from xenograft.simulation import LARGEST, true_curves
+from xenograft.planning.card_truth import problems_of_card, truth_of
+from xenograft.simulation.simulate import LARGEST, true_curves
 
 QUICK = SamplerSettings(draws=200, tune=200)
 ROOT = Path(__file__).parents[1]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from xenograft.card_truth import problems_of_card
-from xenograft.cards import ModelCard, read_cards
-from xenograft.study import Arm, Dosing
-from xenograft.truth import Truth
+from xenograft.model.card import ModelCard, read_cards
+from xenograft.planning.card_truth import problems_of_card
+from xenograft.simulation.truth import Truth
+from xenograft.study.study import Arm, Dosing
 
 A, B = (Dosing(agent, days=(0.0,), doses=(2.0,), unit="mg/kg") for agent in "AB")
 ARMS = (Arm("vehicle", control=True), Arm("A", dosings=(A,)), Arm("B", dosings=(B,)), Arm("A + B", dosings=(A, B)))

@@ -14,13 +14,13 @@ import pymc as pm
 import pytest
 from scipy import stats
 
-from xenograft.cards import ModelCard, read_card, read_cards, shipped_cards
 from xenograft.errors import CardError
-from xenograft.estimands import excess, growth_rate
-from xenograft.model import build
-from xenograft.prediction import curves_of, prior_draws, reference_names
-from xenograft.priors import ARGUMENTS, SUPPORTED, Prior
-from xenograft.study import Study
+from xenograft.fitting.curves import curves_of, prior_draws, reference_names
+from xenograft.fitting.pymc_model import build
+from xenograft.model.card import ModelCard, read_card, read_cards, shipped_cards
+from xenograft.model.prior import ARGUMENTS, SUPPORTED, Prior
+from xenograft.quantities.estimands import excess, growth_rate
+from xenograft.study.study import Study
 
 BROKEN = Path(__file__).parents[1] / "fixtures" / "broken-cards"
 NAMES = sorted(read_cards())

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from xenograft.cards import ModelCard
-from xenograft.prediction import log_likelihood
-from xenograft.simulation import Truth, simulate
-from xenograft.study import Arm, Dosing, Study
+from xenograft.fitting.curves import log_likelihood
+from xenograft.model.card import ModelCard
+from xenograft.simulation.simulate import Truth, simulate
+from xenograft.study.study import Arm, Dosing, Study
 
 KILL = 0.25
 TRUTH = Truth(

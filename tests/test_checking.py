@@ -11,11 +11,11 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from xenograft.cards import ModelCard
-from xenograft.checking import check_of, predictive_check, reading_probabilities
-from xenograft.fitted import Fit
-from xenograft.simulation import Truth, simulate
-from xenograft.study import Arm, Dosing, Study
+from xenograft.evidence.predictive_check import check_of, predictive_check, reading_probabilities
+from xenograft.fitting.fit import Fit
+from xenograft.model.card import ModelCard
+from xenograft.simulation.simulate import Truth, simulate
+from xenograft.study.study import Arm, Dosing, Study
 
 CARD = "exponential-bliss-departure"
 A = Dosing("A", (0.0, 7.0, 14.0))

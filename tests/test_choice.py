@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from xenograft.cards import ModelCard
-from xenograft.choice import LASTING, WANING, by_reason, default_cards
-from xenograft.study import Dosing, Study
+from xenograft.model.card import ModelCard
+from xenograft.model.choice import LASTING, WANING, by_reason, default_cards
+from xenograft.study.study import Dosing, Study
 
 
 def given(study: Study, **days: tuple[float, ...] | Dosing) -> Study:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from xenograft.cards import ModelCard
-from xenograft.choice import LASTING, WANING
-from xenograft.fitted import Fit
-from xenograft.gates import KINDS, check_gates, read_gates
-from xenograft.references import drift, read_reference
-from xenograft.sampling import fit_all
-from xenograft.study import Study
+from xenograft.evidence.drift import drift, read_reference
+from xenograft.evidence.gates import KINDS, check_gates, read_gates
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import fit_all
+from xenograft.model.card import ModelCard
+from xenograft.model.choice import LASTING, WANING
+from xenograft.study.study import Study
 
 ROOT = Path(__file__).parents[1]
 GATES = ROOT / "fixtures" / "ci" / "gates.toml"

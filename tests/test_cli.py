@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from running import Run
 
-from xenograft import files, sampling
-from xenograft.cards import ModelCard
-from xenograft.fitted import Fit
-from xenograft.health import Health
-from xenograft.sampling import SamplerSettings
-from xenograft.simulation import Truth, simulate
-from xenograft.study import Arm, Dosing, Study
+from xenograft import files
+from xenograft.fitting import sampling
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.health import Health
+from xenograft.fitting.sampling import SamplerSettings
+from xenograft.model.card import ModelCard
+from xenograft.simulation.simulate import Truth, simulate
+from xenograft.study.study import Arm, Dosing, Study
 
 ROOT = Path(__file__).parents[1]
 FIXTURE = ROOT / "fixtures" / "her2-four-arm"

@@ -11,9 +11,9 @@ import pytest
 from lxml import etree
 from running import Run
 
-from xenograft import sampling
-from xenograft.fitted import Fit, Health
-from xenograft.gates import KINDS
+from xenograft.evidence.gates import KINDS
+from xenograft.fitting import sampling
+from xenograft.fitting.fit import Fit, Health
 
 ROOT = Path(__file__).parents[1]
 FIXTURE = ROOT / "fixtures" / "her2-four-arm"

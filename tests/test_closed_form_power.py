@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from xenograft.cards import read_card
-from xenograft.design import Design
-from xenograft.planned_power import power
-from xenograft.power_cells import cells_of
-from xenograft.study import Arm, Dosing
-from xenograft.truth import Truth
+from xenograft.model.card import read_card
+from xenograft.planning.cells import cells_of
+from xenograft.planning.design import Design
+from xenograft.planning.power import power
+from xenograft.simulation.truth import Truth
+from xenograft.study.study import Arm, Dosing
 
 STUDIES = 200
 ANIMALS = 8

@@ -13,15 +13,15 @@ import pandas as pd
 import pytest
 from running import Run
 
-from xenograft.cards import read_cards
-from xenograft.design import Design
 from xenograft.errors import InputError
-from xenograft.planned_power import power
-from xenograft.power_cells import cells_of
-from xenograft.sampling import SamplerSettings
-from xenograft.study import Arm, Dosing
-from xenograft.trials import run_trials
-from xenograft.truth import Truth
+from xenograft.fitting.sampling import SamplerSettings
+from xenograft.model.card import read_cards
+from xenograft.planning.cells import cells_of
+from xenograft.planning.design import Design
+from xenograft.planning.power import power
+from xenograft.planning.trials import run_trials
+from xenograft.simulation.truth import Truth
+from xenograft.study.study import Arm, Dosing
 
 distributed = pytest.importorskip("distributed")
 ABOUT = {"schema": "squares/1"}
@@ -98,13 +98,13 @@ def test_power_on_a_cluster_of_processes_has_the_numbers_of_this_process(tmp_pat
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("xenograft.cluster.PATIENCE", 0.3)
+    monkeypatch.setattr("xenograft.planning.cluster.PATIENCE", 0.3)
     with pytest.raises(InputError, match=r"^--scheduler: no Dask scheduler answers at tcp://127\.0\.0\.1:1 "):
         run_trials(square, {"1": 1}, tmp_path / "s.jsonl", about=ABOUT, scheduler="tcp://127.0.0.1:1")
 
 
 def test_without_dask_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("xenograft.cluster.find_spec", lambda _: None)
+    monkeypatch.setattr("xenograft.planning.cluster.find_spec", lambda _: None)
     with pytest.raises(InputError) as refused:
         run_trials(square, {"1": 1}, tmp_path / "s.jsonl", about=ABOUT, scheduler="tcp://127.0.0.1:1")
     assert str(refused.value) == (

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from xenograft import comparison
-from xenograft.cards import ModelCard
-from xenograft.comparison import COLUMNS, Comparison, cards_alike, compare
+from xenograft.answers import ranking as comparison
+from xenograft.answers.ranking import COLUMNS, Comparison, cards_alike, compare
 from xenograft.errors import InputError
-from xenograft.fitted import Fit
-from xenograft.sampling import refit_without
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import refit_without
+from xenograft.model.card import ModelCard
 
 ANSWERING = ("exponential-bliss-departure", "gompertz-bliss-departure")
 FAILURES = ("R-hat 1.3 (kill[pertuzumab])", "share of divergences 0.02 (80 draws)")

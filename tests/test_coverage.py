@@ -15,12 +15,12 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from xenograft.cards import ModelCard, read_cards
-from xenograft.estimands import excess, growth_rate, interval, tumour_growth_inhibition
-from xenograft.prediction import curves, prior_draws
-from xenograft.sampling import SamplerSettings, fit
-from xenograft.simulation import Truth, simulate, true_curves
-from xenograft.study import REFERENCE_VOLUME, Arm, Dosing, Study
+from xenograft.fitting.curves import curves, prior_draws
+from xenograft.fitting.sampling import SamplerSettings, fit
+from xenograft.model.card import ModelCard, read_cards
+from xenograft.quantities.estimands import excess, growth_rate, interval, tumour_growth_inhibition
+from xenograft.simulation.simulate import Truth, simulate, true_curves
+from xenograft.study.study import REFERENCE_VOLUME, Arm, Dosing, Study
 
 STUDIES = 200
 WEEKLY = (0.0, 7.0, 14.0)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xenograft.criteria import (
+from xenograft.quantities.animals import animal_courses, animal_responses
+from xenograft.quantities.criteria import (
     CRITERIA,
     CRITERION_WORDS,
     MRECIST_LIMITS,
@@ -22,8 +23,7 @@ from xenograft.criteria import (
     time_below,
     time_to_reach,
 )
-from xenograft.reading import read_study
-from xenograft.responses import animal_courses, animal_responses
+from xenograft.reading.read import read_study
 
 DAYS = (0.0, 5.0, 10.0, 15.0)
 NAN = np.nan

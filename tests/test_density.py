@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xenograft.density import density_in_one_pass, readings_by_day
-from xenograft.likelihood import Panel, _of_readings, log_density
+from xenograft.fitting.density import density_in_one_pass, readings_by_day
+from xenograft.model.likelihood import Panel, _of_readings, log_density
 
 ARMS, DAYS = 3, 5
 NUMBERS = st.integers(0, 10_000)

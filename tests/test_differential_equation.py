@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from xenograft.differential_equation import exposure_on
-from xenograft.simulation import true_curves
-from xenograft.study import Arm, Dosing
-from xenograft.truth import Truth
+from xenograft.simulation.simulate import true_curves
+from xenograft.simulation.solver import exposure_on
+from xenograft.simulation.truth import Truth
+from xenograft.study.study import Arm, Dosing
 
 ONCE = Dosing("A", days=(5.0,), doses=(3.0,), unit="mg/kg")
 LOADED = Dosing("B", days=(5.0, 12.0, 19.0), doses=(30.0, 15.0, 15.0), unit="mg/kg")

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from lxml import html as lxml_html
 
-from xenograft.cards import ModelCard
-from xenograft.comparison import compare
+from xenograft.answers.ranking import compare
 from xenograft.displays import MOST_PARAMETERS, parameter_table
-from xenograft.fitted import Fit
-from xenograft.study import Arm, Dosing, Study
+from xenograft.fitting.fit import Fit
+from xenograft.model.card import ModelCard
+from xenograft.study.study import Arm, Dosing, Study
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from xenograft.dynamics import Parameters, course_of_arms, effect_columns, error_variance, typical_log_volume
-from xenograft.exposure import schedule
-from xenograft.simulation import Truth, true_curves
-from xenograft.study import Arm, Dosing, Study
+from xenograft.model.curve import Parameters, course_of_arms, effect_columns, error_variance, typical_log_volume
+from xenograft.model.exposure import schedule
+from xenograft.simulation.simulate import Truth, true_curves
+from xenograft.study.study import Arm, Dosing, Study
 
 LAWS = ("exponential", "gompertz")
 DAYS = np.array([-4.0, 0.0, 2.5, 5.0, 6.0, 11.0, 19.0, 26.0, 40.0])  # as recorded; nothing is dosed before day 2

@@ -8,10 +8,10 @@ import numpy as np
 import nutpie
 from pytensor.configdefaults import config
 
-from xenograft.cards import read_cards
-from xenograft.entry_points import compile_model
-from xenograft.model import build_for_sampler
-from xenograft.model_data import sampler_data
+from xenograft.fitting.arrays import sampler_data
+from xenograft.fitting.compiling import compile_model
+from xenograft.fitting.pymc_model import build_for_sampler
+from xenograft.model.card import read_cards
 
 
 def called(compiled, position: np.ndarray) -> tuple[int, float, np.ndarray, int, np.ndarray]:

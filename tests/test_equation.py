@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from xenograft.dynamics import Parameters, course_of_arms, effect_columns, typical_log_volume
-from xenograft.exposure import kernel, schedule
-from xenograft.growth import growth_columns, relative_growth
-from xenograft.prediction import curves_of
-from xenograft.simulation import Truth, simulate, true_curves
-from xenograft.study import Arm, Dosing, Study
+from xenograft.fitting.curves import curves_of
+from xenograft.model.curve import Parameters, course_of_arms, effect_columns, typical_log_volume
+from xenograft.model.exposure import kernel, schedule
+from xenograft.model.growth import growth_columns, relative_growth
+from xenograft.simulation.simulate import Truth, simulate, true_curves
+from xenograft.study.study import Arm, Dosing, Study
 
 rates = st.floats(0, 2)
 durations = st.floats(0, 100)
@@ -183,7 +183,7 @@ def test_numpy_and_pytensor_give_the_same_curves(law: str) -> None:
     "name", ["gompertz-bliss-departure", "gompertz-decaying-hsa", "robust-bliss-departure", "spline"]
 )
 def test_curves_of_draws_are_the_curves_of_each_draw(cards: dict[str, Any], name: str) -> None:
-    from xenograft.prediction import prior_draws
+    from xenograft.fitting.curves import prior_draws
 
     study, _, _ = _case("four arms", "gompertz")
     card = cards[name]

@@ -8,8 +8,8 @@ import error_rates
 import numpy as np
 import pytest
 
-from xenograft.design import simulate_design
-from xenograft.true_interaction import true_excess
+from xenograft.planning.design import simulate_design
+from xenograft.simulation.true_excess import true_excess
 
 SCENARIOS = {scenario.name: scenario for scenario in error_rates.scenarios()}
 PAGE = Path(__file__).parents[1] / "docs" / "error-rates.md"

@@ -14,15 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xenograft.answers import AVERAGED, interaction_of, model_curves, verdicts
-from xenograft.cards import read_cards
-from xenograft.comparison import compare
-from xenograft.design import read_design
-from xenograft.planned_power import power
-from xenograft.power_cells import cells_of
-from xenograft.sampling import SamplerSettings, fit_all
-from xenograft.simulation import Truth, simulate
-from xenograft.study import Arm, Dosing
+from xenograft.answers.averaging import AVERAGED, interaction_of, model_curves, verdicts
+from xenograft.answers.ranking import compare
+from xenograft.fitting.sampling import SamplerSettings, fit_all
+from xenograft.model.card import read_cards
+from xenograft.planning.cells import cells_of
+from xenograft.planning.design import read_design
+from xenograft.planning.power import power
+from xenograft.simulation.simulate import Truth, simulate
+from xenograft.study.study import Arm, Dosing
 
 STUDIES = 200
 WEEKLY = tuple(float(day) for day in range(0, 42, 7))

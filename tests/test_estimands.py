@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from xenograft.estimands import (
+from xenograft.quantities.estimands import (
     combination_index,
     doubling_time,
     excess,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from xenograft.comparison import compare, expected_log_density
-from xenograft.fitted import Fit
-from xenograft.sampling import refit_without
+from xenograft.answers.ranking import compare, expected_log_density
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import refit_without
 
 
 @pytest.mark.slow

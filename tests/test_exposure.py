@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from xenograft.exposure import Kind, Schedule, accumulated_exposure, kernel, kind_of, schedule
-from xenograft.growth import SERIES_BELOW
-from xenograft.study import Arm, Dosing, Study
+from xenograft.model.exposure import Kind, Schedule, accumulated_exposure, kernel, kind_of, schedule
+from xenograft.model.growth import SERIES_BELOW
+from xenograft.study.study import Arm, Dosing, Study
 
 reproducible = settings(derandomize=True, deadline=None, max_examples=200)
 durations = st.floats(0, 60)

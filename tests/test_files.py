@@ -101,7 +101,7 @@ import resource, signal, sys
 from pathlib import Path
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file over the limit is an error, as a full disk is
 from xenograft.files import write_text
-from xenograft.cli import main
+from xenograft.commands.app import main
 resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000))
 sys.argv = ["xenograft", "example", sys.argv[1]]
 main()
@@ -121,7 +121,9 @@ INTERRUPTED = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with it ignored
 from pathlib import Path
-from xenograft import cli, cli_study, files
+from xenograft.commands import app as cli
+from xenograft.commands import study as cli_study
+from xenograft import files
 def slow(path, text):
     with files.replacing(path) as temporary:
         temporary.write_text(text[:100])

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import xenograft as xg
-from xenograft import sampling
-from xenograft.cache import FitStore
-from xenograft.fitted import Fit
+from xenograft.fitting import sampling
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.store import FitStore
 
 NAMES = ("exponential-bliss", "exponential-bliss-departure")
 

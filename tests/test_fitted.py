@@ -15,9 +15,9 @@ import pytest
 import xarray as xr
 
 from xenograft.errors import FitFileError, InputError
-from xenograft.fitted import Fit, parameters_of, versions
-from xenograft.health import LIMITS, Attempt, _grade, judge
-from xenograft.study import Dosing, Study
+from xenograft.fitting.fit import Fit, parameters_of, versions
+from xenograft.fitting.health import LIMITS, Attempt, _grade, judge
+from xenograft.study.study import Dosing, Study
 
 CARD = "exponential-bliss-departure"
 

@@ -7,7 +7,7 @@ import numpy as np
 import nutpie
 from explicit import explicit_model
 
-from xenograft.fitted import Fit
+from xenograft.fitting.fit import Fit
 
 CARD = "exponential-bliss-departure"
 

@@ -12,8 +12,8 @@ import pytest
 from test_reading import ARMS, table
 
 import xenograft as xg
-from xenograft.export import guarded
-from xenograft.reading import read_study
+from xenograft.reading.read import read_study
+from xenograft.study.folder import guarded
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SHARED = Path(__file__).parents[2] / "shared" / "data"

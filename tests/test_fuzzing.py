@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from test_reading import ARMS, table
 
 from xenograft.errors import InputError, StudyError
-from xenograft.first_draft import toml_of_guess
-from xenograft.guessing import guess_study
-from xenograft.reading import read_study
-from xenograft.study import Study
+from xenograft.reading.first_draft import toml_of_guess
+from xenograft.reading.guess_study import guess_study
+from xenograft.reading.read import read_study
+from xenograft.study.study import Study
 
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 MANY = settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xenograft.cards import ModelCard
-from xenograft.comparison import compare
+from xenograft.answers.ranking import compare
 from xenograft.errors import InputError
-from xenograft.evidence import Evidence, gather_evidence
-from xenograft.fitted import Fit
-from xenograft.gates import KINDS, Gate, check_gates, read_gates
-from xenograft.judging import judge_gates
-from xenograft.references import write_reference
-from xenograft.study import Study
+from xenograft.evidence.drift import write_reference
+from xenograft.evidence.evidence import Evidence, gather_evidence
+from xenograft.evidence.gates import KINDS, Gate, check_gates, read_gates
+from xenograft.evidence.judging import judge_gates
+from xenograft.fitting.fit import Fit
+from xenograft.model.card import ModelCard
+from xenograft.study.study import Study
 
 ROOT = Path(__file__).parents[1]
 BROKEN = ROOT / "fixtures" / "broken-gates"

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from xenograft.growth import SERIES_BELOW, growth_columns, relative_growth
+from xenograft.model.growth import SERIES_BELOW, growth_columns, relative_growth
 
 reproducible = settings(derandomize=True, deadline=None, max_examples=200)
 BESIDE_THE_SWITCH = [sign * SERIES_BELOW * near for sign in (-1, 1) for near in (0.5, 1 - 1e-9, 1.0, 1 + 1e-9, 2.0)]

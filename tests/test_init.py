@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from xenograft.arm_names import guess_arms
-from xenograft.cli import app
+from xenograft.commands.app import app
 from xenograft.errors import InputError, StudyError
-from xenograft.first_draft import toml_of_guess
-from xenograft.guessing import guess_study
-from xenograft.reading import read_study
+from xenograft.reading.first_draft import toml_of_guess
+from xenograft.reading.guess_arms import guess_arms
+from xenograft.reading.guess_study import guess_study
+from xenograft.reading.read import read_study
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 LAYOUTS = sorted((FIXTURES / "layouts").glob("*/volumes.*"))

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from xenograft.comparison import compare
-from xenograft.evidence import Evidence, evidence_as_data, gather_evidence
-from xenograft.fitted import Fit
-from xenograft.job_summary import WIDTH, comparison_markdown, elpd_plot, excess_plot
-from xenograft.judging import GateOutcome
-from xenograft.results import to_json
+from xenograft.answers.ranking import compare
+from xenograft.answers.results import to_json
+from xenograft.evidence.evidence import Evidence, evidence_as_data, gather_evidence
+from xenograft.evidence.judging import GateOutcome
+from xenograft.evidence.markdown import WIDTH, comparison_markdown, elpd_plot, excess_plot
+from xenograft.fitting.fit import Fit
 
 PASSED = GateOutcome("a | b", "health", "no *claim*", True, 0.0, "<= 0", 0.0, "")
 FAILED = GateOutcome("sure", "probability", "we ship", False, 0.7, ">= 0.975", -0.275, "A + B")

@@ -15,16 +15,24 @@ import xarray as xr
 from scipy import stats
 from scipy.special import log_ndtr
 
-from xenograft.cards import ModelCard
-from xenograft.dynamics import Parameters
-from xenograft.exposure import Schedule, schedule
-from xenograft.fitted import parameters_of
-from xenograft.latents import SMALLEST_ANIMALS, SMALLEST_READINGS, Capacity, Latents, capacity, latents_of, weights_of
-from xenograft.likelihood import Panel, log_density, log_probability_below, moments, panel
-from xenograft.model import build_for_sampler
-from xenograft.priors import Prior
-from xenograft.quadrature import log_density_by_quadrature
-from xenograft.study import Arm, Dosing, Study
+from xenograft.fitting.fit import parameters_of
+from xenograft.fitting.pymc_model import build_for_sampler
+from xenograft.model.card import ModelCard
+from xenograft.model.curve import Parameters
+from xenograft.model.exposure import Schedule, schedule
+from xenograft.model.latents import (
+    SMALLEST_ANIMALS,
+    SMALLEST_READINGS,
+    Capacity,
+    Latents,
+    capacity,
+    latents_of,
+    weights_of,
+)
+from xenograft.model.likelihood import Panel, log_density, log_probability_below, moments, panel
+from xenograft.model.prior import Prior
+from xenograft.model.quadrature import log_density_by_quadrature
+from xenograft.study.study import Arm, Dosing, Study
 
 A, B = Dosing("A", (0.0,)), Dosing("B", (0.0,))
 ARMS = (Arm("v", control=True), Arm("a", dosings=(A,)), Arm("b", dosings=(B,)), Arm("ab", dosings=(A, B)))

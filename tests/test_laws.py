@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xenograft.answers import interaction, model_curves
-from xenograft.comparison import Comparison, compare
-from xenograft.fitted import Fit
-from xenograft.laws import COLUMNS, answers_by_law
-from xenograft.study import Study
+from xenograft.answers.averaging import interaction, model_curves
+from xenograft.answers.laws import COLUMNS, answers_by_law
+from xenograft.answers.ranking import Comparison, compare
+from xenograft.fitting.fit import Fit
+from xenograft.study.study import Study
 
 ANSWERING = ["exponential-bliss-departure", "gompertz-bliss-departure"]
 EXCESS, RATE = "excess_bliss[T-DM1 + pertuzumab]", "growth_rate[vehicle]"

@@ -12,8 +12,8 @@ import pytest
 from test_reading import ARMS, table
 
 from xenograft.errors import StudyError
-from xenograft.reading import read_study
-from xenograft.study import Study
+from xenograft.reading.read import read_study
+from xenograft.study.study import Study
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 LAYOUTS = sorted((FIXTURES / "layouts").iterdir())

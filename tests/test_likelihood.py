@@ -14,11 +14,11 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from xenograft.dynamics import Parameters, typical_log_volume
-from xenograft.exposure import schedule
-from xenograft.likelihood import NO_FLOOR, effects, log_density, moments, panel
-from xenograft.simulation import Truth, simulate
-from xenograft.study import Arm, Dosing, Study
+from xenograft.model.curve import Parameters, typical_log_volume
+from xenograft.model.exposure import schedule
+from xenograft.model.likelihood import NO_FLOOR, effects, log_density, moments, panel
+from xenograft.simulation.simulate import Truth, simulate
+from xenograft.study.study import Arm, Dosing, Study
 
 DECADE = 10.0
 

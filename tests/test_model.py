@@ -13,17 +13,17 @@ import pymc as pm
 import pytest
 from pytensor.graph.traversal import ancestors
 
-from xenograft.cards import ModelCard, read_cards
-from xenograft.dynamics import Parameters
-from xenograft.exposure import schedule
-from xenograft.latents import capacity
-from xenograft.likelihood import moments, panel
-from xenograft.model import build, build_for_sampler
-from xenograft.model_data import coords, data, sampler_data
-from xenograft.prediction import log_likelihood, prior_draws
-from xenograft.sampling import SamplerSettings, fit
-from xenograft.simulation import Truth, simulate
-from xenograft.study import Arm, Dosing, Study
+from xenograft.fitting.arrays import coords, data, sampler_data
+from xenograft.fitting.curves import log_likelihood, prior_draws
+from xenograft.fitting.pymc_model import build, build_for_sampler
+from xenograft.fitting.sampling import SamplerSettings, fit
+from xenograft.model.card import ModelCard, read_cards
+from xenograft.model.curve import Parameters
+from xenograft.model.exposure import schedule
+from xenograft.model.latents import capacity
+from xenograft.model.likelihood import moments, panel
+from xenograft.simulation.simulate import Truth, simulate
+from xenograft.study.study import Arm, Dosing, Study
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 NAMES = sorted(read_cards())

@@ -45,7 +45,7 @@ def without_progress(notebook: Any) -> list[list[Any]]:
 
 def _import_seconds() -> float:
     """Processor time that importing the sampler takes just now."""
-    code = "import time, xenograft.sampling; print(time.process_time())"
+    code = "import time, xenograft.fitting.sampling; print(time.process_time())"
     return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 

@@ -12,25 +12,25 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from xenograft import cli_numbers
-from xenograft.cli import app
-from xenograft.comparison import Comparison, compare
-from xenograft.console import standard_output
-from xenograft.csv_export import guarded, write_csv
-from xenograft.errors import InputError, NoHealthyFitError
-from xenograft.estimands import REFERENCES
-from xenograft.fitted import Fit
-from xenograft.interactions import dose_matrix
-from xenograft.overview import Summary, at_day, long_table, summary
-from xenograft.prediction import new_readings
-from xenograft.response_predictions import (
+from xenograft.answers.interactions import dose_matrix
+from xenograft.answers.new_animals import (
     best_arms,
     new_animal_readings,
     predicted_responses,
     predicted_survival,
     visits,
 )
-from xenograft.study import Study
+from xenograft.answers.ranking import Comparison, compare
+from xenograft.answers.summary import Summary, at_day, long_table, summary
+from xenograft.commands import numbers as cli_numbers
+from xenograft.commands.app import app
+from xenograft.commands.terminal import standard_output
+from xenograft.csv_export import guarded, write_csv
+from xenograft.errors import InputError, NoHealthyFitError
+from xenograft.fitting.curves import new_readings
+from xenograft.fitting.fit import Fit
+from xenograft.quantities.estimands import REFERENCES
+from xenograft.study.study import Study
 
 EXPONENTIAL, GOMPERTZ = "exponential-bliss-departure", "gompertz-bliss-departure"
 COMBINATION = "T-DM1 + pertuzumab"

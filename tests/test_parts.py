@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xenograft.comparison import Comparison, compare
-from xenograft.fitted import Fit
-from xenograft.parts import COLUMNS, predict_from_parts
-from xenograft.prediction import log_likelihood
-from xenograft.sampling import refit_without
+from xenograft.answers.ranking import Comparison, compare
+from xenograft.evidence.parts import COLUMNS, predict_from_parts
+from xenograft.fitting.curves import log_likelihood
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import refit_without
 
 BLISS, HSA = "exponential-bliss", "exponential-hsa"
 COMBINATION = "T-DM1 + pertuzumab"

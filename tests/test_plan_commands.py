@@ -12,8 +12,8 @@ import pytest
 from running import Outcome, Run
 
 import xenograft
-from xenograft.reading import read_study
-from xenograft.truth import Truth, read_truth
+from xenograft.reading.read import read_study
+from xenograft.simulation.truth import Truth, read_truth
 
 PAGE = (Path(__file__).parents[1] / "docs" / "planning.md").read_text(encoding="utf-8")
 

@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import xenograft as xg
-from xenograft.cards import ModelCard
-from xenograft.comparison import Comparison, compare
-from xenograft.fitted import Fit
-from xenograft.model_graph import model_edges
-from xenograft.study import Arm, Study
+from xenograft.answers.ranking import Comparison, compare
+from xenograft.figures.graph import model_edges
+from xenograft.fitting.fit import Fit
+from xenograft.model.card import ModelCard
+from xenograft.study.study import Arm, Study
 
 LAWS = ("exponential-bliss-departure", "gompertz-bliss-departure")
 
@@ -137,7 +137,7 @@ def test_the_graph_has_every_variable_and_what_it_is_made_from(
 
 
 def test_arms_keep_their_colours(two: Mapping[str, Fit], study: Study) -> None:
-    from xenograft.drawing import arm_colours
+    from xenograft.figures.theme import arm_colours
 
     arm: Arm = study.arms[1]
     (thick,) = [line for line in xg.plot_fit(two[LAWS[0]]).axes[1].get_lines() if line.get_linewidth() == 2.2]

@@ -12,17 +12,17 @@ import pandas as pd
 import pytest
 from running import Run
 
-from xenograft.cards import ModelCard, read_cards
-from xenograft.design import Design
 from xenograft.errors import InputError
-from xenograft.figures_power import power_curves, power_map
-from xenograft.fitted import Fit
-from xenograft.planned_power import power, power_sentences, truths_from
-from xenograft.planned_studies import PlannedStudy, answer_planned_study
-from xenograft.power_cells import cells_of
-from xenograft.sampling import SamplerSettings
-from xenograft.study import Arm, Dosing
-from xenograft.truth import Truth, truth_text
+from xenograft.figures.plans import power_curves, power_map
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import SamplerSettings
+from xenograft.model.card import ModelCard, read_cards
+from xenograft.planning.cells import cells_of
+from xenograft.planning.design import Design
+from xenograft.planning.one_study import PlannedStudy, answer_planned_study
+from xenograft.planning.power import power, power_sentences, truths_from
+from xenograft.simulation.truth import Truth, truth_text
+from xenograft.study.study import Arm, Dosing
 
 WEEKLY = (0.0, 7.0, 14.0, 21.0)
 A, B = Dosing("A", WEEKLY), Dosing("B", WEEKLY)

@@ -11,11 +11,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from xenograft.cards import ModelCard
-from xenograft.dynamics import effect_columns
-from xenograft.estimands import excess
-from xenograft.fitted import Fit
-from xenograft.prediction import (
+from xenograft.fitting.curves import (
     animal_curves,
     curve_days,
     curves,
@@ -26,9 +22,13 @@ from xenograft.prediction import (
     prior_draws,
     reference_names,
 )
-from xenograft.simulation import true_curves
-from xenograft.study import Study
-from xenograft.truth import Truth, read_truth
+from xenograft.fitting.fit import Fit
+from xenograft.model.card import ModelCard
+from xenograft.model.curve import effect_columns
+from xenograft.quantities.estimands import excess
+from xenograft.simulation.simulate import true_curves
+from xenograft.simulation.truth import Truth, read_truth
+from xenograft.study.study import Study
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "her2-four-arm"
 CARD, GOMPERTZ = "exponential-bliss-departure", "gompertz-bliss-departure"
@@ -317,7 +317,7 @@ def test_large_posteriors_are_gone_through_in_parts(
 ) -> None:
     posterior = fits[CARD].posterior.isel(draw=slice(0, 7))
     whole = log_likelihood(posterior, study, fits[CARD].card)
-    monkeypatch.setattr("xenograft.prediction.CHUNK", 1)
+    monkeypatch.setattr("xenograft.fitting.curves.CHUNK", 1)
     xr.testing.assert_allclose(log_likelihood(posterior, study, fits[CARD].card), whole, rtol=1e-12)
 
 

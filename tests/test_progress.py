@@ -8,11 +8,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from xenograft.progress import FitProgress, in_notebook
+from xenograft.fitting.progress import FitProgress, in_notebook
 
 CELL = """
 from types import SimpleNamespace
-from xenograft.progress import FitProgress
+from xenograft.fitting.progress import FitProgress
 
 with FitProgress("a <card>", shown={shown}) as bar:
     update = bar.sampling(40)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from xenograft import quadrature
-from xenograft.likelihood import log_density
-from xenograft.quadrature import log_density_by_quadrature
+from xenograft.model import quadrature
+from xenograft.model.likelihood import log_density
+from xenograft.model.quadrature import log_density_by_quadrature
 
 TOLERANCE = 1e-4
 ANIMALS = 10

@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_worked_examples import CURVES, curves_of, study_of
 
-from xenograft.arm_quantities import QUESTIONS, ROW, UNDEFINED, arm_estimands, summarise, why_missing
-from xenograft.errors import InputError
-from xenograft.estimands import excess, growth_rate, tumour_growth_inhibition
-from xenograft.interactions import (
+from xenograft.answers.interactions import (
     SINGLES,
     interaction_numbers,
     matrix_of,
     measured_against,
 )
-from xenograft.overview import arm_matrix, arm_numbers
-from xenograft.study import Arm, Dosing, Study
+from xenograft.answers.summary import arm_matrix, arm_numbers
+from xenograft.errors import InputError
+from xenograft.quantities.catalogue import QUESTIONS, ROW, UNDEFINED, arm_estimands, summarise, why_missing
+from xenograft.quantities.estimands import excess, growth_rate, tumour_growth_inhibition
+from xenograft.study.study import Arm, Dosing, Study
 
 POSITIVE = st.floats(1.0, 5000.0)
 TRIPLE = st.tuples(POSITIVE, POSITIVE, POSITIVE)

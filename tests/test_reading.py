@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from xenograft.errors import StudyError
-from xenograft.reading import read_study
-from xenograft.study import Study
-from xenograft.study_tables import summary_table
+from xenograft.reading.read import read_study
+from xenograft.study.study import Study
+from xenograft.study.tables import summary_table
 
 BROKEN = Path(__file__).parents[1] / "fixtures" / "broken-studies"
 REAL = Path(__file__).parents[2] / "shared" / "data"

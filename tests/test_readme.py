@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from xenograft.cards import ModelCard
-from xenograft.fitted import Fit
+from xenograft.fitting.fit import Fit
+from xenograft.model.card import ModelCard
 
 ROOT = Path(__file__).parents[1]
 FIGURE = ROOT / "docs" / "her2-excess.png"
@@ -59,8 +59,8 @@ def test_the_python_example_runs_and_prints_what_it_shows(
 
 
 def test_the_verdict_the_readme_quotes_is_the_fixtures(fits: Mapping[str, Fit]) -> None:
-    from xenograft.comparison import compare
-    from xenograft.results import collect_results
+    from xenograft.answers.ranking import compare
+    from xenograft.answers.results import collect_results
 
     study = next(iter(fits.values())).study
     sentence = collect_results(study, fits, compare(fits))["verdict"]["sentence"]

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from xenograft.answers import model_curves, verdicts
-from xenograft.cards import ModelCard, read_cards
-from xenograft.comparison import compare
-from xenograft.fitted import Fit
-from xenograft.sampling import SamplerSettings, fit, fit_all
-from xenograft.simulation import Truth, simulate
-from xenograft.study import Arm, Dosing, Study
+from xenograft.answers.averaging import model_curves, verdicts
+from xenograft.answers.ranking import compare
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import SamplerSettings, fit, fit_all
+from xenograft.model.card import ModelCard, read_cards
+from xenograft.simulation.simulate import Truth, simulate
+from xenograft.study.study import Arm, Dosing, Study
 
 SEEDS = 20
 WEEKLY = tuple(float(day) for day in range(0, 42, 7))

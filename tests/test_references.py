@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xenograft import references
-from xenograft.cards import ModelCard
 from xenograft.errors import InputError
-from xenograft.fitted import Fit
-from xenograft.references import Drift, drift, read_reference, summaries, write_reference
-from xenograft.sampling import fit as fit_card
+from xenograft.evidence import drift as references
+from xenograft.evidence.drift import Drift, drift, read_reference, summaries, write_reference
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import fit as fit_card
+from xenograft.model.card import ModelCard
 
 CARD = "exponential-bliss-departure"
 

@@ -11,17 +11,17 @@ import pandas as pd
 import pytest
 from test_reporting import content_for
 
-from xenograft.comparison import compare
-from xenograft.fitted import Fit
-from xenograft.number_records import raw_numbers
-from xenograft.report_drawings import animal_drawings
-from xenograft.report_responses import event_of, responses_shown
-from xenograft.report_tables import report_content
-from xenograft.reporting import render
-from xenograft.response_predictions import predicted_survival
-from xenograft.responses import animal_responses
-from xenograft.results import collect_results
-from xenograft.study import Study
+from xenograft.answers.new_animals import predicted_survival
+from xenograft.answers.number_records import raw_numbers
+from xenograft.answers.ranking import compare
+from xenograft.answers.results import collect_results
+from xenograft.fitting.fit import Fit
+from xenograft.quantities.animals import animal_responses
+from xenograft.report.content import report_content
+from xenograft.report.content_of_responses import event_of, responses_shown
+from xenograft.report.drawings_of_checks import animal_drawings
+from xenograft.report.page import render
+from xenograft.study.study import Study
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 

@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 from test_reporting import content_for
 
-from xenograft.answers import interaction
-from xenograft.comparison import Comparison, compare
-from xenograft.fitted import Fit
-from xenograft.report_sensitivity import on_single_animals, on_the_day, on_the_priors, shown_days
-from xenograft.report_words import lights
-from xenograft.sampling import refit_without
-from xenograft.sensitivity import without_each_animal
-from xenograft.study import Study
+from xenograft.answers.averaging import interaction
+from xenograft.answers.ranking import Comparison, compare
+from xenograft.evidence.sensitivity import without_each_animal
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import refit_without
+from xenograft.report.content_of_sensitivity import on_single_animals, on_the_day, on_the_priors, shown_days
+from xenograft.report.words import lights
+from xenograft.study.study import Study
 
 CARD, OTHER = "exponential-bliss-departure", "gompertz-bliss-departure"
 COMBINATION = "T-DM1 + pertuzumab"

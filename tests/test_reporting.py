@@ -10,15 +10,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from xenograft.cards import ModelCard, read_cards
 from xenograft.errors import InputError
-from xenograft.report_figures import drawings
-from xenograft.report_responses import Responses
-from xenograft.report_sensitivity import SensitivityTable, on_the_day
-from xenograft.report_tables import ReportContent
-from xenograft.report_words import TERMS
-from xenograft.reporting import render, write_figures, write_html
-from xenograft.study import Arm, Dosing, Study
+from xenograft.model.card import ModelCard, read_cards
+from xenograft.report.content import ReportContent
+from xenograft.report.content_of_responses import Responses
+from xenograft.report.content_of_sensitivity import SensitivityTable, on_the_day
+from xenograft.report.drawings import drawings
+from xenograft.report.page import render, write_figures, write_html
+from xenograft.report.words import TERMS
+from xenograft.study.study import Arm, Dosing, Study
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xenograft.answers import AVERAGED, interaction, model_curves, verdicts
-from xenograft.comparison import Comparison, compare
-from xenograft.estimands import REFERENCES
-from xenograft.fitted import Fit, versions
-from xenograft.results import collect_results, sentence, to_json
-from xenograft.study import Study
+from xenograft.answers.averaging import AVERAGED, interaction, model_curves, verdicts
+from xenograft.answers.ranking import Comparison, compare
+from xenograft.answers.results import collect_results, sentence, to_json
+from xenograft.fitting.fit import Fit, versions
+from xenograft.quantities.estimands import REFERENCES
+from xenograft.study.study import Study
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "results-json.md"
 EXPONENTIAL, GOMPERTZ = "exponential-bliss-departure", "gompertz-bliss-departure"

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from xenograft import sampling
-from xenograft.cards import ModelCard
-from xenograft.fitted import Fit
-from xenograft.health import Health, judge
-from xenograft.sampling import SamplerSettings, fit, fit_all, judged_quantities, sampler_seed
-from xenograft.simulation import Truth, simulate
-from xenograft.study import Arm, Study
+from xenograft.fitting import sampling
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.health import Health, judge
+from xenograft.fitting.sampling import SamplerSettings, fit, fit_all, judged_quantities, sampler_seed
+from xenograft.model.card import ModelCard
+from xenograft.simulation.simulate import Truth, simulate
+from xenograft.study.study import Arm, Study
 
 pytestmark = pytest.mark.usefixtures("fits")  # compiled once per worker; every fit below finds its model compiled
 

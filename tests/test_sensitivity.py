@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xenograft.fitted import Fit
-from xenograft.prediction import prior_draws
-from xenograft.sensitivity import log_prior, prior_sensitivity
-from xenograft.shown import quantities, quantity_names
+from xenograft.answers.followed import quantities, quantity_names
+from xenograft.evidence.sensitivity import log_prior, prior_sensitivity
+from xenograft.fitting.curves import prior_draws
+from xenograft.fitting.fit import Fit
 
 CARD = "exponential-bliss-departure"
 EXCESS = "excess_bliss[T-DM1 + pertuzumab]"

@@ -7,14 +7,14 @@ from itertools import product
 import numpy as np
 import pytest
 
-from xenograft.answers import AVERAGED, interaction, model_curves, verdicts
-from xenograft.cards import read_cards
-from xenograft.comparison import compare
-from xenograft.fitted import Fit
-from xenograft.results import collect_results
-from xenograft.sampling import SamplerSettings, fit_all
-from xenograft.simulation import Truth, simulate
-from xenograft.study import Arm, Dosing, Study
+from xenograft.answers.averaging import AVERAGED, interaction, model_curves, verdicts
+from xenograft.answers.ranking import compare
+from xenograft.answers.results import collect_results
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import SamplerSettings, fit_all
+from xenograft.model.card import read_cards
+from xenograft.simulation.simulate import Truth, simulate
+from xenograft.study.study import Arm, Dosing, Study
 
 DAYS = tuple(float(day) for day in range(0, 29, 4))
 COMMON = {"baseline": 170.0, "growth": 0.09, "sd_baseline": 0.2, "sd_growth": 0.012, "correlation": 0.2, "error": 0.1}

@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from xenograft import estimands
 from xenograft.errors import InputError
-from xenograft.reading import read_study
-from xenograft.simulation import simulate, true_curves
-from xenograft.study import Arm, Dosing
-from xenograft.truth import Truth, read_truth
+from xenograft.quantities import estimands
+from xenograft.reading.read import read_study
+from xenograft.simulation.simulate import simulate, true_curves
+from xenograft.simulation.truth import Truth, read_truth
+from xenograft.study.study import Arm, Dosing
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 

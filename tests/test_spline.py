@@ -10,11 +10,11 @@ import pytensor.tensor as pt
 import pytest
 from scipy.integrate import quad
 
-from xenograft import spline
-from xenograft.dynamics import Parameters, course_of_arms, typical_log_volume
-from xenograft.exposure import schedule
-from xenograft.spline import COMBINATION_BENDS, INTERVALS, bend_basis, bent_course, curves_that_bend
-from xenograft.study import Arm, Dosing, Study
+from xenograft.model import spline
+from xenograft.model.curve import Parameters, course_of_arms, typical_log_volume
+from xenograft.model.exposure import schedule
+from xenograft.model.spline import COMBINATION_BENDS, INTERVALS, bend_basis, bent_course, curves_that_bend
+from xenograft.study.study import Arm, Dosing, Study
 
 SPAN = 28.0
 A, B = Dosing("A", (2.0, 9.0)), Dosing("B", (8.0, 15.0))

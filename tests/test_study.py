@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from xenograft.digests import digest_of
-from xenograft.study import Arm, Dosing, Study
+from xenograft.study.study import Arm, Dosing, Study
 
 A = Dosing("A", (0.0,), (3.0,), "mg/kg")
 B = Dosing("B", (0.0, 7.0, 14.0), (30.0, 15.0, 15.0), "mg/kg")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from xenograft.design import Design, read_design, simulate_design
 from xenograft.errors import InputError
-from xenograft.simulation import simulate
-from xenograft.study import Arm, Dosing
-from xenograft.truth import Truth
+from xenograft.planning.design import Design, read_design, simulate_design
+from xenograft.simulation.simulate import simulate
+from xenograft.simulation.truth import Truth
+from xenograft.study.study import Arm, Dosing
 
 DESIGN = """
 name = "Plan"

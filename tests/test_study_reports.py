@@ -16,11 +16,11 @@ import pytest
 from running import Run
 from test_reporting import content_for
 
-from xenograft import study_reports
 from xenograft.errors import InputError, StudyError
-from xenograft.job_summary import report_markdown
-from xenograft.report_sensitivity import SensitivityTable
-from xenograft.study_reports import (
+from xenograft.evidence.markdown import report_markdown
+from xenograft.report import folder as study_reports
+from xenograft.report.content_of_sensitivity import SensitivityTable
+from xenograft.report.folder import (
     StudyReport,
     exit_code_of,
     index_page,

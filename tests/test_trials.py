@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from xenograft.errors import InputError
-from xenograft.trials import run_trials
+from xenograft.planning.trials import run_trials
 
 ABOUT = {"schema": "squares/1", "seed": 1}
 

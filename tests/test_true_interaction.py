@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from xenograft.errors import InputError
-from xenograft.study import Arm, Dosing
-from xenograft.true_interaction import true_excess
-from xenograft.truth import Truth
+from xenograft.simulation.true_excess import true_excess
+from xenograft.simulation.truth import Truth
+from xenograft.study.study import Arm, Dosing
 
 A, B, C = (Dosing(agent, days=(start,)) for agent, start in (("A", 0.0), ("B", 0.0), ("C", 5.0)))
 LATE = Dosing("B", days=(4.0,))

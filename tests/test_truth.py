@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from xenograft.errors import InputError
-from xenograft.simulation import simulate
-from xenograft.study import Arm, Dosing
-from xenograft.truth import Truth, read_truth, truth_text
+from xenograft.simulation.simulate import simulate
+from xenograft.simulation.truth import Truth, read_truth, truth_text
+from xenograft.study.study import Arm, Dosing
 
 A, B = Dosing("A", days=(0.0,)), Dosing("B", days=(0.0, 7.0))
 ARMS = (Arm("vehicle", control=True), Arm("A", dosings=(A,)), Arm("B", dosings=(B,)), Arm("A + B", dosings=(A, B)))

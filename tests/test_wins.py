@@ -13,11 +13,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from xenograft.cards import read_cards
-from xenograft.comparison import compare
-from xenograft.sampling import SamplerSettings, fit_all
-from xenograft.simulation import Truth, simulate
-from xenograft.study import Arm, Dosing
+from xenograft.answers.ranking import compare
+from xenograft.fitting.sampling import SamplerSettings, fit_all
+from xenograft.model.card import read_cards
+from xenograft.simulation.simulate import Truth, simulate
+from xenograft.study.study import Arm, Dosing
 
 STUDIES = int(os.environ.get("XENOGRAFT_WIN_STUDIES", "100"))
 WEEKLY = tuple(float(day) for day in range(0, 42, 7))

@@ -24,8 +24,18 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from xenograft.arm_readings import ARM_DEFINITIONS, arm_responses, survival_curves
-from xenograft.courses import (
+from xenograft.quantities.animals import RAW_DEFINITIONS, animal_responses, said
+from xenograft.quantities.arms import ARM_DEFINITIONS, arm_responses, survival_curves
+from xenograft.quantities.estimands import (
+    excess,
+    growth_rate,
+    growth_rate_inhibition,
+    probability_best,
+    time_to_multiple,
+    treated_over_control,
+)
+from xenograft.quantities.survival import kaplan_meier, log_rank, median_interval, restricted_mean
+from xenograft.quantities.whole_course import (
     best_response,
     growth_delay,
     largest_excess,
@@ -34,17 +44,7 @@ from xenograft.courses import (
     time_to_regrowth,
     whole_course_excess,
 )
-from xenograft.estimands import (
-    excess,
-    growth_rate,
-    growth_rate_inhibition,
-    probability_best,
-    time_to_multiple,
-    treated_over_control,
-)
-from xenograft.event_times import kaplan_meier, log_rank, median_interval, restricted_mean
-from xenograft.responses import RAW_DEFINITIONS, animal_responses, said
-from xenograft.study import Arm, Dosing, Study
+from xenograft.study.study import Arm, Dosing, Study
 
 LN2 = float(np.log(2))
 A, B = Dosing("A", (0.0,)), Dosing("B", (0.0, 7.0))

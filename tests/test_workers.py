@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from test_reporting import content_for
 
-from xenograft.fitted import Fit
-from xenograft.reporting import render
-from xenograft.sampling import SamplerSettings, fit
-from xenograft.workers import Worker, enter_own_directory, own_flags
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.processes import Worker, enter_own_directory, own_flags
+from xenograft.fitting.sampling import SamplerSettings, fit
+from xenograft.report.drawings import svg_by_name
+from xenograft.report.page import render
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "her2-four-arm"
 GOMPERTZ = "gompertz-bliss"
@@ -62,7 +63,7 @@ def test_a_process_starts_with_what_was_compiled_before(tmp_path: Path, monkeypa
 def test_a_lost_process_is_noticed() -> None:
     worker = Worker()
     worker._process.kill()
-    assert worker.fits() is None
+    assert worker.answer() is None
     worker.close()
 
 
@@ -70,7 +71,7 @@ def test_figures_drawn_by_two_processes_are_those_of_one() -> None:
     content = content_for()
     worker = Worker()
     try:
-        worker.will_draw()
+        worker.prepare(svg_by_name)
         assert render(content, second=worker) == render(content)
         worker._process.kill()
         worker._process.join()

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
-    from xenograft.cache import FitStore
-    from xenograft.cards import ModelCard
-    from xenograft.comparison import Comparison
-    from xenograft.evidence import Evidence
-    from xenograft.fitted import Fit
-    from xenograft.sampling import SamplerSettings
-    from xenograft.study import Study
-    from xenograft.workers import Worker
+    from xenograft.answers.ranking import Comparison
+    from xenograft.evidence.evidence import Evidence
+    from xenograft.fitting.fit import Fit
+    from xenograft.fitting.processes import Worker
+    from xenograft.fitting.sampling import SamplerSettings
+    from xenograft.fitting.store import FitStore
+    from xenograft.model.card import ModelCard
+    from xenograft.study.study import Study
 
 
 class Analysis:
@@ -58,7 +58,7 @@ class Analysis:
         thorough: bool = False,
         before_fitting: Callable[[Study, dict[str, ModelCard]], None] | None = None,
     ) -> None:
-        from xenograft.workers import Worker
+        from xenograft.fitting.processes import Worker
 
         self._started = time.perf_counter()
         self._quiet = quiet
@@ -89,9 +89,9 @@ class Analysis:
 
     def _read_both(self, place: Path, model: list[str] | None) -> dict[str, ModelCard]:
         """Read the study and the cards it can be fitted with."""
-        from xenograft.cards import read_cards
-        from xenograft.choice import by_reason, default_cards
-        from xenograft.reading import read_study
+        from xenograft.model.card import read_cards
+        from xenograft.model.choice import by_reason, default_cards
+        from xenograft.reading.read import read_study
 
         cards = read_cards(*(model or ()))
         self.study: Study = read_study(place)
@@ -109,14 +109,14 @@ class Analysis:
     def _fit(
         self, cards: dict[str, ModelCard], *, seed: int, draws: int, chains: int, cache: Path | None, two_cores: bool
     ) -> None:
-        from xenograft.sampling import SamplerSettings
-        from xenograft.workers import Worker
+        from xenograft.fitting.processes import Worker
+        from xenograft.fitting.sampling import SamplerSettings
 
         self._settings: SamplerSettings = SamplerSettings(draws=draws, tune=draws, chains=chains)
         self._store: FitStore | None = None
         fits: dict[str, Fit] = {}
         if cache is not None:
-            from xenograft.cache import FitStore
+            from xenograft.fitting.store import FitStore
 
             self._store = FitStore(cache, self._say)
             found = {n: self._store.find(self.study, c, seed=seed, settings=self._settings) for n, c in cards.items()}
@@ -135,17 +135,17 @@ class Analysis:
         self.fits: dict[str, Fit] = {name: (fits | new)[name] for name in cards}
 
     def _fit_missing(self, cards: dict[str, ModelCard], *, seed: int) -> dict[str, Fit]:
-        from xenograft.sampling import fit_all
+        from xenograft.fitting.sampling import fit_all
 
         settings, progress = self._settings, not self._quiet
         here = {name: card for name, card in cards.items() if card.family in self._here}
         there = {name: card for name, card in cards.items() if name not in here}
         if self.second and there:
-            self.second.begin(self.study, there, seed=seed, settings=settings)
+            self.second.begin(fit_all, self.study, there, seed=seed, settings=settings, progress=False)
         fits = fit_all(self.study, here, seed=seed, settings=settings, progress=progress)
         if self.second and there:
             self._say(f"waiting for {', '.join(there)}, fitted by a second process")
-            found = self.second.fits()
+            found = self.second.answer()
             if found is None:
                 self._here |= {card.family for card in there.values()}
                 found = fit_all(self.study, there, seed=seed, settings=settings, progress=progress)
@@ -153,22 +153,25 @@ class Analysis:
         return fits
 
     def _compare(self, *, exact: bool, thorough: bool) -> None:
-        from xenograft.comparison import compare
+        from xenograft.answers.ranking import compare
 
         refit = self._store.refitting(self._refit, self._settings) if self._store else self._refit
         self.ranking: Comparison = compare(self.fits, exact=exact, refit=refit)
         if thorough:
-            from xenograft.evidence import gather_evidence
+            from xenograft.evidence.evidence import gather_evidence
 
             self.evidence: Evidence = gather_evidence(self.fits, self.ranking, refit=refit)
 
     def _refit(self, fit: Fit, animals: Sequence[str]) -> Fit:
         """Fit again in the process that has compiled the card."""
-        from xenograft.sampling import refit_without
+        from xenograft.fitting.sampling import refit_without
 
         self._say(f"{fit.card.name}: fitting again without {_named(animals)}")
-        again = self.second.refit(fit, animals) if self.second and fit.card.family not in self._here else None
-        return again or refit_without(fit, animals)
+        if self.second and fit.card.family not in self._here:
+            self.second.begin(refit_without, fit, list(animals))
+            if (again := self.second.answer()) is not None:
+                return again
+        return refit_without(fit, animals)
 
     def _say(self, words: str) -> None:
         if not self._quiet:
@@ -181,8 +184,8 @@ class Analysis:
 
     def write_json(self, path: Path, reference: Literal["bliss", "hsa"]) -> dict[str, Any]:
         """Write results.json and return its content."""
+        from xenograft.answers.results import to_json
         from xenograft.files import write_text
-        from xenograft.results import to_json
 
         content = self.results(reference)
         write_text(path, to_json(content))
@@ -190,7 +193,7 @@ class Analysis:
 
     def results(self, reference: Literal["bliss", "hsa"]) -> dict[str, Any]:
         """The content of results.json."""
-        from xenograft.results import collect_results
+        from xenograft.answers.results import collect_results
 
         return collect_results(self.study, self.fits, self.ranking, reference=reference, seconds=self.seconds)
 
@@ -201,8 +204,8 @@ class Analysis:
 
 
 def _refuse_unsupported(study: Study, cards: dict[str, ModelCard]) -> None:
-    from xenograft.choice import why_not
     from xenograft.errors import InputError
+    from xenograft.model.choice import why_not
 
     reasons = {name: why_not(study, card) for name, card in cards.items()}
     problems = [

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xenograft.cards import ModelCard
-from xenograft.comparison import Comparison
-from xenograft.fitted import Fit
-from xenograft.study import Dosing, Study
+from xenograft.answers.ranking import Comparison
+from xenograft.fitting.fit import Fit
+from xenograft.model.card import ModelCard
+from xenograft.study.study import Dosing, Study
 
 STATUS_MARKS: Mapping[str, str] = {"pass": "✓ pass", "caution": "! caution", "fail": "✕ fail"}
 

@@ -1,0 +1,1 @@
+"""What fits say together: ranking, averages, verdicts, every number, results.json."""

@@ -1,0 +1,106 @@
+"""Every number a report shows, as draws of one fit: the excess of each combination and the answers for each arm."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xenograft.answers.averaging import interaction_of
+from xenograft.fitting.curves import curve_days, curves, predicted_references
+from xenograft.fitting.fit import Fit
+from xenograft.quantities.catalogue import arm_estimands
+from xenograft.quantities.estimands import REFERENCES
+from xenograft.study.study import Study
+
+EXCESS = "excess_"
+"""Prefix of the excess over a reference."""
+
+OF_ARMS = (
+    "tgi",
+    "tgi_baseline",
+    "tgi_auc",
+    "tgi_auc_baseline",
+    "growth_rate",
+    "doubling_time",
+    "time_to_2x",
+    "time_to_4x",
+)
+"""Numbers of every arm that are followed from fit to fit."""
+
+
+def quantities(fit: Fit) -> xr.Dataset:
+    """Draws of every estimand shown, at the study's horizon, under one card.
+
+    Parameters
+    ----------
+    fit : Fit
+        Posterior draws.
+
+    Returns
+    -------
+    Dataset (chain, draw, combination, arm)
+        `excess_bliss`, `excess_hsa`, `excess_additive` (combination; positive = enhanced) and the answers for every
+        arm under the keys of results.json. Times are given as their inverse (1/day, 0 where a draw does not reach
+        them), NaN for an arm in which fewer than half the draws reach them.
+    """
+    return quantities_of(fit.study, curves(fit))
+
+
+def quantities_of(study: Study, curve: xr.DataArray) -> xr.Dataset:
+    """As `quantities`, from typical curves at hand, which may be averaged over cards.
+
+    Parameters
+    ----------
+    study : Study
+        Names and horizon.
+    curve : DataArray (chain, draw, arm, day)
+        ln volume.
+    """
+    at_horizon = curve.sel(day=[study.horizon])
+    found: dict[str, xr.DataArray] = {}
+    if study.combinations:
+        for reference in REFERENCES:
+            draws = interaction_of(study, at_horizon, "", reference).draws.isel(day=0, drop=True)  # pyright: ignore
+            found[f"{EXCESS}{reference}"] = draws
+    estimands = arm_estimands(curve, study)
+    for name in OF_ARMS:
+        draws = estimands[name]
+        reached = xr.ufuncs.isfinite(draws).mean(("chain", "draw")) >= 0.5
+        found[name] = (1 / draws).where(reached) if draws.attrs["unit"] == "day" else draws
+    moving = {name: draws.drop_vars("predicted", errors="ignore") for name, draws in found.items()}
+    return xr.Dataset({name: draws.reset_coords(drop=True) for name, draws in moving.items()})
+
+
+def quantity_names(study: Study) -> list[str]:
+    """Labels of all quantities of a study, known before anything is fitted: `excess_bliss[combination]`, `tgi[arm]`."""
+    level = level_curves(study)
+    with np.errstate(divide="ignore", invalid="ignore"):  # the numbers of level curves mean nothing
+        return [str(name) for name in flat(quantities_of(study, level).isel(chain=0, draw=0)).index]
+
+
+def level_curves(study: Study) -> xr.DataArray:
+    """Curves (chain, draw, arm, day) of tumours that do not grow: for the names of numbers, before there are draws."""
+    days = curve_days(study)
+    arms = [arm.name for arm in (*study.arms, *predicted_references(study))]
+    return xr.DataArray(
+        np.zeros((1, 1, len(arms), len(days))),
+        dims=("chain", "draw", "arm", "day"),
+        coords={"arm": arms, "day": days, "predicted": ("arm", [False] * len(arms))},
+        attrs={"of": "typical", "first_dose": study.first_dose},
+    )
+
+
+def flat(table: xr.Dataset) -> pd.Series:
+    """A dataset without chain and draw as one column, named as people read it: `tgi[T-DM1]`."""
+    values: dict[str, float] = {}
+    for name, variable in table.items():
+        if not variable.ndim:
+            values[str(name)] = float(variable)
+            continue
+        values |= {_label(str(name), label): float(value) for label, value in variable.to_series().items()}
+    return pd.Series(values, dtype=float)
+
+
+def _label(name: str, label: object) -> str:
+    return f"{name}[{', '.join(map(str, label)) if isinstance(label, tuple) else label}]"

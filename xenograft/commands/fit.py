@@ -1,0 +1,177 @@
+"""Commands that fit: fit, report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from xenograft.analysis import Analysis
+from xenograft.commands.options import Cache, Cards, Chains, Draws, JsonPath, Quiet, Reference, Seed, StudyPath
+from xenograft.commands.terminal import plain, standard_output
+from xenograft.errors import InputError
+
+if TYPE_CHECKING:
+    from xenograft.fitting.fit import Fit
+    from xenograft.model.card import ModelCard
+    from xenograft.study.study import Study
+
+NO_HEALTHY_FIT = 3
+
+app = typer.Typer()
+
+
+@app.command()
+def fit(
+    study: StudyPath,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the fits.")],
+    model: Cards = None,
+    seed: Seed = 1,
+    draws: Draws = 1000,
+    chains: Chains = 4,
+    quiet: Quiet = False,
+) -> None:
+    """Fit model cards; write one NetCDF file per card and results.json."""
+    with Analysis(study, model, seed, draws, chains, quiet) as analysis:
+        for name, one in analysis.fits.items():
+            one.save(output / f"{name}.nc")
+            standard_output().print(plain(f"{name}: {_health(one)} → {output / f'{name}.nc'}"))
+    analysis.write_json(output / "results.json", "bliss")
+    finish(analysis)
+
+
+@app.command()
+def report(
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="A study.toml, the folder that holds one, or a folder of studies.")
+    ],
+    model: Cards = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="The HTML file [report.html]; of many studies a folder [reports]."
+        ),
+    ] = None,
+    json: JsonPath = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write the answer in Markdown, for a pull request.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for every figure as PNG, SVG and PDF.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Heading of the report; the study's name by default.")] = None,
+    logo: Annotated[Path | None, typer.Option(metavar="FILE", help="PNG, JPEG or SVG beside the heading.")] = None,
+    template: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A Jinja template that extends report.html.jinja.")
+    ] = None,
+    cache: Cache = None,
+    reference: Reference = "bliss",
+    seed: Seed = 1,
+    draws: Draws = 1000,
+    chains: Chains = 4,
+    quiet: Quiet = False,
+) -> None:
+    """Fit, compare, average: an HTML report, results.json and the verdict; of many studies one each, and an index."""
+    from xenograft.files import studies_in
+
+    if studies_in(study):
+        _report_folder(
+            study, model, output, json, markdown=markdown, figures=figures, title=title, logo=logo, template=template,
+            cache=cache, reference=reference, seed=seed, draws=draws, chains=chains, quiet=quiet,
+        )  # fmt: skip
+        return
+    output = output or Path("report.html")
+    json = json or output.with_name("results.json")
+
+    def layout_is_fine(_study: Study, _cards: dict[str, ModelCard]) -> None:
+        from xenograft.report.page import check_layout  # while the second process imports what it needs
+
+        check_layout(logo, template)
+
+    with Analysis(study, model, seed, draws, chains, quiet, cache=cache, before_fitting=layout_is_fine) as analysis:
+        from xenograft.report.drawings import svg_by_name
+
+        if analysis.second:
+            analysis.second.prepare(svg_by_name)
+        from xenograft.evidence.markdown import report_markdown
+        from xenograft.files import write_text
+        from xenograft.report.content import report_content
+        from xenograft.report.page import write_figures, write_html
+
+        content = analysis.write_json(json, reference)
+        shown = report_content(
+            analysis.study, analysis.fits, analysis.ranking, content, _command(), title=title,
+            left_out=analysis.left_out,
+        )  # fmt: skip
+        write_html(output, shown, logo=logo, template=template, second=analysis.second)
+    if markdown is not None:
+        write_text(markdown, report_markdown(shown))
+    if figures is not None:
+        write_figures(figures, shown)
+    out = standard_output()
+    for verdict in content["verdicts"]:
+        out.print(plain(verdict["sentence"]))
+    if content["reason"]:
+        out.print(plain(content["reason"]))
+    out.print(f"Report: {plain(output)}  Numbers: {plain(json)}")
+    finish(analysis)
+
+
+def _report_folder(
+    folder: Path,
+    model: list[str] | None,
+    output: Path | None,
+    json: Path | None,
+    *,
+    markdown: Path | None,
+    figures: Path | None,
+    title: str | None,
+    logo: Path | None,
+    template: Path | None,
+    cache: Path | None,
+    reference: Literal["bliss", "hsa"],
+    seed: int,
+    draws: int,
+    chains: int,
+    quiet: bool,
+) -> None:
+    from xenograft.report.folder import INDEX, StudyReport, exit_code_of, write_reports
+
+    if json is not None:
+        raise InputError("--json: of a folder of studies each report has its own results.json beside it. Leave it out.")
+    if output is not None and (output.suffix or output.is_file()):
+        raise InputError(f"-o {output}: the reports of a folder of studies go into a folder. Name a folder.")
+    output = output or Path("reports")
+    out = standard_output()
+
+    def say(done: StudyReport) -> None:
+        said = f"{done.verdict['combination']}: {done.words}" if done.verdict else done.words
+        out.print(plain(f"{done.folder}: {said if done.written else f'not analysed: {said}'}"))
+
+    found = write_reports(
+        output, folder, cards=model, reference=reference, title=title, logo=logo, template=template, figures=figures,
+        markdown=markdown, cache=cache, seed=seed, draws=draws, chains=chains, quiet=quiet, command=_command(), say=say,
+    )  # fmt: skip
+    out.print(f"Index: {plain(output / INDEX)}")
+    if code := exit_code_of(found):
+        raise typer.Exit(code)
+
+
+def finish(analysis: Analysis) -> None:
+    """Say which fits failed; exit 3 when no healthy card may answer."""
+    for name, reason in analysis.ranking.refused.items():
+        typer.echo(f"{name}: {reason}", err=True)
+    if analysis.has_no_answer:
+        raise typer.Exit(NO_HEALTHY_FIT)
+
+
+def _health(one: Fit) -> str:
+    failures = f" ({'; '.join(one.health.failures)})" if one.health.failures else ""
+    return f"{one.health.status}{failures}"
+
+
+def _command() -> str:
+    return shlex.join(["xenograft", *sys.argv[1:]])

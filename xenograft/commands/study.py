@@ -1,0 +1,108 @@
+"""Commands on studies and cards that need no fit: init, check, models, example."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from xenograft.commands.options import StudyPath
+from xenograft.commands.terminal import plain, standard_output, table_of
+from xenograft.errors import InputError
+from xenograft.files import replacing, write_text
+from xenograft.study.examples import example_folder
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table of readings: .csv, .tsv or .xlsx.")],
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook with several.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a study.toml that is there.")] = False,
+) -> None:
+    """Write a study.toml beside a table, and say what was guessed and what only the laboratory knows."""
+    from xenograft.reading.first_draft import toml_of_guess
+    from xenograft.reading.guess_study import guess_study
+
+    path = table.parent / "study.toml"
+    if path.exists() and not force:
+        raise InputError(f"{path}: it is there already. Add --force to replace it.")
+    guess = guess_study(table, sheet=sheet)
+    write_text(path, toml_of_guess(guess))
+    out = standard_output()
+    for sentence in guess.guessed:
+        out.print(f"guessed: {plain(sentence)}")
+    for sentence in guess.open:
+        out.print(f"to fill in: {plain(sentence)}")
+    out.print(f"Wrote {plain(path)}. Look at it, then: xenograft check {plain(shlex.quote(str(table.parent)))}")
+
+
+@app.command()
+def check(study: StudyPath) -> None:
+    """Read and validate a study; print its arms, animals and days, and questions that its readings raise."""
+    from xenograft.reading.asking import questions_about
+    from xenograft.reading.read import read_study
+    from xenograft.study.tables import excluded_table, left_table, measured_table, summary_table
+
+    found = read_study(study)
+    out = standard_output()
+    out.print(f"[bold]{plain(found.name)}[/bold]")
+    limit = found.limit_of_quantification
+    limited = "" if limit is None else f" · limit of quantification {limit:g}"
+    out.print(
+        f"first dose day {found.first_dose:g} · horizon day {found.horizon:g} · volumes in {plain(found.unit)}{limited}"
+    )
+    out.print(table_of(_rounded(summary_table(found))))
+    tables = {
+        "Animals with a reading, by day:": measured_table(found),
+        "Left before the last day:": left_table(found),
+        "Excluded, kept and not fitted:": excluded_table(found),
+    }
+    for heading, table in tables.items():
+        if len(table):
+            out.print(f"\n{heading}")
+            out.print(table_of(_rounded(table)))
+    out.print()
+    for notice in found.notices:
+        out.print(f"note: {plain(notice)}")
+    asked = questions_about(found)
+    for question in asked:
+        out.print(f"question: {plain(question)}")
+    out.print(f"No problems found{', and nothing was changed: the questions are yours to answer' if asked else ''}.")
+
+
+@app.command()
+def models() -> None:
+    """List the model cards that come with the package."""
+    from xenograft.model.card import read_cards
+
+    table = Table("card", "claim", "answers", box=None, pad_edge=False)
+    for card in read_cards().values():
+        table.add_row(plain(card.name), plain(card.claim), "yes" if card.answers else "null")
+    standard_output().print(table)
+
+
+@app.command()
+def example(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write the study to.")]) -> None:
+    """Write a simulated four-arm study to start from."""
+    source = example_folder()
+    taken = [file.name for file in source.iterdir() if (folder / file.name).exists()]
+    if taken:
+        raise InputError(f"{folder}: it already holds {', '.join(sorted(taken))}. Name another folder.")
+    try:
+        for file in source.iterdir():
+            with replacing(folder / file.name) as temporary:
+                shutil.copyfile(file, temporary)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}). Choose another place.") from None
+    standard_output().print(f"Wrote {plain(folder)}. Next: xenograft report {plain(shlex.quote(str(folder)))}")
+
+
+def _rounded(table: Any) -> Any:
+    """Numbers to five significant digits, as one reads them."""
+    return table.map(lambda value: f"{value:.5g}" if isinstance(value, float) else value)

@@ -1,0 +1,1 @@
+"""May an answer be believed, and do the gates pass."""

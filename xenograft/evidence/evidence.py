@@ -1,0 +1,179 @@
+"""Everything a comparison finds out, gathered once: what gates judge and what is printed (DESIGN 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xenograft.answers.averaging import AVERAGED, Verdict, interaction_of, model_curves, verdicts
+from xenograft.answers.followed import EXCESS
+from xenograft.answers.laws import answers_by_law
+from xenograft.answers.ranking import Comparison, Refit
+from xenograft.evidence.bayes_factor import bayes_factors
+from xenograft.evidence.parts import predict_from_parts
+from xenograft.evidence.predictive_check import PredictiveCheck, predictive_check
+from xenograft.evidence.sensitivity import prior_sensitivity
+from xenograft.fitting.fit import Fit
+from xenograft.quantities.estimands import REFERENCES
+from xenograft.study.study import Study
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a comparison of cards on one study found.
+
+    Parameters
+    ----------
+    study : Study
+        What was analysed.
+    fits : mapping of str to Fit
+        By card name, failed ones too.
+    ranking : Comparison
+        Of the fits.
+    verdicts : tuple of Verdict
+        For every combination under Bliss and HSA.
+    excess : mapping of str to DataArray (chain, draw, reference, combination)
+        Draws at the horizon by model ("averaged" or a healthy card); positive = enhanced. Empty without combination.
+    laws : DataFrame
+        Every answer under every answering card, from `answers_by_law`.
+    parts : DataFrame
+        Combinations predicted from their parts, from `predict_from_parts`.
+    bayes_factors : DataFrame
+        From `bayes_factors`.
+    sensitivity : mapping of str to DataFrame
+        Prior sensitivity by answering card, from `prior_sensitivity`.
+    checks : mapping of str to PredictiveCheck
+        By healthy card.
+    """
+
+    study: Study
+    fits: Mapping[str, Fit]
+    ranking: Comparison
+    verdicts: tuple[Verdict, ...]
+    excess: Mapping[str, xr.DataArray]
+    laws: pd.DataFrame
+    parts: pd.DataFrame
+    bayes_factors: pd.DataFrame
+    sensitivity: Mapping[str, pd.DataFrame]
+    checks: Mapping[str, PredictiveCheck]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know before trusting a number, in sentences."""
+        found: list[str] = []
+        for card, check in self.checks.items():
+            found += [f"{card} cannot reproduce the data: {words}" for words in check.warnings]
+        for card, table in self.sensitivity.items():
+            found += [
+                f"{card}: {name} depends on the priors ({row['words']}: prior sensitivity {row['prior']:.2f})."
+                for name, row in table.iterrows()
+                if row["words"] and str(name).startswith(EXCESS)
+            ]
+        for card, row in self.ranking.table.iterrows():
+            if row["bad_k"]:
+                found.append(
+                    f"{card}: the elpd of {row['bad_k']:d} animal{'s' if row['bad_k'] > 1 else ''} cannot be trusted "
+                    "(large Pareto k, and the fit without it did not converge)."
+                )
+        return tuple(found)
+
+
+def gather_evidence(
+    fits: Mapping[str, Fit], ranking: Comparison, *, refit: Refit | None = None, exact: bool = True
+) -> Evidence:
+    """Answers, nulls, checks and sensitivities of a comparison.
+
+    Parameters
+    ----------
+    fits : mapping of str to Fit
+        By card name, of one study.
+    ranking : Comparison
+        Of these fits.
+    refit : callable, optional
+        How to fit again; default `sampling.refit_without`.
+    exact : bool
+        Predict the combinations from their parts, which fits again; False leaves that out.
+    """
+    study = next(iter(fits.values())).study
+    healthy = {str(name): fits[str(name)] for name in ranking.table.index}
+    curves = model_curves(fits, ranking)
+    answering = list(ranking.answer_weights)
+    parts = predict_from_parts(fits, ranking, refit=refit) if exact else predict_from_parts({}, _nobody(ranking))
+    return Evidence(
+        study=study,
+        fits=fits,
+        ranking=ranking,
+        verdicts=tuple(verdicts(fits, ranking, curves)),
+        excess={name: _excess(study, draws) for name, draws in curves.items()} if study.combinations else {},
+        laws=answers_by_law(study, curves, answering),
+        parts=parts,
+        bayes_factors=bayes_factors([healthy[name] for name in answering] if study.combinations else []),
+        sensitivity={name: prior_sensitivity(healthy[name]) for name in answering},
+        checks={name: predictive_check(fit) for name, fit in healthy.items()},
+    )
+
+
+def evidence_as_data(evidence: Evidence) -> dict[str, Any]:
+    """The comparison as plain data for results.json (key `comparison`).
+
+    Parameters
+    ----------
+    evidence : Evidence
+        From `gather_evidence`.
+
+    Returns
+    -------
+    dict
+        Numbers that are not finite are None.
+    """
+    ranking = evidence.ranking
+    return {
+        "ranking": _records(ranking.table.rename_axis("card").reset_index()),
+        "good_k": _plain(ranking.good_k),
+        "animals": _records(ranking.pointwise.rename_axis("animal").reset_index()),
+        "pareto_k": _records(ranking.pareto_k.rename_axis("animal").reset_index()),
+        "nulls": _records(ranking.nulls),
+        "alike": list(ranking.alike),
+        "refused": dict(ranking.refused),
+        "laws": _records(evidence.laws),
+        "parts": _records(evidence.parts),
+        "bayes_factors": _records(evidence.bayes_factors),
+        "sensitivity": {
+            card: _records(table.rename_axis("quantity").reset_index()) for card, table in evidence.sensitivity.items()
+        },
+        "checks": {
+            card: {"by_arm": _records(c.by_arm), "by_day": _records(c.by_day), "warnings": list(c.warnings)}
+            for card, c in evidence.checks.items()
+        },
+        "verdicts": [asdict(verdict) for verdict in evidence.verdicts],
+        "warnings": list(evidence.warnings),
+    }
+
+
+def _nobody(ranking: Comparison) -> Comparison:
+    return Comparison(ranking.table.iloc[:0], ranking.pointwise, ranking.pareto_k, ranking.good_k, ranking.nulls, {})
+
+
+def _excess(study: Study, curve: xr.DataArray) -> xr.DataArray:
+    at_horizon = curve.sel(day=[study.horizon])
+    found = [interaction_of(study, at_horizon, AVERAGED, name).draws for name in REFERENCES]  # pyright: ignore
+    return xr.concat(found, dim=pd.Index(list(REFERENCES), name="reference")).isel(day=0, drop=True)
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): _plain(v) for k, v in row.items()} for row in table.to_dict(orient="records")]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return None if value is None or value is pd.NA else str(value)

@@ -1,0 +1,180 @@
+"""What the answers owe to the priors (power scaling, Kallioinen et al. 2024) and to each single animal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xenograft.answers.averaging import interaction_of
+from xenograft.answers.followed import flat, quantities
+from xenograft.answers.ranking import Comparison
+from xenograft.fitting.curves import curves, curves_of
+from xenograft.fitting.fit import Fit
+
+SENSITIVE = 0.05
+"""Power-scaling sensitivity from which an answer is called sensitive (Kallioinen et al. 2024)."""
+
+
+def prior_sensitivity(fit: Fit) -> pd.DataFrame:
+    """How much each answer moves when the priors, or the data, are made a little stronger or weaker.
+
+    Parameters
+    ----------
+    fit : Fit
+        Posterior draws.
+
+    Returns
+    -------
+    DataFrame
+        One row per estimand (`excess_bliss[combination]`, `tgi[arm]`, …): `prior`, `departure_prior` (its part alone;
+        NaN for a card that fixes the departure) and `likelihood` (sensitivities without unit; 0.05 and above counts),
+        `words`: "prior and data disagree", "the prior decides" or "".
+    """
+    draws = quantities(fit)
+    varying = [name for name, value in draws.items() if float(value.std(("chain", "draw")).max()) > 0]
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": draws[varying],
+            "log_prior": log_prior(fit),
+            "log_likelihood": fit.draws["log_likelihood"].to_dataset(),
+        }
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):  # of what does not move in one arm: not a number, left out
+        columns = {
+            "prior": flat(_sensitivity(tree, "prior")),
+            "likelihood": flat(_sensitivity(tree, "likelihood")),
+        }
+        if "departure" in tree["log_prior"]:
+            columns["departure_prior"] = flat(_sensitivity(tree, "prior", "departure"))
+    table = pd.DataFrame(columns).reindex(columns=["prior", "departure_prior", "likelihood"])
+    table = table[np.isfinite(table["prior"])]
+    table["words"] = [_words(row["prior"], row["likelihood"]) for _, row in table.iterrows()]
+    return table
+
+
+def without_each_animal(
+    fits: Mapping[str, Fit], ranking: Comparison, *, combination: str, reference: Literal["bliss", "hsa"] = "bliss"
+) -> pd.DataFrame:
+    """The averaged excess at the horizon when one animal is left out, for every animal in turn.
+
+    Posterior draws are weighted by importance (Pareto-smoothed, Vehtari et al. 2017), or are those of a fit without the
+    animal where the ranking has one; the cards keep their answer weights.
+
+    Parameters
+    ----------
+    fits : mapping of str to Fit
+        By card name.
+    ranking : Comparison
+        Of these fits.
+    combination : str
+        The arm whose excess is looked at.
+    reference : {"bliss", "hsa"}
+        What no interaction means.
+
+    Returns
+    -------
+    DataFrame
+        One row per animal, in the study's order; index animal names, columns `arm`, `median` (log units; positive =
+        enhanced), `probability` of an excess above 0, `pareto_k` (the largest over the answering cards), `how`
+        ("importance", "fitted again", or "not to be trusted": a large Pareto k and no fit without the animal). Empty
+        where no healthy card answers. Weighted draws are too few for the ends of an interval, so there is none.
+    """
+    columns = ["arm", "median", "probability", "pareto_k", "how"]
+    weights = {name: weight for name, weight in ranking.answer_weights.items() if weight > 0}
+    if not weights:
+        return pd.DataFrame(columns=columns)
+    study = next(iter(fits.values())).study
+
+    def excess_of(curve: xr.DataArray) -> np.ndarray:
+        return interaction_of(study, curve, "", reference).draws.sel(combination=combination).to_numpy().ravel()
+
+    drawn = {name: excess_of(curves(fits[name], [study.horizon])) for name in weights}
+    importance = {name: _importance(fits[name]) for name in weights}
+    rows: list[dict[str, Any]] = []
+    for animal, arm in study.animals["arm"].items():
+        values: list[np.ndarray] = []
+        shares: list[np.ndarray] = []
+        how = {"importance"}
+        k = dict(zip(weights, ranking.pareto_k.loc[[str(animal)], list(weights)].to_numpy()[0], strict=True))
+        for name, weight in weights.items():
+            again = ranking.refits.get((name, str(animal)))
+            if again is not None:
+                values.append(excess_of(curves_of(again, study, fits[name].card, [study.horizon])))
+                shares.append(np.full(len(values[-1]), weight / len(values[-1])))
+                how.add("fitted again")
+            else:
+                values.append(drawn[name])
+                shares.append(weight * importance[name].loc[str(animal)].to_numpy())
+                how |= set() if k[name] <= ranking.good_k else {"not to be trusted"}
+        told = next(word for word in ("not to be trusted", "fitted again", "importance") if word in how)
+        worst = float(max(k.values()))
+        row = _weighted(np.concatenate(values), np.concatenate(shares))
+        rows.append({"animal": str(animal), "arm": arm, "pareto_k": worst, "how": told} | row)
+    return pd.DataFrame(rows).set_index("animal")[columns]
+
+
+def log_prior(fit: Fit) -> xr.Dataset:
+    """Log density of each parameter's prior under each draw.
+
+    Parameters
+    ----------
+    fit : Fit
+        Posterior draws and the card with the priors.
+
+    Returns
+    -------
+    Dataset (chain, draw)
+        One variable per prior of the card; parameters with labels (agents, combinations) are summed.
+    """
+    found: dict[str, Any] = {}
+    agents = [agent for agent, _ in fit.study.levels]
+    for name, values in fit.posterior.items():
+        if name not in fit.card.priors:
+            continue
+        own = values.transpose("chain", "draw", ...)
+        if "agent" in own.dims:
+            parts = [
+                fit.card.prior_of(str(name), agent).frozen.logpdf(own.isel(agent=i)) for i, agent in enumerate(agents)
+            ]
+            density: Any = np.sum(parts, axis=0)
+        else:
+            density = fit.card.prior_of(str(name)).frozen.logpdf(own)
+            density = density.sum(axis=tuple(range(2, density.ndim)))
+        found[str(name)] = (("chain", "draw"), density)
+    coords = {name: fit.posterior[name] for name in ("chain", "draw")}
+    return xr.Dataset(found, coords=coords)
+
+
+def _sensitivity(tree: xr.DataTree, group: str, variable: str | None = None) -> xr.Dataset:
+    return az.psense(tree, group=group, group_var_names=variable)
+
+
+def _importance(fit: Fit) -> pd.DataFrame:
+    """Weights (animal, sample) that make the draws those of a posterior without the animal; each row adds up to 1."""
+    log_likelihood = fit.draws["log_likelihood"]["volume_readings"].transpose("animal", "chain", "draw")
+    log_weights, _ = log_likelihood.azstats.psislw(dim=["chain", "draw"])
+    weights = np.exp(
+        log_weights.transpose("animal", "chain", "draw").to_numpy().reshape(log_weights.sizes["animal"], -1)
+    )
+    index = [str(animal) for animal in log_weights["animal"].to_numpy()]
+    return pd.DataFrame(weights / weights.sum(axis=1, keepdims=True), index=index)
+
+
+def _weighted(values: np.ndarray, shares: np.ndarray) -> dict[str, float]:
+    """Median and probability above 0 of weighted draws."""
+    order = np.argsort(values)
+    heaped = np.cumsum(shares[order])
+    middle = min(int(np.searchsorted(heaped, heaped[-1] / 2)), len(values) - 1)
+    above = float(shares[values > 0].sum() + shares[values == 0].sum() / 2)
+    return {"median": float(values[order][middle]), "probability": above / float(heaped[-1])}
+
+
+def _words(prior: float, likelihood: float) -> str:
+    if prior < SENSITIVE:
+        return ""
+    return "prior and data disagree" if likelihood >= SENSITIVE else "the prior decides"

@@ -1,0 +1,1 @@
+"""Tables in, matplotlib out; knows a Study and nothing that was computed from a fit."""

@@ -1,0 +1,1 @@
+"""A card and a study become posterior draws: sampling, health, stored fits."""

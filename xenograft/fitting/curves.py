@@ -1,0 +1,318 @@
+"""Curves from a fit: typical and mean log volumes of the arms, animals' own curves, new readings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xenograft.fitting.fit import Fit, parameters_of
+from xenograft.model.card import ModelCard
+from xenograft.model.curve import Parameters, course_of_arms, effect_columns
+from xenograft.model.exposure import schedule
+from xenograft.model.growth import growth_columns
+from xenograft.model.latents import latents_of, weights_of
+from xenograft.model.likelihood import Panel, effects, log_density, moments, panel
+from xenograft.model.prior import Prior
+from xenograft.model.quadrature import log_density_by_quadrature
+from xenograft.model.spline import INTERVALS, curves_that_bend
+from xenograft.study.study import Arm, Study
+
+CHUNK = 4_000_000
+"""Numbers held per array while going through posterior draws (32 MB)."""
+
+
+def curves(
+    fit: Fit, day: Sequence[float] | np.ndarray | None = None, of: Literal["typical", "mean"] = "typical"
+) -> xr.DataArray:
+    """Posterior log-volume curves of the arms.
+
+    Parameters
+    ----------
+    fit : Fit
+        Posterior draws.
+    day : sequence of float, optional
+        Days as recorded; default `curve_days(fit.study)`.
+    of : {"typical", "mean"}
+        "typical": the animal whose own effects are 0, the median tumour. "mean": ln of the mean volume over animals,
+        never used for an excess, since means depart from any reference as soon as animals differ.
+
+    Returns
+    -------
+    DataArray (chain, draw, arm, day)
+        Natural log of volume in the study's unit. Arms are the study's, then one per single agent that a combination
+        needs as reference and the study has no arm for; `predicted` (arm) is True for those.
+    """
+    return curves_of(fit.posterior, fit.study, fit.card, curve_days(fit.study) if day is None else day, of)
+
+
+def curves_of(
+    posterior: xr.Dataset, study: Study, card: ModelCard, day: Sequence[float] | np.ndarray, of: str = "typical"
+) -> xr.DataArray:
+    """As `curves`, from parameter draws that are not (yet) a fit."""
+    predicted = predicted_references(study)
+    arms = (*study.arms, *predicted)
+    parameters = parameters_of(posterior, card)
+    day = np.asarray(day, dtype=float)
+    elapsed = day - study.first_dose
+    untreated, reduction = course_of_arms(elapsed, schedule(study, arms, card.exposure), parameters)
+    typical = untreated[..., None, :] - reduction
+    if of == "mean":
+        with_arms = _with_predicted_arms(parameters, study, arms)
+        typical = typical + sum(column**2 for column in effect_columns(elapsed, with_arms, reduction)) / 2
+    return xr.DataArray(
+        typical + np.log(study.reference_volume),
+        dims=("chain", "draw", "arm", "day"),
+        coords={
+            "chain": posterior["chain"],
+            "draw": posterior["draw"],
+            "arm": [arm.name for arm in arms],
+            "day": day,
+            "predicted": ("arm", [False] * len(study.arms) + [True] * len(predicted)),
+        },
+        name="log_volume",
+        attrs={"of": of, "unit": f"ln {study.unit}", "first_dose": study.first_dose},
+    )
+
+
+def predicted_references(study: Study) -> tuple[Arm, ...]:
+    """Single-agent arms that combinations need as reference and the study does not have."""
+    missing = {
+        dosing: Arm(name=f"{dosing.label()} (predicted)", dosings=(dosing,))
+        for combination in study.combinations
+        for dosing, arm in zip(combination.dosings, study.reference_arms(combination).values(), strict=True)
+        if arm is None
+    }
+    return tuple(missing.values())
+
+
+def reference_names(study: Study, combination: Arm) -> tuple[str, ...]:
+    """Names of the arms (of `curves`) that a combination is measured against, one per agent."""
+    predicted = {arm.dosings[0]: arm for arm in predicted_references(study)}
+    own = study.reference_arms(combination)
+    return tuple((own[d.agent] or predicted[d]).name for d in combination.dosings)
+
+
+def curve_days(study: Study) -> np.ndarray:
+    """Every whole day from first dose to last fitted reading, the horizon and the reading days (as recorded)."""
+    last = float(study.fitted_readings["day"].max())
+    whole = study.first_dose + np.arange(np.floor(last - study.first_dose) + 1)
+    read = study.fitted_readings["day"].to_numpy()
+    return np.unique(np.concatenate([whole, [study.horizon], read[read >= study.first_dose]]))
+
+
+def animal_curves(fit: Fit, day: Sequence[float] | np.ndarray, *, thin: int = 10, seed: int = 0) -> xr.DataArray:
+    """Log-volume curves of each animal, its own effects drawn from their exact distribution given its readings.
+
+    Parameters
+    ----------
+    fit : Fit
+        Posterior draws.
+    day : sequence of float
+        Days as recorded.
+    thin : int
+        Every `thin`-th draw is used.
+    seed : int
+        Seed of the draws of the animals' effects.
+
+    Returns
+    -------
+    DataArray (chain, draw, animal, day)
+        Natural log of volume in the study's unit, without reading error.
+    """
+    study, parameters = fit.study, fit.parameters(thin)
+    readings, given = panel(study), schedule(study, exposure=fit.card.exposure)
+    mean, precision, columns = moments(readings, given, parameters)
+    noise = np.random.default_rng(seed).standard_normal((*mean.shape[:-1], len(columns)))
+    places = latents_of(study, fit.card, readings)
+    drawn = fit.latent.isel(draw=slice(None, None, thin), missing_dims="ignore")
+    if "spread" in drawn:
+        _, weights = weights_of(drawn["spread"].to_numpy(), places, parameters.degrees_of_freedom)
+        precision = precision * weights
+    if "own_effect" in drawn:
+        censored = (readings.censored > 0).any(axis=-1)
+        noise = np.where(censored[:, None], drawn["own_effect"].to_numpy()[..., places.animal_position, :], noise)
+        precision = precision * (1 - readings.censored)
+    own = effects(readings.log_volume, mean, precision, columns, noise)
+    elapsed = np.asarray(day, dtype=float) - study.first_dose
+    untreated, reduction = course_of_arms(elapsed, given, parameters)
+    curve = (untreated[..., None, :] - reduction)[..., readings.arm_index, :]
+    if parameters.cohort is not None:
+        _, from_growth = growth_columns(elapsed, parameters.slowing)
+        curve = curve + parameters.cohort[..., readings.cohort_index, None] * from_growth[..., None, :]
+    for k, column in enumerate(effect_columns(elapsed, parameters, reduction)):
+        of_animal = column if column.shape[-2] == 1 else column[..., readings.arm_index, :]
+        curve = curve + own[..., k, None] * of_animal
+    posterior = fit.posterior.isel(draw=slice(None, None, thin))
+    return xr.DataArray(
+        curve + np.log(study.reference_volume),
+        dims=("chain", "draw", "animal", "day"),
+        coords={
+            "chain": posterior["chain"],
+            "draw": posterior["draw"],
+            "animal": list(study.animals.index),
+            "day": day,
+        },
+        name="log_volume",
+        attrs={"unit": f"ln {study.unit}"},
+    )
+
+
+def log_likelihood(
+    posterior: xr.Dataset, study: Study, card: ModelCard, animals: Sequence[str] | None = None
+) -> xr.DataArray:
+    """Integrated log likelihood of each animal's readings under each draw (DESIGN 4).
+
+    Parameters
+    ----------
+    posterior : Dataset (chain, draw, …)
+        Draws of the card's parameters.
+    study : Study
+        The readings.
+    card : ModelCard
+        The hypothesis.
+    animals : sequence of str, optional
+        Whose; default all.
+
+    Returns
+    -------
+    DataArray (chain, draw, animal)
+        Natural log of a density per log unit for each reading.
+    """
+    names = list(study.animals.index) if animals is None else list(animals)
+    readings = _only(panel(study), study.animals.index.get_indexer(pd.Index(names)))
+    given = schedule(study, exposure=card.exposure)
+    parts: list[Any] = []
+    step = max(1, CHUNK // (readings.weight.size * posterior.sizes["chain"]))
+    for start in range(0, posterior.sizes["draw"], step):
+        parameters = parameters_of(posterior.isel(draw=slice(start, start + step)), card)
+        parts.append(_log_likelihood(readings, parameters, *moments(readings, given, parameters)))
+    return xr.DataArray(
+        np.concatenate(parts, axis=1),
+        dims=("chain", "draw", "animal"),
+        coords={"chain": posterior["chain"], "draw": posterior["draw"], "animal": names},
+        name="volume_readings",
+    )
+
+
+def new_readings(posterior: xr.Dataset, study: Study, card: ModelCard, *, seed: int) -> xr.DataArray:
+    """Readings of new animals with the arms and days of the study's own: the predictive distribution.
+
+    Returns
+    -------
+    DataArray (chain, draw, animal, reading)
+        Natural log of volume over the reference volume, NaN where the animal has no such reading.
+    """
+    readings = panel(study)
+    parameters = parameters_of(posterior, card)
+    mean, precision, columns = moments(readings, schedule(study, exposure=card.exposure), parameters)
+    rng = np.random.default_rng(seed)
+    own = rng.standard_normal((len(columns), *mean.shape[:-1], 1))
+    drawn = mean + sum(own[k] * column for k, column in enumerate(columns))
+    present = np.broadcast_to(readings.weight > 0, drawn.shape)
+    sd = 1 / np.sqrt(np.where(present, precision, np.inf))
+    freedom = parameters.degrees_of_freedom
+    errors = rng.standard_normal if freedom is None else partial(rng.standard_t, freedom[..., None, None])
+    return xr.DataArray(
+        np.where(present, drawn + errors(size=drawn.shape) * sd, np.nan),
+        dims=("chain", "draw", "animal", "reading"),
+        coords={"chain": posterior["chain"], "draw": posterior["draw"], "animal": list(study.animals.index)},
+        name="volume_readings",
+    )
+
+
+def prior_draws(study: Study, card: ModelCard, draws: int, *, seed: int) -> xr.Dataset:
+    """Draws of a card's parameters from their priors, as a posterior with one chain.
+
+    Returns
+    -------
+    Dataset (chain=1, draw, agent, combination)
+        Rates in 1/day, sds in log units and 1/day.
+    """
+    rng = np.random.default_rng(seed)
+    received = schedule(study, exposure=card.exposure)
+    labels: dict[str, tuple[str, ...]] = {
+        "agent": study.level_labels,
+        "combination": tuple(arm.name for arm in study.combinations),
+        "waning_agent": received.waning_agents,
+        "delayed_agent": received.delayed_agents,
+        "arm": tuple(arm.name for arm in study.arms),
+        "cohort": study.cohorts,
+        "curve": tuple(str(i) for i in range(curves_that_bend(received))),
+        "knot": tuple(str(i) for i in range(INTERVALS)),
+    }
+    dims = {"waning": "waning_agent", "onset": "delayed_agent"}
+    dims |= dict.fromkeys(("error", "sd_growth"), "arm") if card.spread == "arm" else {}
+
+    def drawn(prior: Prior, *dims: str) -> Any:
+        return prior.frozen.rvs((1, draws, *(len(labels[dim]) for dim in dims)), random_state=rng)
+
+    def standard(*dims: str) -> Any:
+        return rng.standard_normal((1, draws, *(len(labels[dim]) for dim in dims)))
+
+    values: dict[str, Any] = {}
+    for name in sorted({name for name in card.priors if "." not in name} - {"kill", "departure"}):
+        own = (dims[name],) if name in dims else ()
+        values[name] = (("chain", "draw", *own), drawn(card.prior_of(name), *own))
+    values["kill"] = (("chain", "draw", "agent"), _prior_kills(study, card, values, drawn))
+    if "departure" in card.priors and study.combinations:
+        departure = drawn(card.prior_of("departure"), *(("combination",) if card.departure_by == "arm" else ()))
+        if card.departure_by == "study":
+            departure = np.repeat(departure[..., None], len(study.combinations), axis=-1)
+        values["departure"] = (("chain", "draw", "combination"), departure)
+    if "smoothness" in card.priors:
+        bend = values["smoothness"][1][..., None, None] * standard("curve", "knot")
+        values["bend"] = (("chain", "draw", "curve", "knot"), bend)
+    if "sd_cohort" in card.priors:
+        shift = values["sd_cohort"][1][..., None] * standard("cohort")
+        values["cohort_growth"] = (("chain", "draw", "cohort"), shift)
+    used = {dim for dims, _ in values.values() for dim in dims} - {"chain", "draw"}
+    used |= {"combination"} if study.combinations else set()
+    named = {dim: list(labels[dim]) for dim in sorted(used)}
+    return xr.Dataset(values, coords={"chain": [0], "draw": np.arange(draws)} | named)
+
+
+def _prior_kills(study: Study, card: ModelCard, values: Mapping[str, Any], drawn: Any) -> Any:
+    if card.dose_effect == "free":
+        return np.stack([drawn(card.prior_of("kill", agent)) for agent, _ in study.levels], axis=-1)
+    top = {agent: drawn(card.prior_of("kill", agent)) for agent, _ in study.levels}
+    power = values["dose_power"][1] if card.dose_effect == "power" else 1.0
+    of_levels = zip(study.levels, study.relative_doses, strict=True)
+    return np.stack([top[agent] * dose**power for (agent, _), dose in of_levels], axis=-1)
+
+
+def _only(readings: Panel, rows: np.ndarray) -> Panel:
+    """The panel of some animals."""
+    by_animal = ("arm_index", "cohort_index", "day_index", "log_volume", "weight", "censored")
+    return replace(readings, **{name: getattr(readings, name)[rows] for name in by_animal})
+
+
+def _log_likelihood(readings: Panel, parameters: Parameters, mean: Any, precision: Any, columns: list[Any]) -> Any:
+    """Exact where all of an animal's readings are measured with normal errors, else by quadrature."""
+    if parameters.degrees_of_freedom is not None:
+        return log_density_by_quadrature(
+            readings.log_volume, mean, precision, columns, readings.censored > 0, parameters.degrees_of_freedom
+        )
+    exact = log_density(readings.log_volume, mean, precision, columns)
+    hard = np.flatnonzero((readings.censored * readings.weight).sum(axis=-1))
+    if len(hard):
+        own = [np.broadcast_to(column, mean.shape)[..., hard, :] for column in columns]
+        exact[..., hard] = log_density_by_quadrature(
+            readings.log_volume[hard], mean[..., hard, :], precision[..., hard, :], own, readings.censored[hard] > 0
+        )
+    return exact
+
+
+def _with_predicted_arms(parameters: Parameters, study: Study, arms: Sequence[Arm]) -> Parameters:
+    """Growth of animals spread by arm: an arm that the study does not have takes the mean spread of those it has."""
+    more = len(arms) - len(study.arms)
+    spread = parameters.sd_growth
+    if not more or spread is None or spread.shape[-1] == 1:
+        return parameters
+    mean = np.repeat(spread.mean(axis=-1, keepdims=True), more, axis=-1)
+    return replace(parameters, sd_growth=np.concatenate([spread, mean], axis=-1))

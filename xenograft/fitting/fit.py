@@ -1,0 +1,212 @@
+"""A fit: posterior draws of one card on one study, how healthy they are, and its file."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xenograft.errors import FitFileError, missing_file
+from xenograft.files import replacing
+from xenograft.fitting.fit_file import SCHEMA, refuse_other_files
+from xenograft.fitting.health import Attempt, Health
+from xenograft.model.card import ModelCard
+from xenograft.model.curve import Parameters
+from xenograft.study.study import Arm, Dosing, Study
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Posterior draws of one card on one study.
+
+    Parameters
+    ----------
+    study : Study
+        What was fitted.
+    card : ModelCard
+        The hypothesis.
+    draws : DataTree
+        Groups `posterior` (chain, draw, …), `log_likelihood` (chain, draw, animal), `sample_stats`,
+        `posterior_predictive` and `prior_predictive` (chain, draw, animal, reading; fewer draws), `observed_data` and
+        `constant_data` (animal, reading).
+    health : Health
+        Of the attempt that was kept.
+    attempts : tuple of Attempt
+        Every run of the sampler, in order.
+    seed : int
+        The seed given; the sampler's own follows from it and the card's digest.
+    seconds : mapping
+        Wall time of `compile` and `sample`.
+    """
+
+    study: Study
+    card: ModelCard
+    draws: xr.DataTree
+    health: Health
+    attempts: tuple[Attempt, ...]
+    seed: int
+    seconds: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        chains, draws = self.posterior.sizes["chain"], self.posterior.sizes["draw"]
+        return f"<Fit {self.card.name} of {self.study.name!r}: {self.health.status}, {chains} × {draws} draws>"
+
+    def _repr_html_(self) -> str:
+        from xenograft.displays import fit_html
+
+        return fit_html(self)
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """Posterior draws of the parameters (chain, draw, …), rates in 1/day."""
+        return self.draws["posterior"].to_dataset()
+
+    @property
+    def latent(self) -> xr.Dataset:
+        """Draws of the latent variables: `own_effect` (chain, draw, row, effect), `spread` (chain, draw, spread)."""
+        return self.draws["latent"].to_dataset() if "latent" in self.draws else xr.Dataset()
+
+    def parameters(self, thin: int = 1) -> Parameters:
+        """The posterior draws as arrays (chain, draw, …).
+
+        Parameters
+        ----------
+        thin : int
+            Every `thin`-th draw is used.
+        """
+        return parameters_of(self.posterior.isel(draw=slice(None, None, thin)), self.card)
+
+    def save(self, path: str | Path) -> None:
+        """Write the fit as NetCDF (under a temporary name first, then moved).
+
+        Parameters
+        ----------
+        path : str or Path
+            File to write; replaced if it exists.
+        """
+        tree = self.draws.copy()
+        tree["readings"] = xr.DataTree(_table_to_dataset(self.study.readings))
+        tree.attrs = {
+            "schema": SCHEMA,
+            "study": json.dumps(_study_to_json(self.study)),
+            "card": self.card.model_dump_json(),
+            "study_digest": self.study.digest,
+            "card_digest": self.card.digest,
+            "health": json.dumps(asdict(self.health)),
+            "attempts": json.dumps([asdict(attempt) for attempt in self.attempts]),
+            "seed": str(self.seed),
+            "seconds": json.dumps(dict(self.seconds)),
+            "versions": json.dumps(versions()),
+        }
+        with replacing(path) as temporary:
+            # in memory first: HDF5 crashes the program when the disk fills up while it writes
+            memory = io.BytesIO()
+            tree.to_netcdf(memory, engine="h5netcdf")
+            temporary.write_bytes(memory.getvalue())
+
+    @staticmethod
+    def load(path: str | Path) -> Fit:
+        """Read a fit written by `save`.
+
+        Parameters
+        ----------
+        path : str or Path
+            A NetCDF file.
+
+        Raises
+        ------
+        FitFileError
+            When the file is missing, not NetCDF, or not a fit of this package.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FitFileError(missing_file(path))
+        refuse_other_files(path)
+        try:
+            with xr.open_datatree(path, engine="h5netcdf") as opened:
+                tree = opened.load()
+        except (OSError, ValueError, KeyError):
+            raise FitFileError(f"{path.name}: this is not a NetCDF file. Give a file that Fit.save wrote.") from None
+        attrs, tree.attrs = tree.attrs, {}
+        try:
+            fit = _fit_of(tree, {str(key): value for key, value in attrs.items()})
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+            raise FitFileError(f"{path.name}: a part of the fit is missing or broken. Fit the study again.") from None
+        if (fit.study.digest, fit.card.digest) != (attrs["study_digest"], attrs["card_digest"]):
+            raise FitFileError(f"{path.name}: its content does not match its digests. Fit the study again.")
+        return fit
+
+
+def parameters_of(posterior: xr.Dataset, card: ModelCard) -> Parameters:
+    """Draws of a card's parameters as NumPy arrays (chain, draw, …); what the card fixes is filled in."""
+    values = {str(name): variable.to_numpy() for name, variable in posterior.items()}
+    combinations = posterior.sizes.get("combination", 0)
+    values.setdefault("departure", np.zeros((*values["baseline"].shape, combinations)))
+    if card.spread == "common":
+        values |= {name: values[name][..., None] for name in ("error", "sd_growth") if name in values}
+    if "cohort_growth" in values:
+        values["cohort"] = values["cohort_growth"]
+    known = {name: values[name] for name in Parameters.__dataclass_fields__ if name in values}
+    return Parameters(**known | {"highest_single_agent": float(card.reference == "hsa")})
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    return {name: version(name) for name in ("xenograft", "pymc", "nutpie", "pytensor", "arviz", "numpy")}
+
+
+def _fit_of(tree: xr.DataTree, attrs: Mapping[str, Any]) -> Fit:
+    """The fit in a file's groups and attributes."""
+    readings = tree["readings"].to_dataset()
+    del tree["readings"]
+    health = json.loads(attrs["health"])
+    attempts = json.loads(attrs["attempts"])
+    return Fit(
+        study=_study_from_json(json.loads(attrs["study"]), readings),
+        card=ModelCard.model_validate_json(attrs["card"]),
+        draws=tree,
+        health=Health(**(health | {"failures": tuple(health["failures"])})),
+        attempts=tuple(Attempt(**(item | {"failures": tuple(item["failures"])})) for item in attempts),
+        seed=int(attrs["seed"]),
+        seconds=json.loads(attrs["seconds"]),
+    )
+
+
+def _table_to_dataset(table: pd.DataFrame) -> xr.Dataset:
+    columns = {
+        name: ("row", column.to_numpy(dtype=str if column.dtype.kind not in "fbi" else None))
+        for name, column in table.items()
+    }
+    return xr.Dataset(columns)
+
+
+def _study_to_json(study: Study) -> dict[str, Any]:
+    plain = {name: value for name, value in vars(study).items() if name in Study.__dataclass_fields__}
+    del plain["readings"]
+    return plain | {"arms": [asdict(arm) for arm in study.arms], "ignored": dict(study.ignored)}
+
+
+def _study_from_json(content: dict[str, Any], readings: xr.Dataset) -> Study:
+    def dosing(item: dict[str, Any]) -> Dosing:
+        item["days"] = tuple(item["days"])
+        item["doses"] = None if item["doses"] is None else tuple(item["doses"])
+        return Dosing(**item)
+
+    content["arms"] = tuple(
+        Arm(arm["name"], arm["control"], tuple(dosing(item) for item in arm["dosings"])) for arm in content["arms"]
+    )
+    content["notices"] = tuple(content["notices"])
+    table = pd.DataFrame({name: variable.to_numpy() for name, variable in readings.items()})
+    flags = ["censored", "fitted", "baseline"]
+    for name in table.columns.difference(["day", "volume", "weight", *flags]):
+        table[name] = table[name].astype("str")
+    table[flags] = table[flags].astype(bool)
+    return Study(readings=table, **content)

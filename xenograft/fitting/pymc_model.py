@@ -1,0 +1,240 @@
+"""A study and a card become a PyMC model on the integrated likelihood (DESIGN 3 and 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pytensor.tensor.shape import specify_shape
+
+from xenograft.fitting.arrays import DIMS, coords, data, in_one_pass, sampler_data, unpacked
+from xenograft.fitting.density import ReadingsByDay, density_in_one_pass
+from xenograft.model.card import ModelCard
+from xenograft.model.curve import Parameters
+from xenograft.model.exposure import Schedule, schedule
+from xenograft.model.latents import Latents, capacity, weights_of
+from xenograft.model.likelihood import (
+    Panel,
+    log_density,
+    log_probability_below,
+    moments,
+    tables_of_arms,
+)
+from xenograft.model.prior import Prior
+from xenograft.study.study import Study
+
+
+def build(study: Study, card: ModelCard) -> pm.Model:
+    """The PyMC model of a study under a card.
+
+    The observed variable `volume_readings` (animal, reading; log volume over reference volume) is one distribution
+    with one log-likelihood value per animal; the animals' own effects are integrated out. All data are `pm.Data` and
+    can be exchanged with `pm.set_data`. Under a card or study with censored or Student readings, these values are given
+    variables `latent`; the stored log likelihood of a fit integrates them out.
+
+    Parameters
+    ----------
+    study : Study
+        The arms and readings.
+    card : ModelCard
+        The hypothesis.
+
+    Returns
+    -------
+    pymc.Model
+        Free variables as the card's priors name them: `baseline` (log units above the reference volume), `growth`,
+        `slowing`, `kill` (agent), `departure` (combination), `waning`, `onset`, all 1/day, `sd_baseline` (log units),
+        `sd_growth` (1/day), `correlation` (through `correlation_unit` on 0–1), `error` (log units) and so on.
+    """
+    with pm.Model(coords=coords(study, card)) as model:
+        given = {name: pm.Data(name, value, dims=DIMS.get(name)) for name, value in data(study, card).items()}
+        departure = None
+        if card.departure == "estimated" and study.combinations:
+            name = "departure" if card.departure_by == "arm" else "departure_of_study"
+            departure = _prior(name, card.prior_of("departure"), dims=_departure_dim(card))
+        readings, received = _panel_and_schedule(study, card, given)
+        parameters = _parameters(study, card, _by_combination(study, card, departure), float(card.reference == "hsa"))
+        mean, precision, columns = moments(readings, received, parameters, xp=pt)
+        precision = _student(study, card, given, parameters, precision)
+        own = _own_effects(study, card, given)
+        measured = precision
+        if own is not None:  # of censored readings the observed variable holds the limit
+            measured = precision * (1 - readings.censored)
+            pm.Potential("below_the_limit", _below_the_limit(readings, mean, precision, columns, own))
+        _animals_readings("volume_readings", mean, measured, columns, given["log_volume"])
+    return model
+
+
+def build_for_sampler(study: Study, card: ModelCard) -> pm.Model:
+    """The posterior of `build` as one graph for the cards that differ in the departure only, all data in one vector.
+
+    The departure's prior and the reference are data too: the departure is its prior's mean plus its prior's sd times
+    `departure_standard`, and a card that fixes it has both at 0. Each array of data costs nutpie half a second of
+    compilation, hence the packing.
+    """
+    with pm.Model(coords=coords(study, card)) as model:
+        packed: Any = pm.Data("packed", sampler_data(study, card)["packed"])
+        (mu, sigma, highest_single_agent), given = unpacked(packed, study, card)
+        departure = None
+        if study.combinations:
+            departure = mu + sigma * pm.Normal("departure_standard", dims=_departure_dim(card))
+        readings, received = _panel_and_schedule(study, card, given)
+        parameters = _parameters(study, card, _by_combination(study, card, departure), highest_single_agent)
+        own = _own_effects(study, card, given)
+        if in_one_pass(study, card):
+            by_day = ReadingsByDay(**{item.name: given[item.name] for item in fields(ReadingsByDay)})
+            density = density_in_one_pass(by_day, *tables_of_arms(readings, received, parameters, xp=pt))
+            if own is not None:
+                density += _below_the_limit(readings, *moments(readings, received, parameters, xp=pt), own).sum()
+        else:
+            mean, precision, columns = moments(readings, received, parameters, xp=pt)
+            precision = _student(study, card, given, parameters, precision)
+            measured = precision if own is None else precision * (1 - readings.censored)
+            density = log_density(readings.log_volume, mean, measured, columns, xp=pt).sum()
+            if own is not None:
+                density += _below_the_limit(readings, mean, precision, columns, own).sum()
+        pm.Potential("volume_readings", density)
+    return model
+
+
+def _panel_and_schedule(study: Study, card: ModelCard, given: Mapping[str, Any]) -> tuple[Panel, Schedule]:
+    named = {item.name: given.get(item.name, 0.0) for item in fields(Panel)}
+    received = schedule(study, exposure=card.exposure)
+    return Panel(**named), replace(received, **{n: given[n] for n in ("jump_day", "jump", "span") if n in given})
+
+
+def _departure_dim(card: ModelCard) -> str | None:
+    return "combination" if card.departure_by == "arm" else None
+
+
+def _by_combination(study: Study, card: ModelCard, departure: Any) -> Any:
+    """The departure of each combination; one shared over the study counts for all."""
+    if departure is None:
+        return np.zeros(len(study.combinations))
+    if card.departure_by == "arm":
+        return pm.Deterministic("departure", departure, dims="combination") if departure.name is None else departure
+    return pm.Deterministic("departure", departure * np.ones(len(study.combinations)), dims="combination")
+
+
+def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_agent: Any) -> Parameters:
+    spread = "arm" if card.spread == "arm" else None
+    error = _prior("error", card.prior_of("error"), dims=spread)
+    optional = {
+        name: _prior(name, card.prior_of(name), dims=dim)
+        for name, dim in (
+            ("slowing", None), ("waning", "waning_agent"), ("onset", "delayed_agent"), ("sd_baseline", None),
+            ("sd_growth", spread), ("sd_effect", None), ("correlation", None), ("small_tumour_error", None),
+            ("degrees_of_freedom", None),
+        )
+        if name in card.priors
+    }  # fmt: skip
+    if "sd_growth" in optional and not spread:
+        optional["sd_growth"] = optional["sd_growth"][None]
+    if "sd_cohort" in card.priors:
+        scaled = _prior("sd_cohort", card.prior_of("sd_cohort")) * pm.Normal("cohort_standard", dims="cohort")
+        optional["cohort"] = pm.Deterministic("cohort_growth", scaled, dims="cohort")
+    if card.growth == "spline":
+        # halfway between centred and not: where readings tell much about a bend and where they tell little
+        half = pt.sqrt(_prior("smoothness", card.prior_of("smoothness")))
+        scaled = half * pm.Normal("bend_scaled", 0.0, half, dims=("curve", "knot"))
+        optional["bend"] = pm.Deterministic("bend", scaled, dims=("curve", "knot"))
+    return Parameters(
+        baseline=_prior("baseline", card.prior_of("baseline")),
+        growth=_prior("growth", card.prior_of("growth")),
+        kill=_kill(study, card),
+        departure=departure,
+        highest_single_agent=highest_single_agent,
+        error=error if spread else error[None],
+        **optional,
+    )
+
+
+def _prior(name: str, prior: Prior, dims: str | None = None) -> Any:
+    if prior.distribution == "LKJ":  # of a 2 × 2 matrix: a symmetric Beta on (−1, 1)
+        eta = prior.arguments["eta"]
+        return pm.Deterministic(name, 2 * pm.Beta(f"{name}_unit", eta, eta) - 1)
+    return getattr(pm, prior.distribution)(name, **prior.arguments, dims=dims)
+
+
+def _kill(study: Study, card: ModelCard) -> Any:
+    if card.dose_effect == "free":
+        return _kills("kill", [card.prior_of("kill", agent) for agent, _ in study.levels], study.level_labels, "agent")
+    agents = list(dict.fromkeys(agent for agent, _ in study.levels))
+    top = _kills("kill_at_top_dose", [card.prior_of("kill", agent) for agent in agents], agents, "single_agent")
+    power = _prior("dose_power", card.prior_of("dose_power")) if card.dose_effect == "power" else 1.0
+    agent_of_level = [agents.index(agent) for agent, _ in study.levels]
+    return pm.Deterministic("kill", top[agent_of_level] * study.relative_doses**power, dims="agent")
+
+
+def _kills(name: str, priors: list[Prior], labels: Collection[str], dim: str) -> Any:
+    if len({(prior.distribution, *prior.arguments.values()) for prior in priors}) == 1:
+        return _prior(name, priors[0], dims=dim)
+    parts = [_prior(f"{name}_{label}", prior) for label, prior in zip(labels, priors, strict=True)]
+    return pm.Deterministic(name, pt.stack(parts), dims=dim)
+
+
+def _student(study: Study, card: ModelCard, given: Mapping[str, Any], parameters: Parameters, precision: Any) -> Any:
+    """Precisions with a latent gamma weight for each Student reading."""
+    room = capacity(study, card).spreads
+    if not room:
+        return precision
+    used = specify_shape(given["spread_used"], (room,))
+    places = Latents(None, given["spread_position"], used)
+    density, weights = weights_of(pm.Normal("spread", shape=room), places, parameters.degrees_of_freedom, xp=pt)
+    pm.Potential("spread_density", density)
+    return precision * weights
+
+
+def _own_effects(study: Study, card: ModelCard, given: Mapping[str, Any]) -> Any:
+    """Latent effects (animal, effect) of the animals with censored readings; None without such an animal."""
+    room = capacity(study, card)
+    if not room.animals:
+        return None
+    own = pm.Normal("own_effect", shape=(room.animals, room.effects))
+    return own[given["animal_position"]] if "animal_position" in given else own
+
+
+def _below_the_limit(readings: Panel, mean: Any, precision: Any, columns: list[Any], own: Any) -> Any:
+    log_cdf = _log_cdf_where(readings.censored)
+    return log_probability_below(readings.log_volume, mean, precision, columns, readings.censored, own, log_cdf, xp=pt)
+
+
+def _log_cdf_where(censored: Any) -> Callable[[Any], Any]:
+    """Log of the normal distribution function of censored readings, 0 of others, which need not be computed."""
+    at: Any = pt.nonzero(censored)
+
+    def log_cdf(value: Any) -> Any:
+        found: Any = pt.zeros_like(value)
+        return found[at].set(pm.logcdf(pm.Normal.dist(), value[at]))
+
+    return log_cdf
+
+
+def _animals_readings(name: str, mean: Any, precision: Any, columns: list[Any], observed: Any) -> None:
+    """The observed variable."""
+
+    def logp(value: Any, mean: Any, precision: Any, *columns: Any) -> Any:
+        return log_density(value, mean, precision, columns, xp=pt)
+
+    def random(mean: Any, precision: Any, *columns: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        shape = np.broadcast_shapes(np.shape(mean), np.shape(precision), *(np.shape(column) for column in columns))
+        shape = shape if size is None else (*size, shape[-1])
+        sd = np.where(precision > 0, 1 / np.sqrt(np.where(precision > 0, precision, 1.0)), 0.0)
+        own = sum(rng.standard_normal((*shape[:-1], 1)) * column for column in columns)
+        return mean + own + sd * rng.standard_normal(shape)
+
+    pm.CustomDist(
+        name,
+        mean,
+        precision,
+        *columns,
+        logp=logp,
+        random=random,
+        signature=f"(n),(n),{','.join('(n)' for _ in columns)}->(n)",
+        dims=("animal", "reading"),
+        observed=observed,
+    )

@@ -1,0 +1,266 @@
+"""Model cards: one hypothesis per TOML file, from a closed vocabulary, every prior with its unit and reason."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+
+from xenograft.digests import digest_of
+from xenograft.errors import CardError, did_you_mean, missing_file, problems_of
+from xenograft.model.prior import SUPPORTED, Distribution, Prior, PriorName
+
+Growth = Literal["exponential", "gompertz", "spline"]
+Exposure = Literal["constant", "decaying", "delayed"]
+_ONE_EXPOSURE: TypeAdapter[Exposure] = TypeAdapter(Exposure)
+_EXPOSURE_BY_AGENT: TypeAdapter[dict[str, Exposure]] = TypeAdapter(dict[str, Exposure])
+
+
+class ModelCard(BaseModel):
+    """A hypothesis about a study: growth law, exposure, reference, departure, what varies, errors, priors.
+
+    Parameters
+    ----------
+    name, claim : str
+        What the card is called (its file's name) and what it claims in one sentence.
+    growth, exposure, reference, departure, departure_by, dose_effect, varies, spread, error, error_small
+        See models/README.md for the vocabulary.
+    priors : mapping of str to Prior
+        One per parameter; `kill.<agent>` holds an agent's own kill prior.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    claim: str = Field(min_length=1)
+    growth: Growth
+    exposure: Exposure | dict[str, Exposure]
+    reference: Literal["bliss", "hsa"]
+    departure: Literal["none", "estimated"]
+    departure_by: Literal["arm", "study"] = "arm"
+    dose_effect: Literal["free", "power", "linear"] = "free"
+    varies: tuple[Literal["baseline", "growth", "effect", "cohort"], ...]
+    spread: Literal["common", "arm"] = "common"
+    error: Literal["normal", "student"]
+    error_small: Annotated[bool, Field(strict=True)] = False
+    priors: dict[str, Prior]
+
+    @field_validator("exposure", mode="before")
+    @classmethod
+    def _a_word_or_a_word_per_agent(cls, written: Any) -> Any:
+        """Read as what is meant, so that a misspelled word is found once and not once per kind."""
+        kind = _EXPOSURE_BY_AGENT if isinstance(written, dict) else _ONE_EXPOSURE
+        return kind.validate_python(written)
+
+    def __repr__(self) -> str:
+        return f"<ModelCard {self.name}>"
+
+    def _repr_html_(self) -> str:
+        from xenograft.displays import card_html
+
+        return card_html(self)
+
+    @property
+    def answers(self) -> bool:
+        """Whether the card leaves the combination free, so that its draws may answer (DESIGN 7)."""
+        return self.departure == "estimated" or self.growth == "spline"
+
+    @property
+    def family(self) -> str:
+        """What cards have in common that are compiled as one model: everything but the departure and the reference."""
+        apart = {"name", "claim", "priors", "reference", "departure"}
+        return repr(self.model_dump(exclude=apart) | {"varies": sorted(set(self.varies))})
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything in the card that changes a posterior; name and prose do not."""
+        content = self.model_dump(exclude={"name", "claim", "priors"})
+        priors = {name: [prior.distribution, prior.arguments] for name, prior in self.priors.items()}
+        return digest_of(content | {"varies": sorted(set(self.varies)), "priors": priors})
+
+    def prior_of(self, parameter: str, agent: str | None = None) -> Prior:
+        """The prior of a parameter.
+
+        Parameters
+        ----------
+        parameter, agent : str
+            For example "kill"; an agent's own prior is returned where the card has one.
+        """
+        return self.priors.get(f"{parameter}.{agent}", self.priors[parameter])
+
+    def null_of(self, other: ModelCard) -> bool:
+        """Whether this card fixes what another leaves free.
+
+        Parameters
+        ----------
+        other : ModelCard
+            An answering card of the same growth, exposure and error.
+        """
+        same = all(getattr(self, key) == getattr(other, key) for key in ("growth", "exposure", "error"))
+        return same and not self.answers and other.answers
+
+
+def read_card(path: str | Path) -> ModelCard:
+    """Read one model card.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file.
+
+    Raises
+    ------
+    CardError
+        With a sentence per problem of the file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CardError(missing_file(path))
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CardError(f"{path.name}: this is not valid TOML ({error}). Mend the line it names.") from None
+    content = content | {"priors": _flat_priors(content.get("priors", {}))}
+    try:
+        card = ModelCard.model_validate(content)
+    except ValidationError as error:
+        raise CardError(problems_of(path.name, error, ModelCard)) from None
+    problems = [*_contradictions(path.name, card)] or _prior_problems(path.name, card)
+    if card.name != path.stem:
+        problems.append(f'{path.name}: name = "{card.name}" is not the file\'s name. Make the two equal.')
+    if problems:
+        raise CardError(problems)
+    return card
+
+
+def read_cards(*paths: str | Path) -> dict[str, ModelCard]:
+    """Read model cards from files and folders.
+
+    Parameters
+    ----------
+    *paths : str or Path
+        TOML files, folders of them, or names of shipped cards; none means all shipped cards.
+
+    Returns
+    -------
+    dict of str to ModelCard
+        By name, in the order given (files of a folder alphabetically).
+
+    Raises
+    ------
+    CardError
+        With a sentence per problem of all files.
+    """
+    cards: dict[str, ModelCard] = {}
+    problems: list[str] = []
+    for path in paths or (shipped_cards(),):
+        for file in _files(path):
+            try:
+                card = read_card(file)
+            except CardError as error:
+                problems.extend(error.problems)
+                continue
+            if card.name in cards and cards[card.name].digest != card.digest:
+                problems.append(f'{file.name}: the name "{card.name}" stands for two different cards. Rename one.')
+            cards[card.name] = card
+    if problems:
+        raise CardError(problems)
+    return cards
+
+
+def shipped_cards() -> Path:
+    """The folder of the cards that come with the package."""
+    inside = Path(__file__).parents[1] / "models"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "models"
+
+
+def _files(path: str | Path) -> list[Path]:
+    shipped = {file.stem: file for file in sorted(shipped_cards().glob("*.toml"))}
+    if str(path) in shipped:
+        return [shipped[str(path)]]
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(path.glob("*.toml"))
+        if not files:
+            raise CardError(f"{path}: the folder has no model card (*.toml). Name a folder that has one.")
+        return files
+    if not path.is_file():
+        hint = did_you_mean(str(path), shipped) or " `xenograft models` lists the shipped cards."
+        raise CardError(f'"{path}" is neither a shipped card nor a file or folder.{hint}')
+    return [path]
+
+
+def _flat_priors(priors: Any) -> Any:
+    """`[priors.kill."T-DM1"]` becomes the entry `kill.T-DM1`; anything malformed is left for the schema to name."""
+    if not isinstance(priors, dict):
+        return priors
+    flat: dict[str, Any] = {}
+    for name, table in priors.items():
+        own = {key: value for key, value in table.items() if isinstance(value, dict)} if isinstance(table, dict) else {}
+        flat[name] = {key: value for key, value in table.items() if key not in own} if own else table
+        flat |= {f"{name}.{agent}": value for agent, value in own.items()}
+    return flat
+
+
+def _contradictions(place: str, card: ModelCard) -> Iterable[str]:
+    if card.reference == "hsa" and card.departure == "estimated":
+        yield (
+            f'{place}: departure = "estimated" under reference = "hsa" is the bliss card with its prior moved. '
+            'Use departure = "none" with hsa, or reference = "bliss".'
+        )
+    if card.growth == "spline":
+        wrong = {
+            f'reference = "{card.reference}"': card.reference != "bliss",
+            f'departure = "{card.departure}"': card.departure != "estimated",
+            "its exposure": card.exposure != "constant",
+            f'dose_effect = "{card.dose_effect}"': card.dose_effect != "free",
+        }
+        for what, asked in wrong.items():
+            if asked:
+                yield (
+                    f'{place}: growth = "spline" leaves the course of every arm free, and {what} would restrict it. '
+                    'Use reference = "bliss", departure = "estimated", exposure = "constant" and dose_effect = "free".'
+                )
+    if isinstance(card.exposure, dict) and not card.exposure:
+        yield f'{place}: exposure names no agent. Write one word for all, or a word per agent and "default".'
+
+
+def _prior_problems(place: str, card: ModelCard) -> list[str]:
+    needed = _needed_priors(card)
+    known = list(get_args(PriorName))
+    problems = [f"{place}: the prior of {name} is missing. Add [priors.{name}]." for name in needed - set(card.priors)]
+    for entry, prior in card.priors.items():
+        name, _, agent = entry.partition(".")
+        if name not in known:
+            problems.append(f"{place}: there is no parameter called {name}.{did_you_mean(name, known)}")
+        elif name not in needed:
+            problems.append(f"{place}: the prior of {name} is not used by this card. Delete [priors.{name}].")
+        elif agent and name != "kill":
+            problems.append(f"{place}: [priors.{entry}] is for one agent; only kill has priors by agent. Delete it.")
+        elif prior.distribution not in SUPPORTED.get(name, get_args(Distribution)):
+            choices = ", ".join(SUPPORTED[name])
+            problems.append(f"{place}: the prior of {entry} is {prior.distribution}; it must be one of {choices}.")
+    return sorted(problems)
+
+
+def _needed_priors(card: ModelCard) -> set[str]:
+    exposures = {card.exposure} if isinstance(card.exposure, str) else set(card.exposure.values())
+    conditions = {
+        "slowing": card.growth == "gompertz",
+        "smoothness": card.growth == "spline",
+        "waning": "decaying" in exposures,
+        "onset": "delayed" in exposures,
+        "departure": card.departure == "estimated",
+        "dose_power": card.dose_effect == "power",
+        "sd_baseline": "baseline" in card.varies,
+        "sd_growth": "growth" in card.varies,
+        "sd_effect": "effect" in card.varies,
+        "sd_cohort": "cohort" in card.varies,
+        "correlation": {"baseline", "growth"} <= set(card.varies),
+        "degrees_of_freedom": card.error == "student",
+        "small_tumour_error": card.error_small,
+    }
+    return {"baseline", "growth", "kill", "error"} | {name for name, needed in conditions.items() if needed}

@@ -1,0 +1,123 @@
+"""Which cards a study supports, and which of the shipped ones are fitted unless told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from xenograft.model.card import ModelCard
+from xenograft.printing import listed
+from xenograft.study.study import Study
+
+LASTING = (
+    "exponential-bliss-departure",
+    "exponential-bliss",
+    "exponential-hsa",
+    "gompertz-bliss-departure",
+    "gompertz-bliss",
+    "gompertz-hsa",
+)
+"""Shipped cards that are fitted to every study unless others are named: two growth laws, each compiled once, with their
+nulls; effects last."""
+
+WANING = (
+    "decaying-bliss-departure",
+    "decaying-bliss",
+    "gompertz-decaying-bliss-departure",
+    "gompertz-decaying-bliss",
+)
+"""Fitted as well where the dosing days leave room for an effect to wane: they take as long again.
+Their nulls of the highest single agent are not among them: those of `LASTING` answer that question sooner."""
+
+TELLING_GAP = 14.0
+"""Days without a dose, from which on an effect that wanes can be told from one that lasts: by the median of the prior
+half of a dose's effect is gone after a week, so a quarter is left after two."""
+
+
+def why_not(study: Study, card: ModelCard) -> str | None:
+    """What a study lacks for a card, in words; None where it can be fitted.
+
+    Parameters
+    ----------
+    study : Study
+        Arms, doses, days and cohorts.
+    card : ModelCard
+        The hypothesis.
+    """
+    return next(iter(_reasons(study, card)), None)
+
+
+def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[str, ModelCard], dict[str, str]]:
+    """The shipped cards to fit to a study, and those left out with the reason.
+
+    Parameters
+    ----------
+    study : Study
+        What is fitted.
+    cards : mapping of str to ModelCard
+        The shipped cards by name; those that are in neither `LASTING` nor `WANING` are left out silently.
+
+    Returns
+    -------
+    chosen : dict of str to ModelCard
+    left_out : dict of str to str
+        Why, by name.
+    """
+    considered = {name: cards[name] for name in (*LASTING, *WANING) if name in cards}
+    left_out = {name: reason for name, card in considered.items() if (reason := why_not(study, card))}
+    if reason := _why_not_waning(study):
+        left_out |= {name: reason for name in WANING if name in considered}
+    if not study.combinations:  # cards that differ in the departure only are then one and the same
+        same = {name: "without a combination it is the card that leaves the departure free"
+                for name, card in considered.items() if not card.answers}  # fmt: skip
+        left_out = same | left_out
+    return {name: card for name, card in considered.items() if name not in left_out}, left_out
+
+
+def by_reason(left_out: Mapping[str, str]) -> dict[str, str]:
+    """The names of the cards left out for a reason, in words, by that reason."""
+    return {reason: listed([name for name in left_out if left_out[name] == reason]) for reason in left_out.values()}
+
+
+def _why_not_waning(study: Study) -> str | None:
+    """What the dosing days lack to tell an effect that wanes from one that lasts."""
+    dosings = [dosing for arm in study.arms for dosing in arm.dosings]
+    if unknown := list(dict.fromkeys(dosing.agent for dosing in dosings if not dosing.schedule_known)):
+        return (
+            f"the study says the start of {listed(unknown)}, not the dosing days; named with -m, the start "
+            "counts as a single dose"
+        )
+    given = [[day for day in dosing.days if day < study.horizon] for dosing in dosings]
+    longest = max((float(np.diff([*days, study.horizon]).max()) for days in given if days), default=0.0)
+    if longest < TELLING_GAP:
+        return (
+            f"no agent pauses for {TELLING_GAP:g} days before day {study.horizon:g} (the longest pause: {longest:g}), "
+            "too short to tell an effect that wanes from one that lasts"
+        )
+    return None
+
+
+def _reasons(study: Study, card: ModelCard) -> Iterable[str]:
+    agents = list(dict.fromkeys(agent for agent, _ in study.levels))
+    if isinstance(card.exposure, Mapping):
+        named = set(card.exposure) - {"default"}
+        for agent in sorted(named - set(agents)):
+            yield f"it names the exposure of {agent}, and the study has no such agent (its agents: {', '.join(agents)})"
+        missing = [agent for agent in agents if agent not in named]
+        if missing and "default" not in card.exposure:
+            yield f'it says no exposure for {", ".join(missing)}; add "default" to its exposure'
+    for entry in card.priors:
+        _, _, agent = entry.partition(".")
+        if agent and agent not in agents:
+            yield f"it has a prior for {agent}, and the study has no such agent (its agents: {', '.join(agents)})"
+    if card.dose_effect != "free":
+        if any(level is None for _, level in study.levels):
+            yield f'dose_effect = "{card.dose_effect}" needs the doses of every arm, and the study does not say them'
+        elif len(study.levels) == len(agents):
+            yield f'dose_effect = "{card.dose_effect}" needs an agent at two doses or more'
+    if "cohort" in card.varies and len(study.cohorts) < 2:
+        yield "its cohorts vary, and the study's animals are all of one cohort"
+    days = study.fitted_readings["day"].nunique()
+    if card.growth == "spline" and days < 4:
+        yield f"a curve that bends needs readings on 4 days or more, and the study has {days}"

@@ -1,0 +1,101 @@
+"""Latent variables that keep the integrated likelihood in closed form with censored or Student readings (DESIGN 4).
+
+An animal with censored readings keeps its own effects as latent variables, standard normal given its measured readings,
+and each censored reading contributes the probability of being below its limit. A Student reading is a normal one whose
+precision is multiplied by a gamma weight, a latent variable. A latent variable that belongs to nothing is standard
+normal and changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import gammaln
+
+from xenograft.model.card import ModelCard
+from xenograft.model.likelihood import Panel
+from xenograft.study.study import Study
+
+SMALLEST_ANIMALS, SMALLEST_READINGS = 8, 64
+"""Room for animals, readings: these numbers, twice them, … so that one compiled model serves many studies."""
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Which latent variable belongs to what.
+
+    Parameters
+    ----------
+    animal_position : int array (animal)
+        Position among the animals with censored readings (0 where it has none).
+    spread_position : int array (animal, reading)
+        Position among the spreads of Student readings (0 pads).
+    spread_used : array (spread)
+        1 where a spread has a reading, else 0.
+    """
+
+    animal_position: Any
+    spread_position: Any
+    spread_used: Any
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How many animals with censored readings, of how many effects, and how many Student readings there is room for."""
+
+    animals: int
+    effects: int
+    spreads: int
+
+
+def capacity(study: Study, card: ModelCard) -> Capacity:
+    """Room for the latent variables that a study needs under a card; 0 where it needs none."""
+    animals = int((study.animals["censored"] > 0).sum())
+    effects = len({"baseline", "growth", "effect"} & set(card.varies))
+    spreads = len(study.fitted_readings) if card.error == "student" else 0
+    return Capacity(_next(animals, SMALLEST_ANIMALS), effects, _next(spreads, SMALLEST_READINGS))
+
+
+def latents_of(study: Study, card: ModelCard, readings: Panel) -> Latents:
+    """Give every animal with censored readings and every Student reading its latent variables."""
+    censored = (study.animals["censored"] > 0).to_numpy()
+    real = np.arange(readings.weight.shape[1]) < study.animals["readings"].to_numpy()[:, None]
+    position = np.zeros(real.shape, dtype=np.int64)
+    used = np.zeros(capacity(study, card).spreads)
+    if len(used):
+        position[real] = np.arange(real.sum())
+        used[: real.sum()] = readings.weight[real] > 0
+    return Latents(np.where(censored, np.cumsum(censored) - 1, 0), position, used)
+
+
+def weights_of(spread: Any, given: Latents, freedom: Any, *, xp: Any = np) -> tuple[Any, Any]:
+    """Gamma weights of Student readings from their latent variables.
+
+    Parameters
+    ----------
+    spread : array (..., spread)
+        Standard normal where not used.
+    given : Latents
+        Which belongs to which reading.
+    freedom : array (...)
+        Degrees of freedom of the errors.
+
+    Returns
+    -------
+    log_density : array (...)
+        To be added to that of standard normal latent variables.
+    weights : array (..., animal, reading)
+        Factors on the readings' precisions: Gamma(freedom/2, freedom/2).
+    """
+    shape = freedom[..., None] / 2
+    scale = 1 / xp.sqrt(shape)  # about the sd of the log weight, which then hardly depends on the freedom
+    log_weight = scale * spread
+    constant = shape * xp.log(shape) - (gammaln(shape) if xp is np else xp.gammaln(shape)) + xp.log(scale)
+    beyond_normal = constant + shape * (log_weight - xp.exp(log_weight)) + spread**2 / 2 + np.log(2 * np.pi) / 2
+    return (given.spread_used * beyond_normal).sum(axis=-1), xp.exp(log_weight)[..., given.spread_position]
+
+
+def _next(count: int, smallest: int) -> int:
+    return 0 if count == 0 else max(smallest, 1 << (count - 1).bit_length())

@@ -1,0 +1,1 @@
+"""The next study: design, allocation, power, calibration, thousands of trials."""

@@ -1,0 +1,217 @@
+"""A planned study: a study.toml without data, with animals and visits instead (DESIGN 8.1, 8.4)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+
+from xenograft.errors import InputError, did_you_mean, missing_file, problems_of, quoted, unknown_key
+from xenograft.reading.study_toml import AgentEntry, StudyFile, study_file_of
+from xenograft.simulation.simulate import SimulatedStudy, simulate
+from xenograft.simulation.truth import Truth
+from xenograft.study.study import Arm
+
+FROM_STUDY_FILES = (
+    "name", "unit", "limit_of_quantification", "endpoint_volume", "fit_from", "horizon", "primary", "arms",
+)  # fmt: skip
+"""Keys that mean in a design what they mean in study.toml."""
+
+
+def _visit_days(written: Any) -> tuple[float, ...] | None:
+    try:
+        return AgentEntry.model_validate({"days": written}).days  # a list or { from, every, times }, as dosing days
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+def _numbers_of_animals(written: Any) -> int | dict[str, int]:
+    numbers: list[Any] = list(written.values()) if isinstance(written, dict) else [written]
+    if not all(isinstance(number, int) and not isinstance(number, bool) and number >= 2 for number in numbers):
+        raise ValueError(f"{quoted(written)} is no number of animals, 2 or more. Write 8, or one number for each arm.")
+    return written
+
+
+class DesignEntry(BaseModel):
+    """What a design says beyond study.toml: animals (one number, or one per arm), visits, cohorts."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+
+    animals: Annotated[int | dict[str, int], PlainValidator(_numbers_of_animals)]
+    visits: Annotated[tuple[float, ...], PlainValidator(_visit_days)]
+    cohorts: Annotated[int, Field(ge=2)] | None = None
+
+
+@dataclass(frozen=True)
+class Design:
+    """A planned study.
+
+    Parameters
+    ----------
+    name : str
+        What the study is called.
+    arms : tuple of Arm
+        In the order of the file.
+    animals : mapping of str to int
+        Number of animals by arm.
+    visits : tuple of float
+        Visit days as the laboratory will record them.
+    cohorts : int or None
+        Number of cohorts into which the animals of each arm are put in rotation.
+    limit_of_quantification, endpoint_volume : float or None
+        Volumes in mm³, as of a Study.
+    fit_from, horizon : float or None
+        Days, as of a Study.
+    primary : str or None
+        The combination arm whose verdict is the study's.
+    """
+
+    name: str
+    arms: tuple[Arm, ...]
+    animals: Mapping[str, int]
+    visits: tuple[float, ...]
+    cohorts: int | None = None
+    limit_of_quantification: float | None = None
+    endpoint_volume: float | None = None
+    fit_from: float | None = None
+    horizon: float | None = None
+    primary: str | None = None
+
+    @property
+    def first_dose(self) -> float:
+        """Earliest dosing day of any arm."""
+        return min(day for arm in self.arms for dosing in arm.dosings for day in dosing.days)
+
+
+def read_design(path: str | Path) -> Design:
+    """Read a planned study.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file with the keys of study.toml but `data` and how the table is written; `animals`, one number or one
+        by arm; `visits`, a list of days or { from, every, times }; optionally `cohorts`.
+
+    Raises
+    ------
+    InputError
+        With a sentence for everything in the file that cannot be simulated.
+    """
+    path = Path(path)
+    written = _parsed(path)
+    known = (*FROM_STUDY_FILES, *DesignEntry.model_fields)
+    shared = {key: value for key, value in written.items() if key in FROM_STUDY_FILES}
+    file = study_file_of(path.name, {"data": "none", **shared})
+    problems = [*_key_problems(path.name, written, known), *file.problems]
+    try:
+        own = DesignEntry.model_validate(written)
+    except ValidationError as error:
+        raise InputError([*problems, *problems_of(path.name, error, DesignEntry)]) from None
+    animals = own.animals if isinstance(own.animals, dict) else {arm.name: own.animals for arm in file.arms}
+    problems += _fit_problems(path.name, file, animals, own.visits)
+    if problems:
+        raise InputError(problems)
+    return Design(
+        name=file.entry.name,
+        arms=file.arms,
+        animals=animals,
+        visits=own.visits,
+        cohorts=own.cohorts,
+        limit_of_quantification=file.in_unit(file.entry.limit_of_quantification),
+        endpoint_volume=file.in_unit(file.entry.endpoint_volume),
+        fit_from=file.entry.fit_from,
+        horizon=file.entry.horizon,
+        primary=file.entry.primary,
+    )
+
+
+def simulate_design(design: Design, truth: Truth, *, seed: int, digits: int | None = None) -> SimulatedStudy:
+    """A study as a design plans it, made with a known truth.
+
+    Parameters
+    ----------
+    design : Design
+        Arms, animals, visits, limit and endpoint.
+    truth : Truth
+        The parameters the animals and their readings are drawn with.
+    seed : int
+        The same seed gives the same study.
+    digits : int or None
+        Significant digits to which a volume is recorded.
+
+    Returns
+    -------
+    SimulatedStudy
+        A Study with its truth.
+
+    Raises
+    ------
+    InputError
+        The truth does not fit the design.
+    """
+    study = simulate(
+        design.arms,
+        truth,
+        animals=design.animals,
+        days=design.visits,
+        seed=seed,
+        endpoint_volume=design.endpoint_volume,
+        limit_of_quantification=design.limit_of_quantification,
+        cohorts=design.cohorts,
+        digits=digits,
+        name=design.name,
+    )
+    study = replace(study, chosen_horizon=design.horizon, primary=design.primary, fit_from=design.fit_from)
+    if design.fit_from is None:
+        return study
+    return replace(study, readings=study.readings.assign(fitted=study.readings["day"] >= design.fit_from))
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise InputError(missing_file(path)) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}). Give a design as a .toml file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name}: this is not a TOML file: {error}. Mend that line.") from None
+
+
+def _key_problems(place: str, written: Mapping[str, Any], known: tuple[str, ...]) -> Iterable[str]:
+    for key in written:
+        if key in known:
+            continue
+        if key == "data" or not did_you_mean(key, known):
+            yield f'{place}: "{key}" has no meaning in a design, which has no table yet. Remove it.'
+        else:
+            yield unknown_key(place, key, known)
+
+
+def _fit_problems(place: str, file: StudyFile, animals: Mapping[str, int], visits: tuple[float, ...]) -> Iterable[str]:
+    names = [arm.name for arm in file.arms]
+    if file.unit != "mm3":
+        yield f'{place}: unit = "{file.unit}"; studies are simulated in mm3. Remove unit, and give volumes in mm³.'
+    for name in names:
+        if name not in animals:
+            yield f'{place}: arm {name} has no animals. Add animals."{name}".'
+    for name in animals:
+        if name not in [*names, *file.broken]:
+            yield f'{place}: animals."{name}" is not an arm.{did_you_mean(name, names)} Name arms of this design only.'
+    if file.first_dose is None:
+        return
+    if visits[-1] <= file.first_dose:
+        yield (
+            f"{place}: the last visit is on day {visits[-1]:g} and the first dose on day {file.first_dose:g}. "
+            "Add visits after it."
+        )
+    horizon, fit_from = file.entry.horizon, file.entry.fit_from
+    if horizon is not None and not file.first_dose < horizon <= visits[-1]:
+        between = f"after the first dose (day {file.first_dose:g}) and not after the last visit (day {visits[-1]:g})"
+        yield f"{place}: horizon = {horizon:g}; it must be {between}."
+    if fit_from is not None and fit_from > visits[-1]:
+        yield f"{place}: fit_from = {fit_from:g} is after the last visit (day {visits[-1]:g}). Give an earlier day."

@@ -1,0 +1,131 @@
+"""One planned study, simulated and answered: what it says, and whether that is true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from xenograft.answers.averaging import AVERAGED, average, no_conclusion, verdict_words
+from xenograft.answers.ranking import compare
+from xenograft.fitting.curves import curves_of, reference_names
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import SamplerSettings, fit
+from xenograft.model.card import ModelCard
+from xenograft.planning.design import Design, simulate_design
+from xenograft.planning.trials import Outcome
+from xenograft.quantities.estimands import excess, probability_positive, quantiles
+from xenograft.simulation.true_excess import true_excess
+from xenograft.simulation.truth import Truth
+from xenograft.study.study import Arm, Study
+
+type Reference = Literal["bliss", "hsa"]
+
+SETTINGS = SamplerSettings(draws=500, tune=500)
+
+
+@dataclass(frozen=True)
+class PlannedStudy:
+    """A study to simulate, fit and answer.
+
+    Parameters
+    ----------
+    design : Design
+        Arms, animals, visits.
+    truth : Truth
+        What it is simulated with.
+    cards : tuple of ModelCard
+        What is fitted; two or more that answer are averaged by stacking, as in a report.
+    reference : {"bliss", "hsa"}
+        What no interaction means.
+    seed, number : int
+        Seed of the plan and number of the study: the same in every cell of a plan, so that cells are compared on
+        studies that are as alike as they can be.
+    settings : SamplerSettings
+        How to sample.
+    """
+
+    design: Design
+    truth: Truth
+    cards: tuple[ModelCard, ...]
+    reference: Reference
+    seed: int
+    number: int
+    settings: SamplerSettings = SETTINGS
+
+
+def answer_planned_study(planned: PlannedStudy) -> Outcome:
+    """Simulate a study, fit it, and answer for its primary combination at its horizon.
+
+    Returns
+    -------
+    outcome
+        `day` (the horizon), `true` (the excess then, log units) and `answers`: for each card, and "averaged" where
+        several answer, `words`, and where a fit converged `median`, `lower`, `upper` (95 %) and `probability` of an
+        excess above 0. `failed` where no fit converged.
+    """
+    of_study, of_fits = np.random.SeedSequence([planned.seed, planned.number]).generate_state(2)
+    study = simulate_design(planned.design, planned.truth, seed=int(of_study))
+    combination = study.primary_combination
+    if combination is None:
+        return {"failed": "the design has no combination"}
+    exact = true_excess(planned.design.arms, planned.truth, study.horizon, planned.reference)
+    several = sum(card.answers for card in planned.cards) > 1
+    fits = {
+        card.name: fit(
+            study, card, seed=int(of_fits), settings=planned.settings, progress=False,
+            keep="likelihood" if several else "posterior",
+        )
+        for card in planned.cards
+    }  # fmt: skip
+    draws = {name: _excess(one, study, combination, planned.reference) for name, one in fits.items()}
+    answers = {
+        name: _answer(found) if fits[name].health.status != "fail" else {"words": f"no conclusion: {_why(fits[name])}"}
+        for name, found in draws.items()
+    }
+    if several:
+        answers[AVERAGED] = _averaged(fits, draws)
+    found: dict[str, Any] = {
+        "day": study.horizon,
+        "true": float(exact.sel(combination=combination.name).squeeze()),
+        "answers": answers,
+    }
+    if all("median" not in answer for answer in answers.values()):
+        found["failed"] = "; ".join(f"{name}: {_why(one)}" for name, one in fits.items())
+    return found
+
+
+def _excess(fitted: Fit, study: Study, combination: Arm, reference: Reference) -> xr.DataArray:
+    curves = curves_of(fitted.posterior, study, fitted.card, [study.horizon])
+    names = reference_names(study, combination)
+    return excess(curves, combination.name, names, study.control.name, reference).isel(day=0, drop=True)
+
+
+def _averaged(fits: Mapping[str, Fit], draws: Mapping[str, xr.DataArray]) -> dict[str, Any]:
+    """The verdict of a report: answering cards averaged by stacking, none where they contradict each other."""
+    ranking = compare(fits)
+    weights = ranking.answer_weights
+    if not weights:
+        return {"words": no_conclusion(fits, ranking)}
+    own = [float(probability_positive(draws[name])) for name in weights]
+    conflict = {verdict_words(probability, None) for probability in own} >= {"enhanced", "less than the reference"}
+    return _answer(average({name: draws[name] for name in weights}, weights), "conflict" if conflict else None)
+
+
+def _answer(draws: xr.DataArray, agreement: str | None = None) -> dict[str, Any]:
+    lower, median, upper = quantiles(draws.to_numpy(), (0.025, 0.5, 0.975)).tolist()
+    probability = float(probability_positive(draws))
+    return {
+        "words": verdict_words(probability, agreement),
+        "median": median,
+        "lower": lower,
+        "upper": upper,
+        "probability": probability,
+    }
+
+
+def _why(fitted: Fit) -> str:
+    return f"the sampler did not converge ({'; '.join(fitted.health.failures)})"

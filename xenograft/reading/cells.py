@@ -1,0 +1,146 @@
+"""What a cell says: a number, a day, a date, or one of the words that laboratories write instead (DESIGN 3.5, 8.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from xenograft.errors import quoted
+from xenograft.reading.schema import Meaning, StudyEntry
+
+WORDS: Mapping[str, Meaning] = {
+    **dict.fromkeys(("", "na", "nan", "n/a", "#n/a", ".", "-", "–", "—", "x", "missing", "not done"), "missing"),
+    **dict.fromkeys(("not measured", "not recorded"), "missing"),
+    **dict.fromkeys(("np", "nd", "bl", "blq", "bloq", "bql", "lloq", "loq", "blod", "bld", "lod"), "below limit"),
+    **dict.fromkeys(
+        ("not palpable", "non-palpable", "not detected", "not detectable", "not measurable"), "below limit"
+    ),
+    **dict.fromkeys(("below limit", "llod", "bllq"), "below limit"),
+    **dict.fromkeys(("dead", "died", "found dead", "fd", "death", "†", "sac", "sac'd", "sac.", "sacced"), "left"),
+    **dict.fromkeys(("sacrificed", "sacrifice", "euthanised", "euthanized", "euth", "eut", "culled"), "left"),
+    **dict.fromkeys(("killed", "removed", "terminated", "taken down", "off study"), "left"),
+}
+"""What a word in place of a reading means, in lower case; [words] of a study.toml comes before it."""
+
+_DIGITS = r"[0-9]+"
+_ISO_DATE = r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]00:00(?::00(?:\.0+)?)?)?"
+_NUMBERED_DATE = r"(\d{1,2})(?P<between>[./-])(\d{1,2})(?P=between)(\d{4})"
+_DAY_WORD = r"(?:study\s*)?(?:day|d)\s*"
+
+
+def number_pattern(decimal: str) -> str:
+    """A regular expression for a plain decimal number with this decimal sign."""
+    sign = re.escape(decimal)
+    return rf"[+-]?(?:{_DIGITS}{sign}?[0-9]*|{sign}{_DIGITS})(?:e[+-]?{_DIGITS})?"
+
+
+def numbers(text: pd.Series, decimal: str) -> pd.Series:
+    """Cells as numbers, NaN where a cell is not one.
+
+    Parameters
+    ----------
+    text : Series of str
+        Cells, whitespace trimmed.
+    decimal : {".", ","}
+        The decimal sign; the other one makes a cell no number, so that 1,234 is never taken for 1.234.
+    """
+    written = text.where(
+        text.str.fullmatch(rf"{number_pattern(decimal)}|[+-]?inf(?:inity)?", case=False, flags=re.ASCII)
+    )
+    if decimal != ".":
+        written = written.str.replace(decimal, ".", regex=False)
+    return pd.to_numeric(written).astype(float)
+
+
+def days(text: pd.Series, entry: StudyEntry) -> pd.Series:
+    """Cells as days (as study.toml counts them), NaN where a cell is not a day.
+
+    Parameters
+    ----------
+    text : Series of str
+        "7", "day 7" or "D7"; where the study gives `day_0`, dates instead.
+    entry : StudyEntry
+        Its `day_0`, `date_order`, `add_days` and decimal sign.
+    """
+    if entry.day_0 is None:
+        number = numbers(text, entry.decimal)
+        if number.isna().any():
+            number = number.fillna(
+                numbers(text.str.replace(rf"^{_DAY_WORD}", "", case=False, regex=True), entry.decimal)
+            )
+    else:
+        dated = {word: date_of(word, entry) for word in text.unique().tolist()}
+        since = {word: (found - entry.day_0).days if found else np.nan for word, found in dated.items()}
+        number = text.map(since).astype(float)
+    return number + entry.add_days
+
+
+def date_of(text: str, entry: StudyEntry) -> date | None:
+    """The date that a cell says, None where it is none or its order of day and month is not known."""
+    if iso := re.fullmatch(_ISO_DATE, text, flags=re.ASCII):
+        year, month, day = iso.groups()
+    elif (numbered := re.fullmatch(_NUMBERED_DATE, text, flags=re.ASCII)) and entry.date_order is not None:
+        first, _, second, year = numbered.groups()
+        day, month = (first, second) if entry.date_order == "day first" else (second, first)
+    else:
+        return None
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        return None
+
+
+def looks_like_a_date(text: str) -> bool:
+    """Whether a cell is written as a date, in whatever order."""
+    return re.fullmatch(f"{_ISO_DATE}|{_NUMBERED_DATE}", text, flags=re.ASCII) is not None
+
+
+def why_no_day(text: str, place: str, entry: StudyEntry) -> str:
+    """What is wrong with a cell that `days` could not read, and the remedy, to follow "day".
+
+    Parameters
+    ----------
+    text : str
+        The cell.
+    place : str
+        What sentences call study.toml.
+    entry : StudyEntry
+        What study.toml says of days.
+    """
+    if looks_like_a_date(text):
+        if not re.fullmatch(_ISO_DATE, text, flags=re.ASCII) and entry.date_order is None:
+            asked = 'Write date_order = "day first" or "month first"'
+            also = ", and the date of day 0 as day_0," if entry.day_0 is None else ""
+            return f"is {quoted(text)}, a date whose order is not known. {asked}{also} in {place}."
+        if entry.day_0 is None:
+            return f"is {quoted(text)}, a date. Write the date of day 0 in {place}, for example day_0 = 2024-03-01."
+        return f"is {quoted(text)}, which is no date of the calendar. Correct it, or date_order in {place}."
+    if entry.day_0 is not None:
+        return f"is {quoted(text)}; with day_0 in {place} it must be a date. Write it as 2024-03-01."
+    if re.fullmatch(r"[+-]?\d+,\d+", text):
+        return f'is {quoted(text)}; it must be a number. Write decimals with a point, or decimal = "," in {place}.'
+    return f"is {quoted(text)}; it must be a number. Write the day as a number, for example 14."
+
+
+def meanings(text: pd.Series, entry: StudyEntry) -> pd.Series:
+    """What the words in place of readings mean.
+
+    Returns
+    -------
+    Series of str
+        "below limit" (also "<16"), "missing", "left", or "" where the cell is none of the words.
+    """
+    said = {**WORDS, **{word.strip().lower(): meaning for word, meaning in entry.words.items()}}
+    lower = text.str.lower()
+    found = lower.map(said).fillna("").astype("str")
+    own_limit = text.str.startswith(("<", "≤")) & text.str.fullmatch(below_pattern(entry.decimal), case=False)
+    return found.mask(own_limit, "below limit")
+
+
+def below_pattern(decimal: str) -> str:
+    """A regular expression for "<16", "< LLOQ" or "<"; the group is the number."""
+    return rf"[<≤]\s*(?:({number_pattern(decimal)})|l?l?o[qd]|limit)?"

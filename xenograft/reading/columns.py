@@ -1,0 +1,193 @@
+"""A table's columns in our words, and what its cells are worth (DESIGN 3.5, 8.1)."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from xenograft.errors import quoted
+from xenograft.reading.cells import below_pattern, days, looks_like_a_date, meanings, numbers
+from xenograft.reading.layouts import Cells
+from xenograft.reading.schema import Columns, Formula
+from xenograft.reading.study_toml import StudyFile
+
+MEASURES = ("volume", "length", "width", "height", "weight")
+FORMULAS: Mapping[Formula, Callable[[pd.Series, pd.Series, pd.Series | None], pd.Series]] = {
+    "1/2 L W^2": lambda length, width, _: 0.5 * length * width**2,
+    "pi/6 L W^2": lambda length, width, _: np.pi / 6 * length * width**2,
+    "0.52 L W^2": lambda length, width, _: 0.52 * length * width**2,
+    "1/2 L W H": lambda length, width, height: 0.5 * length * width * height,
+    "pi/6 L W H": lambda length, width, height: np.pi / 6 * length * width * height,
+}
+"""Volume from calliper lengths: the modified ellipsoid (Tomayko & Reynolds 1989; Euhus 1986) and the ellipsoid."""
+
+
+def chosen_columns(file: StudyFile, place: str, cells: Cells) -> tuple[dict[str, str], list[str]]:
+    """Which column plays which part, and a sentence for everything wrong with the choice.
+
+    Parameters
+    ----------
+    file : StudyFile
+        Its [columns] come before our own words for the parts.
+    place : str
+        Name of the table, for sentences.
+    cells : Cells
+        From `one_row_per_reading`.
+
+    Returns
+    -------
+    columns : dict of str to str
+        Part to column: `animal`, `arm`, `day`, either `volume` or `length` and `width` (and `height`), and what else
+        the table has.
+    problems : list of str
+        Columns that are absent, named twice, or contradict each other.
+    """
+    mapped: set[str] = set() if cells.wide else file.entry.columns.model_fields_set
+    columns, problems = _present_columns(file, place, cells.header, Columns() if cells.wide else file.entry.columns)
+    lengths = {"length", "width", "height"}
+    if "volume" in mapped and lengths & mapped:
+        problems.append(f"{file.place}: [columns] names volume and also length or width. Keep one of the two ways.")
+    by_length = lengths & mapped or ("volume" not in columns and lengths & columns.keys())
+    if by_length and file.unit != "mm3":
+        problems.append(
+            f"{file.place}: unit = {quoted(file.unit)}, but {place} gives length and width. "
+            'Write unit = "mm3" for lengths in mm, or "cm3" for lengths in cm.'
+        )
+    if by_length and file.entry.scale != "linear":
+        problems.append(f"{file.place}: scale = {quoted(file.entry.scale)}, but {place} gives lengths. Remove scale.")
+    used = ["length", "width", *(["height"] if "H" in file.entry.volume_formula else [])]
+    measures = used if by_length else ["volume"]
+    absent = [part for part in ("animal", "arm", "day", *measures) if part not in columns]
+    problems += _absent_problems(file, place, absent, cells.header)
+    unused = {"volume", *(lengths - set(used))} if by_length else lengths
+    chosen = {part: name for part, name in columns.items() if part not in unused and cells.header.count(name) == 1}
+    return chosen, problems
+
+
+def rows_in_our_words(file: StudyFile, cells: Cells, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The table with our names for its columns, and values beside the text.
+
+    Parameters
+    ----------
+    file : StudyFile
+        Says the unit of volume.
+    cells : Cells
+        From `one_row_per_reading`.
+    columns : mapping of str to str
+        From `chosen_columns`.
+
+    Returns
+    -------
+    DataFrame
+        The parts as text, whitespace trimmed, and of a wide table the `cell`; `day_number`, `volume_number`, … are
+        their values (NaN where a cell is not a number; volumes in `file.unit`); `missing` marks readings not taken,
+        `left` the word of those that say that the animal had left, `below` those below a limit in words, `censored`
+        those at or below their `limit_number` (in `file.unit`).
+    """
+    entry = file.entry
+    rows = pd.DataFrame({part: cells.rows[name].str.strip() for part, name in columns.items()}, index=cells.rows.index)
+    if entry.guarded:
+        for part in set(rows) - set(MEASURES):
+            rows[part] = rows[part].str.replace(r"^'", "", regex=True)
+    if cells.wide:
+        rows["cell"] = cells.rows["cell"]
+    if "day" in rows:
+        rows["day_number"] = days(rows["day"], entry)
+    for part in set(MEASURES) & set(rows):
+        rows[f"{part}_number"] = numbers(rows[part], entry.decimal)
+    rows["missing"], rows["below"], rows["left"] = False, False, ""
+    for part in ("volume", "length", "width", "height"):
+        if part in rows:
+            if entry.words:  # a number that the study calls a word, such as 999, is one
+                chosen = rows[part].str.lower().isin([word.strip().lower() for word in entry.words])
+                rows[f"{part}_number"] = rows[f"{part}_number"].mask(chosen)
+            words = rows[f"{part}_number"].isna()
+            meaning = meanings(rows.loc[words, part], entry)
+            rows.loc[meaning.index[meaning.isin(["missing", "left"])], "missing"] = True
+            rows.loc[meaning.index[meaning == "below limit"], "below"] = True
+            left = meaning.index[meaning == "left"]
+            rows.loc[left, "left"] = rows.loc[left, part]
+    if {"length", "width"} <= set(rows):
+        formula = FORMULAS[entry.volume_formula]
+        height = rows["height_number"] if "height" in rows else None
+        if height is not None or "H" not in entry.volume_formula:
+            rows["volume_number"] = formula(rows["length_number"], rows["width_number"], height)
+    if "volume_number" in rows:
+        rows["limit_number"] = _limits(file, rows)
+        rows["volume_number"] = _linear(file, rows["volume_number"])
+        rows["below"] &= ~rows["missing"]
+        rows["censored"] = rows["below"] | (rows["volume_number"] <= rows["limit_number"])
+    return rows
+
+
+def _linear(file: StudyFile, written: pd.Series) -> pd.Series:
+    """Volumes as the table has them, in `file.unit`."""
+    if file.entry.scale != "linear":
+        with np.errstate(over="ignore"):  # infinity is refused as such
+            written = np.exp(written * (1.0 if file.entry.scale == "ln" else np.log(10.0)))
+    return written * file.volume_factor
+
+
+def _limits(file: StudyFile, rows: pd.DataFrame) -> pd.Series:
+    """The limit of quantification of each reading: its own ("<16"), else its row's, else the study's; NaN without."""
+    decimal, study = file.entry.decimal, file.entry.limit_of_quantification
+    limit = pd.Series(np.nan, index=rows.index)
+    if "limit" in rows:
+        limit = numbers(rows["limit"], decimal)
+    if "volume" in rows:
+        own = rows.loc[rows["below"], "volume"].str.extract(f"^{below_pattern(decimal)}$", expand=False)
+        limit = numbers(own.fillna(""), decimal).reindex(rows.index).fillna(limit)
+    return _linear(file, limit).fillna(np.nan if study is None else study * file.volume_factor)
+
+
+def _present_columns(
+    file: StudyFile, place: str, header: Sequence[str], wanted: Columns
+) -> tuple[dict[str, str], list[str]]:
+    names = wanted.model_dump()
+    mapped = wanted.model_fields_set
+    taken = {names[part] for part in mapped}
+    columns: dict[str, str] = {}
+    problems: list[str] = []
+    for part, name in names.items():
+        if part not in mapped and (name not in header or name in taken):
+            continue
+        columns[part] = name
+        if name not in header:
+            close = _similar(name.lower(), header)
+            suggestion = f' Did you mean "{close}"?' if close else _all_of(header)
+            problems.append(f"{file.place}: [columns] {part} = {quoted(name)} is not a column of {place}.{suggestion}")
+        elif header.count(name) > 1:
+            problems.append(f"{place}: {header.count(name)} columns are called {quoted(name)}. Rename all but one.")
+    return columns, problems
+
+
+def _absent_problems(file: StudyFile, place: str, absent: Sequence[str], header: Sequence[str]) -> Iterable[str]:
+    if "day" in absent and file.entry.layout == "long":
+        headings = pd.Series(list(header), dtype="str")
+        dated = days(headings, file.entry).notna() | headings.map(looks_like_a_date)
+        if dated.sum() > 1:
+            finding = f"{dated.sum()} columns are called by days"
+            yield f'{place}: {finding}. Write layout = "wide by day" in {file.place}, or give one row per reading.'
+            absent = [part for part in absent if part not in ("day", "volume")]
+    for part in absent:
+        others = ' (nor "length" and "width")' if part == "volume" else ""
+        close = _similar(part, header)
+        remedy = (
+            f' Did you mean "{close}"? Then write {part} = {quoted(close)} under [columns] in study.toml.'
+            if close
+            else f" Name it under [columns] in study.toml.{_all_of(header)}"
+        )
+        yield f'{place}: there is no column "{part}"{others}.{remedy}'
+
+
+def _similar(word: str, header: Sequence[str]) -> str | None:
+    names = {name.lower(): name for name in header if len(name) > 2}
+    within = [lower for lower in names if word in lower or lower in word]
+    return next((names[lower] for lower in within or difflib.get_close_matches(word, names, n=1)), None)
+
+
+def _all_of(header: Sequence[str]) -> str:
+    return f" Its columns: {', '.join(name for name in header if name)}."

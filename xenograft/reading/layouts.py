@@ -1,0 +1,318 @@
+"""Layouts: a sheet, long or wide, becomes one row per reading; every reading keeps its cell (DESIGN 8.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from xenograft.errors import StudyError, quoted
+from xenograft.reading.cells import days, why_no_day
+from xenograft.reading.schema import StudyEntry
+from xenograft.reading.sheets import Sheet, letters
+from xenograft.reading.study_toml import StudyFile, counted
+
+READ_DOWN = ("animal", "arm", "day", "cohort", "cage", "study", "reason_left")
+MEASURED = ("volume", "length", "width", "height", "weight")
+_SHORT = {"v": "volume", "l": "length", "w": "width", "h": "height"}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A table with one row per reading.
+
+    Parameters
+    ----------
+    rows : DataFrame of str
+        One column per column of the sheet (long), or per part (wide: `animal`, `arm`, `day`, `volume`, …, and `cell`,
+        the cell of the reading). The index is the row of the spreadsheet (long) or a running number in reading order.
+    header : tuple of str
+        Names of the columns, repeated names included.
+    wide : bool
+        The columns have our names already.
+    problems, notices : tuple of str
+        Sentences about the layout.
+    """
+
+    rows: pd.DataFrame
+    header: tuple[str, ...]
+    wide: bool = False
+    problems: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def one_row_per_reading(file: StudyFile, sheet: Sheet) -> Cells:
+    """The cells of a sheet with one row per reading, whatever the layout.
+
+    Parameters
+    ----------
+    file : StudyFile
+        Its `layout`, `header` and `header_row` say how the sheet is laid out.
+    sheet : Sheet
+        From `read_sheet`.
+
+    Raises
+    ------
+    StudyError
+        There is no row below the header, or cells beyond it.
+    """
+    entry = file.entry
+    top = entry.header_row - 1
+    parts = entry.header_parts
+    first = top + len(parts)
+    header = [[text.strip() for text in row] for row in sheet.rows[top:first]]
+    rows = {number: line for number, line in enumerate(sheet.rows[first:], start=first + 1) if "".join(line).strip()}
+    if not rows:
+        raise StudyError(f"{sheet.place}: there are no rows below the header. Give one row per reading.")
+    width = max(map(len, header))
+    header = [row + [""] * (width - len(row)) for row in header]
+    body = pd.DataFrame(_fitted_to(sheet.place, width, rows), index=list(rows), dtype="str")
+    if entry.layout == "long":
+        names = _joined(header, parts)
+        words: dict[str, str] = entry.columns.model_dump()
+        body = _filled(
+            body, {part: names.index(words[part]) for part in READ_DOWN if words[part] in names}, file, sheet
+        )
+        body.columns = names
+        return Cells(body, tuple(names))
+    return _melted(file, sheet, header, body, top)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of a wide sheet that holds readings: its position and what its heading says."""
+
+    position: int
+    said: Mapping[str, str]
+    measure: str
+
+
+def _melted(file: StudyFile, sheet: Sheet, header: list[list[str]], body: pd.DataFrame, top: int) -> Cells:
+    entry, place = file.entry, sheet.place
+    named = _named_columns(entry, header)
+    body = _filled(body, named, file, sheet)
+    ignored = {j for j in range(len(header[0])) if any(row[j] in entry.ignore_columns for row in header)}
+    candidates = [j for j in range(len(header[0])) if j not in named.values() and j not in ignored]
+    candidates = [j for j in candidates if body[j].str.strip().ne("").any()]
+    headings = _headings(entry, header, candidates, sheet.merged, top)
+    columns, problems, unread = _reading_columns(file, place, headings, body, top)
+    if missing := list(_missing_parts(file, place, named, header)):
+        raise StudyError(missing)
+    notices: list[str] = []
+    if unread:
+        names = ", ".join(quoted(name) for name in unread)
+        notices.append(f"{place}: {counted(len(unread), 'column')} not read ({names}).")
+    if not columns:
+        if not problems:
+            problems.append(_no_reading_columns(file, place, header))
+        raise StudyError(problems)
+    blocks = [_block(body, named, group) for group in _grouped(columns)]
+    rows = pd.concat(blocks).sort_index(kind="stable")
+    return Cells(
+        rows.reset_index(drop=True).fillna(""),
+        tuple(rows.columns),
+        wide=True,
+        problems=tuple(problems),
+        notices=tuple(notices),
+    )
+
+
+def _named_columns(entry: StudyEntry, header: list[list[str]]) -> dict[str, int]:
+    """The columns that say something about their whole row, by part: those with a name of ours or of [columns]."""
+    in_header = set(entry.header_parts)
+    names: dict[str, str] = entry.columns.model_dump()
+    found: dict[str, int] = {}
+    for part in READ_DOWN:
+        if part in in_header:
+            continue
+        for position in range(len(header[0])):
+            if names[part] in [row[position] for row in header]:
+                found.setdefault(part, position)
+    unnamed = entry.layout == "wide by animal" and "day" not in found
+    if unnamed and not any(row[0] for row in header):
+        found["day"] = 0  # the corner above the days is often left blank
+    return found
+
+
+def _headings(
+    entry: StudyEntry,
+    header: list[list[str]],
+    candidates: Sequence[int],
+    merged: Mapping[tuple[int, int], tuple[int, int]],
+    top: int,
+) -> dict[int, dict[str, str]]:
+    """What the heading of each column says, by part; a blank cell above the last row repeats the one on its left."""
+    said: dict[int, dict[str, str]] = {position: {} for position in candidates}
+    parts = entry.header_parts
+    innermost = max(level for level, part in enumerate(parts) if part not in ("name", "ignore"))
+    for level, part in enumerate(parts):
+        if part in ("name", "ignore"):
+            continue
+        before, last = -1, ""
+        for position in candidates:
+            text = header[level][position]
+            shown = merged.get((top + level, position))
+            if not text and shown is not None and shown[0] - top in range(len(header)):
+                text = header[shown[0] - top][shown[1]]
+            if not text and level < innermost and before >= 0:
+                text = last
+            said[position][part] = text
+            before, last = position, text
+    return said
+
+
+def _reading_columns(
+    file: StudyFile, place: str, headings: Mapping[int, Mapping[str, str]], body: pd.DataFrame, top: int
+) -> tuple[list[_Column], list[str], list[str]]:
+    """The columns that hold readings, what is wrong with the others, and those left unread."""
+    entry = file.entry
+    columns: list[_Column] = []
+    problems: list[str] = []
+    unread: list[str] = []
+    dated = _days_of_headings(headings, entry) if "day" in entry.header_parts else {}
+    counts: dict[str, int] = {}
+    row_of = {part: top + 1 + level for level, part in enumerate(entry.header_parts)}
+    for position, said in headings.items():
+        column = f"{place}, cell {letters(position)}"
+        blank = [part for part, text in said.items() if not text and part != "measure"]
+        if blank:
+            filled = counted(int(body[position].str.strip().ne("").sum()), "cell")
+            finding = f"the heading is blank ({blank[0]}) above {filled}"
+            problems.append(f"{column}{row_of[blank[0]]}: {finding}. Fill it in, or empty the column.")
+            continue
+        if "day" in said and np.isnan(dated[said["day"]]):
+            if re.search(r"\d", said["day"]):
+                why = why_no_day(said["day"], file.place, entry)
+                problems.append(f"{column}{row_of['day']}: the day of the column {why} Else add it to ignore_columns.")
+            else:
+                unread.append(said["day"])
+            continue
+        measure = _measure(entry, said.get("measure"))
+        if measure is None:
+            words = ", ".join(MEASURED)
+            finding = f"the heading says {quoted(said['measure'])}, which is none of {words}"
+            problems.append(f"{column}{row_of['measure']}: {finding}. Name it under [columns] in {file.place}.")
+            continue
+        known = {part: text for part, text in said.items() if part != "measure"}
+        if "arm" in known and "animal" not in known:
+            counts[known["arm"]] = counts.get(known["arm"], 0) + 1
+            known["animal"] = f"{known['arm']}/{counts[known['arm']]}"
+        columns.append(_Column(position, known, measure))
+    return columns, problems, unread
+
+
+def _days_of_headings(headings: Mapping[int, Mapping[str, str]], entry: StudyEntry) -> dict[str, float]:
+    texts = pd.Series(list(dict.fromkeys(said["day"] for said in headings.values())), dtype="str")
+    return dict(zip(texts, days(texts, entry), strict=True)) if len(texts) else {}
+
+
+def _measure(entry: StudyEntry, text: str | None) -> str | None:
+    if text is None:
+        return "volume"
+    names: dict[str, str] = entry.columns.model_dump()
+    plain = re.sub(r"\s*[(\[].*[)\]]$", "", text).strip().lower()  # "Length (mm)"
+    for part in MEASURED:
+        if text == names[part] or plain == part:
+            return part
+    return _SHORT.get(plain)
+
+
+def _grouped(columns: Iterable[_Column]) -> list[list[_Column]]:
+    """Columns that hold the measures of the same readings, for example a length and a width, together."""
+    groups: list[list[_Column]] = []
+    open_groups: dict[tuple[tuple[str, str], ...], int] = {}
+    for column in columns:
+        key = tuple(sorted(column.said.items()))
+        at = open_groups.get(key)
+        if at is None or column.measure in [other.measure for other in groups[at]]:
+            open_groups[key] = len(groups)
+            groups.append([column])
+        else:
+            groups[at].append(column)
+    return groups
+
+
+def _block(body: pd.DataFrame, named: Mapping[str, int], group: Sequence[_Column]) -> pd.DataFrame:
+    first = group[0]
+    block = pd.DataFrame({part: body[position].str.strip() for part, position in named.items()}, index=body.index)
+    for part, text in first.said.items():
+        block[part] = text
+    for column in group:
+        block[column.measure] = body[column.position].str.strip()
+    block["cell"] = letters(first.position) + body.index.astype(str)
+    block.index = body.index * 100_000 + first.position
+    return block
+
+
+def _missing_parts(file: StudyFile, place: str, named: Mapping[str, int], header: list[list[str]]) -> Iterable[str]:
+    said = set(file.entry.header_parts) | set(named)
+    if file.entry.layout == "wide by animal" and "animal" not in said:
+        said.add("animal")  # numbered within their arm
+    for part in ("animal", "arm", "day"):
+        if part not in said:
+            names = ", ".join(dict.fromkeys(text for row in header for text in row if text and not _numeric(text)))
+            remedy = f"Name it under [columns] in {file.place}." + (f" Its columns: {names}." if names else "")
+            yield f'{place}: there is no column "{part}". {remedy}'
+    columns = file.entry.columns
+    for part in sorted(columns.model_fields_set & set(READ_DOWN) - said):
+        name = getattr(columns, part)
+        if part not in ("animal", "arm", "day"):
+            yield f"{file.place}: [columns] {part} = {quoted(name)} is not a column of {place}. Correct it."
+
+
+def _no_reading_columns(file: StudyFile, place: str, header: list[list[str]]) -> str:
+    thing = "day" if file.entry.layout == "wide by day" else "animal"
+    row = file.entry.header_row
+    finding = (
+        f"no heading in row {row} is a {thing}" if len(header) == 1 else f"no heading from row {row} on is a {thing}"
+    )
+    return f"{place}: {finding}. Correct layout, header or header_row in {file.place}."
+
+
+def _numeric(text: str) -> bool:
+    return re.fullmatch(r"[-+]?[\d.,]+", text) is not None
+
+
+def _joined(header: list[list[str]], parts: Sequence[str]) -> list[str]:
+    """Names of the columns of a long table; the rows of a header of several rows are joined."""
+    rows = [row for row, part in zip(header, parts, strict=True) if part == "name"]
+    names: list[str] = []
+    above = [""] * (len(rows) - 1)
+    for cells in zip(*rows, strict=True):
+        if any(cells[:-1]) or not cells[-1]:
+            above = list(cells[:-1]) if cells[-1] else [""] * (len(rows) - 1)
+        pieces = [*(above if cells[-1] else cells[:-1]), cells[-1]]
+        names.append(" ".join(piece for piece in pieces if piece))
+    return names
+
+
+def _filled(body: pd.DataFrame, named: Mapping[str, int], file: StudyFile, sheet: Sheet) -> pd.DataFrame:
+    """The body with merged cells and, where the study says so, blank cells filled from above."""
+    shown = {(row + 1, column): source for (row, column), source in sheet.merged.items() if source[0] + 1 in body.index}
+    down = {named[part] for part in file.entry.fill_down if part in named}
+    for position in {*named.values()} if shown or down else ():
+        column = body[position].copy()
+        for (row, at), source in shown.items():
+            if at == position and source[1] == position and row in body.index:
+                column[row] = body.at[source[0] + 1, position]
+        if position in down:
+            column = column.mask(column.str.strip() == "").ffill().fillna("")
+        body[position] = column
+    return body
+
+
+def _fitted_to(place: str, width: int, rows: Mapping[int, list[str]]) -> list[list[str]]:
+    if all(len(line) == width for line in rows.values()):
+        return list(rows.values())
+    problems = [
+        f"{place}, row {number}: it has {len(line)} cells and the header {width}. "
+        "Put quotation marks around a cell that contains the separator."
+        for number, line in rows.items()
+        if "".join(line[width:]).strip()
+    ]
+    if problems:
+        raise StudyError(problems)
+    return [line[:width] + [""] * (width - len(line)) for line in rows.values()]

@@ -1,0 +1,258 @@
+"""What a report shows, gathered from an analysis: tables for the figures and the page, no words and no drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xenograft.answers import averaging as answers
+from xenograft.answers.new_animals import predicted_survival
+from xenograft.answers.ranking import Comparison
+from xenograft.evidence.predictive_check import predictive_check
+from xenograft.fitting.curves import animal_curves
+from xenograft.fitting.fit import Fit
+from xenograft.model.card import ModelCard
+from xenograft.quantities.estimands import interval
+from xenograft.report.content_of_checks import densities, predictive_bands, residual_table, trace_table
+from xenograft.report.content_of_responses import Responses, event_of, responses_shown
+from xenograft.report.content_of_sensitivity import SensitivityTable, sensitivities
+from xenograft.study.study import Study
+
+MARGIN = float(np.log(1.25))
+"""Smallest excess of interest (log units): tumours a fifth smaller than predicted, about one calliper error."""
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """Everything a report shows. What is empty or None is left out of the page.
+
+    Parameters
+    ----------
+    title : str
+        Heading.
+    study : Study
+        Arms and readings.
+    results : mapping
+        The content of results.json.
+    curves : DataFrame
+        `model`, `of`, `arm`, `predicted`, `day` (as recorded), `median`, `lower`, `upper` (volume of the typical
+        animal in the study's unit, 95 %); the model is "averaged", or a card's name where none answers.
+    interaction : DataFrame
+        Averaged and of every answering card: `model`, `combination`, `reference`, `day`, `median`, `lower`, `upper`,
+        `probability` of an excess above 0.
+    animal_curves : DataFrame
+        `animal`, `arm`, `day`, `median`: each animal's own curve under the best card; may be empty.
+    cards : mapping of str to ModelCard
+        The hypotheses by name.
+    command : str
+        What reproduces the report.
+    margin : float
+        Smallest excess of interest (log units).
+    relevance : DataFrame
+        At the horizon, averaged: `combination`, `reference`, `above` (probability of an excess larger than the margin),
+        `below` (smaller than minus the margin).
+    expected : DataFrame
+        Averaged: `combination`, `reference`, `day`, `median`, `lower`, `upper` (volume without interaction).
+    predictive : DataFrame
+        Best card: `arm`, `day`, `median`, `lower50`, `upper50`, `lower90`, `upper90` (volume of a
+        new animal's reading).
+    residuals : DataFrame
+        Best card: `animal`, `arm`, `day`, `expected` (volume), `residual` (reading error's sd).
+    pareto_k : DataFrame (animal, card)
+        Pareto k of each animal.
+    good_k : float
+        Limit of Pareto k.
+    densities : mapping of str to DataFrame
+        By answering card, the two that weigh most: `parameter`, `unit`, `value`, `prior`, `posterior`.
+    traces : mapping of str to DataFrame
+        By card that is not *pass*: `parameter`, `chain`, `draw`, `value`, `rank`.
+    changes : DataFrame
+        `animal`, `arm`, `day`, `ratio` (volume over baseline), `censored`.
+    weights : DataFrame
+        `animal`, `arm`, `day`, `change` (of body weight from the first, %).
+    responses : Responses or None
+        Counted and predicted responses.
+    sensitivity : tuple of SensitivityTable
+        Further checks.
+    predictive_check : tuple of str or None
+        What the answering models cannot reproduce, in words; empty: nothing found; None: not checked.
+    left_out : mapping of str to str
+        Why a card that is fitted to other studies was not fitted to this one, by name.
+    """
+
+    title: str
+    study: Study
+    results: Mapping[str, Any]
+    curves: pd.DataFrame
+    interaction: pd.DataFrame
+    animal_curves: pd.DataFrame
+    cards: Mapping[str, ModelCard]
+    command: str
+    margin: float = MARGIN
+    relevance: pd.DataFrame = field(default_factory=pd.DataFrame)
+    expected: pd.DataFrame = field(default_factory=pd.DataFrame)
+    predictive: pd.DataFrame = field(default_factory=pd.DataFrame)
+    residuals: pd.DataFrame = field(default_factory=pd.DataFrame)
+    pareto_k: pd.DataFrame = field(default_factory=pd.DataFrame)
+    good_k: float = np.nan
+    densities: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    traces: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    changes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    weights: pd.DataFrame = field(default_factory=pd.DataFrame)
+    responses: Responses | None = None
+    sensitivity: tuple[SensitivityTable, ...] = ()
+    predictive_check: tuple[str, ...] | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+def report_content(
+    study: Study,
+    fits: Mapping[str, Fit],
+    ranking: Comparison,
+    results: Mapping[str, Any],
+    command: str,
+    *,
+    title: str | None = None,
+    left_out: Mapping[str, str] | None = None,
+) -> ReportContent:
+    """Gather what a report shows from an analysis.
+
+    Parameters
+    ----------
+    study, fits, ranking
+        The analysis.
+    results : mapping
+        The content of results.json, from `collect_results`.
+    command : str
+        What reproduces the report.
+    title : str, optional
+        Heading; the study's name by default.
+    left_out : mapping of str to str, optional
+        Cards not fitted, and why, from `default_cards`.
+    """
+    typical = answers.model_curves(fits, ranking)
+    main = answers.AVERAGED if answers.AVERAGED in typical else next(iter(typical), None)
+    excesses = {
+        (model, reference): answers.interaction_of(study, draws, model, reference)
+        for model, draws in typical.items()
+        if model == main or fits[model].card.answers
+        for reference in ("bliss", "hsa", "additive")
+    }
+    tables = [found.table for found in excesses.values()]
+    averaged = {reference: found for (model, reference), found in excesses.items() if model == answers.AVERAGED}
+    interaction = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["combination"])
+    best = fits[str(ranking.table.index[0])] if len(ranking.table) else None
+    own = animal_curves(best, _days(study)) if best else None
+    return ReportContent(
+        title=title or study.name,
+        study=study,
+        results=results,
+        curves=answers.curve_table(study, {main: typical[main]} if main else {}),
+        interaction=interaction,
+        animal_curves=_animal_curves(study, own),
+        cards={name: fit.card for name, fit in fits.items()},
+        command=command,
+        left_out=dict(left_out or {}),
+        relevance=_relevance(study, averaged),
+        expected=_expected(study, typical.get(answers.AVERAGED), averaged),
+        predictive=predictive_bands(best),
+        residuals=residual_table(best, own),
+        pareto_k=ranking.pareto_k,
+        good_k=ranking.good_k,
+        densities={name: densities(fits[name]) for name in _heaviest(ranking)},
+        traces={name: trace_table(fit) for name, fit in fits.items() if fit.health.status != "pass"},
+        changes=_changes(study),
+        weights=_weights(study),
+        responses=_responses(study, fits, ranking, results),
+        sensitivity=sensitivities(study, fits, ranking, interaction, results["verdict"]),
+        predictive_check=_predictive_warnings(fits, ranking),
+    )
+
+
+def _responses(study: Study, fits: Mapping[str, Fit], ranking: Comparison, results: Mapping[str, Any]) -> Responses:
+    event = event_of(study, results)
+    predicted = pd.DataFrame(columns=["arm", "day", "share", "lower", "upper"])
+    if ranking.answer_weights:
+        predicted = predicted_survival(fits, ranking, event=event)
+    return responses_shown(study, results, predicted)
+
+
+def _predictive_warnings(fits: Mapping[str, Fit], ranking: Comparison) -> tuple[str, ...] | None:
+    """What the heaviest answering card cannot reproduce; None without a healthy answering card."""
+    name = next(iter(_heaviest(ranking)), None)
+    return None if name is None else tuple(f"{name}: {found}" for found in predictive_check(fits[name]).warnings)
+
+
+def _heaviest(ranking: Comparison) -> list[str]:
+    """The answering cards whose priors are drawn: the two that weigh most."""
+    weights = ranking.answer_weights
+    return sorted(weights, key=lambda name: -weights[name])[:2]
+
+
+def _days(study: Study) -> np.ndarray:
+    """Whole days and every fitted reading's day."""
+    return np.unique(np.concatenate([answers.whole_days(study), study.fitted_readings["day"].to_numpy()]))
+
+
+def _animal_curves(study: Study, own: xr.DataArray | None) -> pd.DataFrame:
+    columns = ["animal", "arm", "day", "median"]
+    if own is None:
+        return pd.DataFrame(columns=columns)
+    return answers.animal_table(own.sel(day=answers.whole_days(study)), study)[columns]
+
+
+def _relevance(study: Study, averaged: Mapping[str, answers.Interaction]) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for reference in answers.VERDICT_REFERENCES:
+        if reference not in averaged:
+            continue
+        draws = averaged[reference].draws.sel(day=study.horizon)
+        for arm in study.combinations:
+            excess = draws.sel(combination=arm.name)
+            above, below = float((excess > MARGIN).mean()), float((excess < -MARGIN).mean())
+            rows.append({"combination": arm.name, "reference": reference, "above": above, "below": below})
+    return pd.DataFrame(rows, columns=["combination", "reference", "above", "below"])
+
+
+def _expected(study: Study, curves: xr.DataArray | None, averaged: Mapping[str, answers.Interaction]) -> pd.DataFrame:
+    """The volume of a combination without interaction: its own curve with the excess taken back, draw by draw."""
+    parts: list[pd.DataFrame] = []
+    for arm in study.combinations if curves is not None else ():
+        assert curves is not None
+        log_volume = curves.sel(arm=arm.name, drop=True)
+        control = curves.sel(arm=study.control.name, drop=True)
+        for reference, found in averaged.items():
+            excess = found.draws.sel(combination=arm.name, drop=True)
+            if reference == "additive":  # of shares of the control's volume; at most all of it can be taken away
+                volume = (xr.ufuncs.exp(log_volume) + excess * xr.ufuncs.exp(control)).clip(min=0.0)
+            else:
+                volume = xr.ufuncs.exp(log_volume + excess)
+            table = interval(volume).reset_index()
+            parts.append(table.assign(combination=arm.name, reference=reference))
+    columns = ["combination", "reference", "day", "median", "lower", "upper"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def _changes(study: Study) -> pd.DataFrame:
+    """Volumes over the animal's own baseline, from the baseline on."""
+    readings = study.readings[study.readings["fitted"]]
+    baseline = readings["animal"].map(study.animals["baseline"])
+    table = readings[["animal", "arm", "day", "censored"]].assign(ratio=readings["volume"] / baseline)
+    return table[table["ratio"].notna()]
+
+
+def _weights(study: Study) -> pd.DataFrame:
+    """Body weights relative to the animal's first from the last one on or before the first dose on."""
+    columns = ["animal", "arm", "day", "change"]
+    if "weight" not in study.readings:
+        return pd.DataFrame(columns=columns)
+    rows = study.readings.dropna(subset="weight").sort_values(["animal", "day"])
+    before = rows[rows["day"] <= study.first_dose].groupby("animal")["weight"].last()
+    first = rows.groupby("animal")["weight"].first()
+    start = rows["animal"].map(before.combine_first(first))
+    return rows.assign(change=100 * (rows["weight"] / start - 1))[columns]

@@ -1,0 +1,260 @@
+"""How the answer depends on what was chosen: model, day, single animals, priors; each a table with its finding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xenograft.answers.averaging import AVERAGED, VERDICT_REFERENCES, verdict_words
+from xenograft.answers.followed import EXCESS
+from xenograft.answers.ranking import Comparison
+from xenograft.evidence.sensitivity import SENSITIVE, prior_sensitivity, without_each_animal
+from xenograft.fitting.fit import Fit
+from xenograft.printing import SHORT_REFERENCES, few, fixed, listed, share
+from xenograft.study.study import Study
+
+DAYS_SHOWN = 4
+"""Days of the table that says how the answer depends on the day."""
+
+ANIMALS_SHOWN = 10
+"""Animals of the table that says how the answer depends on single ones."""
+
+FEW = 6
+"""Most combinations or arms whose sensitivities are all listed; beyond, what is sensitive or the verdict's."""
+
+ROWS = 24
+"""Most rows of the table on the priors."""
+
+HEAVY = 0.05
+"""Answer weight of a model from which its sensitivity to the priors puts the averaged answer in doubt."""
+
+ARM_ANSWERS = {"tgi": "TGI", "growth_rate": "growth rate"}
+"""Numbers of arms whose sensitivity is listed."""
+
+
+@dataclass(frozen=True)
+class SensitivityTable:
+    """One check of how the answer depends on a choice.
+
+    Parameters
+    ----------
+    title : str
+        For example "On the priors".
+    table : DataFrame
+        Columns as they are to be read, text or numbers.
+    finding : str
+        What it says, in a sentence.
+    doubtful : bool
+        Whether it puts the answer in doubt.
+    caption : str
+        What the numbers are; the title where empty.
+    """
+
+    title: str
+    table: pd.DataFrame
+    finding: str
+    doubtful: bool = False
+    caption: str = ""
+
+
+def shown_days(study: Study) -> list[float]:
+    """A handful of reading days after the first dose, with the horizon: where the answer is shown again."""
+    days = np.unique(study.fitted_readings["day"])
+    days = days[(days > study.first_dose) & (days <= max(study.horizon, days[-1]))]
+    picked = days[np.linspace(0, len(days) - 1, min(DAYS_SHOWN, len(days))).round().astype(int)]
+    return sorted({*map(float, picked), study.horizon})
+
+
+def sensitivities(
+    study: Study,
+    fits: Mapping[str, Fit],
+    ranking: Comparison,
+    interaction: pd.DataFrame,
+    verdict: Mapping[str, Any] | None,
+) -> tuple[SensitivityTable, ...]:
+    """Every check that there is an answer for: day, single animals, priors.
+
+    Parameters
+    ----------
+    study : Study
+        Days and horizon.
+    fits, ranking
+        The analysis.
+    interaction : DataFrame
+        Averaged and by card: `model`, `combination`, `reference`, `day`, `median`, `lower`, `upper`, `probability`.
+    verdict : mapping or None
+        The primary verdict of results.json.
+    """
+    found: list[SensitivityTable] = []
+    if verdict and verdict["probability"] is not None:
+        found.append(on_the_day(study, interaction, verdict))
+        table = without_each_animal(fits, ranking, combination=verdict["combination"], reference=verdict["reference"])
+        found.append(on_single_animals(table, verdict, ranking.good_k))
+    if ranking.answer_weights:
+        tables = {name: prior_sensitivity(fits[name]) for name in ranking.answer_weights}
+        found.append(on_the_priors(study, tables, ranking.answer_weights, verdict))
+    return tuple(found)
+
+
+def on_the_day(study: Study, interaction: pd.DataFrame, verdict: Mapping[str, Any]) -> SensitivityTable:
+    """The averaged excess of the verdict's combination on a handful of days.
+
+    Parameters
+    ----------
+    study, interaction, verdict
+        As in `sensitivities`.
+    """
+    rows = interaction[
+        (interaction["model"] == AVERAGED)
+        & (interaction["combination"] == verdict["combination"])
+        & interaction["day"].isin(shown_days(study))
+    ]
+    probability = rows[rows["reference"] == verdict["reference"]].set_index("day")["probability"]
+    said = {float(day): verdict_words(float(value), None) for day, value in probability.items()}
+    reference = SHORT_REFERENCES[verdict["reference"]]
+    others = {day: words for day, words in said.items() if words != said.get(study.horizon) and day != study.horizon}
+    contrary = {"enhanced", "less than the reference"} <= set(said.values())
+    if others:
+        said_then = listed([f"{words} on day {day:g}" for day, words in others.items()])
+        finding = f"Against {reference} the same curves would read: {said_then}."
+    else:
+        finding = f"Against {reference} the verdict would be the same on each of these days."
+    table = pd.DataFrame({"Day": [f"{day:g}" for day in said]})
+    for key in VERDICT_REFERENCES:
+        own, name = rows[rows["reference"] == key].set_index("day"), SHORT_REFERENCES[key]
+        table[f"Excess over {name}"] = [fixed(own.loc[day].to_dict()) for day in said]
+        table[f"P(excess over {name} > 0)"] = [share(float(own["probability"].loc[day])) for day in said]
+    caption = f"{verdict['combination']}: excess by day, log units (95 % interval) and probability that it is above 0"
+    return SensitivityTable("On the day", table, finding, contrary, caption)
+
+
+def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: float) -> SensitivityTable:
+    """Whether the verdict hangs on any one animal.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `without_each_animal`, of the verdict's combination and reference.
+    verdict : mapping
+        The primary verdict of results.json.
+    good_k : float
+        Limit of Pareto k.
+    """
+    words = verdict_words(verdict["probability"], None)
+    changed = table[[verdict_words(float(p), None) != words for p in table["probability"]]]
+    unknown = table[table["how"] == "not to be trusted"]
+    middle = float(table["median"].median())
+    order = (table["median"] - middle).abs().sort_values(ascending=False, kind="stable").index
+    named = list(dict.fromkeys([*changed.index, *unknown.index, *table.index[~(table["pareto_k"] <= good_k)], *order]))
+    shown = table.loc[named[:ANIMALS_SHOWN]]
+    low, high = float(table["median"].min()), float(table["median"].max())
+    span = f"the median excess then lies between {low:.2f} and {high:.2f}".replace("-", "−")
+    if len(changed):
+        other = listed(list(dict.fromkeys(verdict_words(float(p), None) for p in changed["probability"])))
+        which = few(list(map(str, changed.index)))
+        one = "" if len(changed) == 1 else " (one at a time)"
+        finding = f"The verdict hangs on single animals: without {which}{one} it would be {other}; {span}."
+    else:
+        finding = f"The verdict is the same without any one of the {len(table)} animals; {span}."
+    if len(unknown):
+        finding += (
+            f" Not known for {few(list(map(str, unknown.index)))}: Pareto k is above its limit, and there is no fit "
+            "without the animal."
+        )
+    told = {
+        "importance": "draws weighted by importance",
+        "fitted again": "fitted again without it",
+        "not to be trusted": "not to be trusted",
+    }
+    columns = pd.DataFrame({
+        "Left out": shown.index.map(str),
+        "Arm": shown["arm"].to_numpy(),
+        "Median excess": [f"{value:.2f}".replace("-", "−") for value in shown["median"]],
+        "P(excess > 0)": [share(float(value)) for value in shown["probability"]],
+        "Pareto k": [f"{value:.2f}" for value in shown["pareto_k"]],
+        "How": [told[how] for how in shown["how"]],
+    })  # fmt: skip
+    caption = (
+        f"{verdict['combination']} against {SHORT_REFERENCES[verdict['reference']]} without one animal, log units: "
+        f"the {len(shown)} animals that matter most"
+    )
+    return SensitivityTable("On single animals", columns, finding, bool(len(changed) or len(unknown)), caption)
+
+
+def on_the_priors(
+    study: Study,
+    tables: Mapping[str, pd.DataFrame],
+    weights: Mapping[str, float],
+    verdict: Mapping[str, Any] | None,
+) -> SensitivityTable:
+    """Whether the answers move when the priors are made a little stronger or weaker.
+
+    Parameters
+    ----------
+    study : Study
+        Its arms and combinations.
+    tables : mapping of str to DataFrame
+        From `prior_sensitivity`, by answering card.
+    weights : mapping of str to float
+        Answer weights of the cards.
+    verdict : mapping or None
+        The primary verdict of results.json.
+    """
+    wanted = (
+        {f"{EXCESS}{key}": f"excess over {SHORT_REFERENCES[key]}" for key in VERDICT_REFERENCES}
+        if study.combinations
+        else ARM_ANSWERS
+    )
+    primary = verdict["combination"] if verdict else None
+    many = len(study.combinations or study.arms) > FEW
+    rows: list[dict[str, Any]] = []
+    for card, table in tables.items():
+        for label, row in table.iterrows():
+            key, _, of = str(label).removesuffix("]").partition("[")
+            if key in wanted:
+                own = verdict is None or (of, key) == (primary, f"{EXCESS}{verdict['reference']}")
+                matters = own and weights.get(card, 0.0) >= HEAVY
+                rows.append({"answer": f"{wanted[key]} of {of}", "card": card, "of": of, "matters": matters, **row})
+    sensitive = sorted((row for row in rows if row["words"]), key=lambda row: -row["prior"])
+    own = [row for row in sensitive if row["matters"]]
+    rows = [row for row in rows if row["words"] or not many or row["of"] == primary]
+    rows = sorted(rows, key=lambda row: -row["prior"])[:ROWS]
+    told = {
+        "Answer": [row["answer"] for row in rows],
+        "Model": [row["card"] for row in rows],
+        "All priors": [f"{row['prior']:.3f}" for row in rows],
+        "Prior of the departure": ["–" if np.isnan(row["departure_prior"]) else f"{row['departure_prior']:.3f}"
+                                   for row in rows],
+        "Data": [f"{row['likelihood']:.3f}" for row in rows],
+        "Finding": [row["words"] or "not sensitive to the priors" for row in rows],
+    }  # fmt: skip
+    caption = "Power-scaling sensitivity: how much an answer moves when priors or data weigh a little more or less"
+    finding = _prior_finding(sensitive, own, max((row["prior"] for row in rows), default=0.0))
+    return SensitivityTable("On the priors", pd.DataFrame(told), finding, bool(own), caption)
+
+
+def _prior_finding(sensitive: list[dict[str, Any]], own: list[dict[str, Any]], largest: float) -> str:
+    """What the sensitivities say: of the answer itself first, then of the others."""
+    if not sensitive:
+        return (
+            "No answer moves noticeably when the priors are made stronger or weaker "
+            f"(largest sensitivity {largest:.3f}; {SENSITIVE:g} and above counts)."
+        )
+    said: list[str] = []
+    if own:
+        worst = own[0]
+        said.append(
+            f"The {worst['answer']} moves with the priors (sensitivity {worst['prior']:.2f} under {worst['card']}; "
+            f"{SENSITIVE:g} and above counts: {worst['words']})."
+        )
+    rest = {row["answer"]: row["prior"] for row in reversed(sensitive) if not own or row["answer"] != own[0]["answer"]}
+    if rest:
+        named = few([f"{answer} ({prior:.2f})" for answer, prior in reversed(rest.items())], 3)
+        said.append(
+            f"{'Also' if own else 'The answer itself does not move with the priors; other numbers do'}: {named}."
+        )
+    return " ".join(said)

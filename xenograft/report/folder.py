@@ -1,0 +1,297 @@
+"""A report for every study of a folder, past those that cannot be analysed, and a page that lists the verdicts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import traceback
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+import pandas as pd
+
+from xenograft.analysis import Analysis
+from xenograft.answers.results import to_json
+from xenograft.errors import InputError, XenograftError
+from xenograft.evidence.markdown import MARKS, markdown_table, markdown_text
+from xenograft.files import studies_in, write_text
+from xenograft.model.card import read_cards
+from xenograft.printing import SHORT_REFERENCES, fixed, share
+from xenograft.report.content import report_content
+from xenograft.report.drawings import svg_by_name
+from xenograft.report.page import check_layout, write_figures, write_html
+from xenograft.report.words import LEVELS, Level, level_of, lights, most_inhibited
+
+PAGE, NUMBERS, INDEX, LOG = "report.html", "results.json", "index.html", "xenograft.log"
+
+EXIT_CODES = (4, 2, 3)
+"""Of single studies, the gravest first: what a folder of them ends with (internal error, bad input, no healthy fit)."""
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """What became of one study of a folder.
+
+    Parameters
+    ----------
+    folder : str
+        The study's folder, relative to the folder of studies; also that of its report.
+    title : str
+        The study's name; its folder where it could not be read.
+    level : {"good", "doubt", "bad"}
+        How far to trust the answer.
+    verdict : mapping or None
+        The primary verdict of results.json; None where there is none.
+    reason : str
+        Why there is no verdict, or no report; else empty.
+    doubts : tuple of str
+        What asks for caution, as the lamps of the report name it.
+    excess, combination_index : mapping or None
+        Median and interval of the primary combination at the horizon.
+    animals : int or None
+        In the study.
+    written : bool
+        Whether there is a report.
+    exit_code : int
+        Of this study alone: 0, 2 (bad input), 3 (no healthy fit) or 4 (internal error).
+    """
+
+    folder: str
+    title: str
+    level: Level = "bad"
+    verdict: Mapping[str, Any] | None = None
+    reason: str = ""
+    doubts: tuple[str, ...] = ()
+    excess: Mapping[str, Any] | None = None
+    combination_index: Mapping[str, Any] | None = None
+    animals: int | None = None
+    written: bool = False
+    exit_code: int = 0
+
+    @property
+    def words(self) -> str:
+        """The verdict, or why there is none."""
+        return str(self.verdict["words"]) if self.verdict else self.reason
+
+
+def write_reports(
+    output: str | Path,
+    folder: str | Path,
+    *,
+    cards: Sequence[str] | None = None,
+    reference: Literal["bliss", "hsa"] = "bliss",
+    title: str | None = None,
+    logo: str | Path | None = None,
+    template: str | Path | None = None,
+    figures: str | Path | None = None,
+    markdown: str | Path | None = None,
+    cache: str | Path | None = None,
+    seed: int = 1,
+    draws: int = 1000,
+    chains: int = 4,
+    quiet: bool = False,
+    command: str = "xenograft.write_reports(…)",
+    say: Callable[[StudyReport], None] | None = None,
+) -> list[StudyReport]:
+    """Fit and report every study of a folder; go on past those that cannot be analysed, and list them too.
+
+    Parameters
+    ----------
+    output : str or Path
+        Folder for the reports: of each study a folder of the same name with report.html and results.json, and
+        index.html, a table of the verdicts that can be sorted.
+    folder : str or Path
+        Folder below which the studies are (each a folder with a study.toml).
+    cards : sequence of str, optional
+        Names, files or folders of cards; the shipped ones by default.
+    reference : {"bliss", "hsa"}
+        Under which the verdicts are given.
+    title : str, optional
+        Heading of the index.
+    logo, template
+        Of each report, as in `write_report`.
+    figures : str or Path, optional
+        Folder for the figures of every study, in a folder of its own.
+    markdown : str or Path, optional
+        Where to write the verdicts as Markdown.
+    cache : str or Path, optional
+        Folder of stored fits to reuse and to add to.
+    seed, draws, chains : int
+        Of the sampler.
+    quiet : bool
+        Say nothing on standard error.
+    command : str
+        What reproduces the reports, printed in each.
+    say : callable, optional
+        Told of every study when it is done.
+
+    Returns
+    -------
+    list of StudyReport
+        In the order of the folders' names.
+
+    Raises
+    ------
+    InputError
+        When no study is found, or when something that all studies share cannot be used.
+    """
+    places = studies_in(folder)
+    if not places:
+        raise InputError(f"{folder}: no folder below it holds a study.toml. Name a folder of studies.")
+    check_layout(logo, template)
+    read_cards(*(cards or ()))
+    found: list[StudyReport] = []
+    for place in places:
+        name = place.relative_to(folder).as_posix()
+        own = Path(output) / name
+        try:
+            with Analysis(
+                place, list(cards) if cards else None, seed, draws, chains, quiet,
+                cache=None if cache is None else Path(cache),
+            ) as analysis:  # fmt: skip
+                if analysis.second:
+                    analysis.second.prepare(svg_by_name)
+                results = analysis.results(reference)
+                content = report_content(
+                    analysis.study, analysis.fits, analysis.ranking, results, command, left_out=analysis.left_out
+                )
+                write_text(own / NUMBERS, to_json(results))
+                write_html(own / PAGE, content, logo=logo, template=template, second=analysis.second)
+                if figures is not None:
+                    write_figures(Path(figures) / name, content)
+                done = _done(
+                    name,
+                    results,
+                    level_of(content),
+                    tuple(lamp.name for lamp in lights(content) if lamp.level != "good"),
+                )
+                if not analysis.study.combinations:
+                    done = replace(done, reason=most_inhibited(content) or done.reason)
+                done = replace(done, exit_code=3 if analysis.has_no_answer else 0)
+        except XenograftError as error:
+            done = StudyReport(name, name, reason=str(error), exit_code=error.exit_code)
+        except Exception as error:
+            write_text(own / LOG, traceback.format_exc())
+            reason = f"internal error ({type(error).__name__}: {error}). Please report it with {name}/{LOG}."
+            done = StudyReport(name, name, reason=reason, exit_code=4)
+        found.append(done)
+        if say:
+            say(done)
+        write_text(Path(output) / INDEX, index_page(found, title=title or "Studies", waiting=len(places) - len(found)))
+    if markdown is not None:
+        write_text(markdown, reports_markdown(found, title=title or "Studies"))
+    return found
+
+
+def exit_code_of(reports: Sequence[StudyReport]) -> int:
+    """What a folder of studies ends with: the gravest end of any of them."""
+    return next((code for code in EXIT_CODES if any(one.exit_code == code for one in reports)), 0)
+
+
+def index_page(reports: Sequence[StudyReport], *, title: str, waiting: int = 0) -> str:
+    """The verdicts of many studies as a page with a table that can be sorted, without network.
+
+    Parameters
+    ----------
+    reports : sequence of StudyReport
+        One per study.
+    title : str
+        Heading.
+    waiting : int
+        Studies that are still to be analysed.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("xenograft.report", "templates"), autoescape=True, trim_blocks=True,
+        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    script = environment.get_template("report_index.js").render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("report_index.html.jinja").render(
+        title=title,
+        rows=[_row(one) for one in reports],
+        levels=LEVELS,
+        counted=_counted(reports),
+        waiting=waiting,
+        page=PAGE,
+        numbers=NUMBERS,
+        script=script,
+        digest=digest,
+    )
+
+
+def reports_markdown(reports: Sequence[StudyReport], *, title: str) -> str:
+    """The verdicts of many studies as GitHub-flavoured Markdown."""
+    rows = [
+        {
+            "study": one.title,
+            "verdict": f"{MARKS[one.level]} {_named(one)}",
+            "excess (log units)": fixed(one.excess),
+            "P(excess > 0)": share(one.verdict["probability"]) if one.verdict else "–",
+            "caution": ", ".join(one.doubts) or "–",
+        }
+        for one in reports
+    ]
+    head = f"## {markdown_text(title)}\n\n{_counted(reports)}"
+    return f"{head}\n\n{markdown_table(pd.DataFrame(rows))}\n"
+
+
+def _done(name: str, results: Mapping[str, Any], level: Level, doubts: tuple[str, ...]) -> StudyReport:
+    verdict = results["verdict"]
+    keys = ("combination", "reference")
+    own = [
+        row
+        for row in results["interaction"]
+        if verdict and row["model"] == "averaged" and all(row[key] == verdict[key] for key in keys)
+    ]
+    return StudyReport(
+        folder=name,
+        title=results["study"]["name"],
+        level=level,
+        verdict=verdict,
+        reason=results["reason"] or "",
+        doubts=doubts,
+        excess=own[0]["excess"] if own else None,
+        combination_index=own[0]["combination_index"] if own else None,
+        animals=results["study"]["animals"],
+        written=True,
+    )
+
+
+def _named(one: StudyReport) -> str:
+    return f"{one.verdict['combination']}: {one.words}" if one.verdict else one.words
+
+
+def _counted(reports: Sequence[StudyReport]) -> str:
+    """How many studies have which verdict, in words."""
+    kinds = Counter(
+        "not analysed" if not one.written
+        else "no conclusion" if one.words.startswith("no conclusion")
+        else one.words.partition(":")[0] if one.verdict
+        else "no combination"
+        for one in reports
+    )  # fmt: skip
+    number = len(reports)
+    return f"{number} {'study' if number == 1 else 'studies'}: {', '.join(f'{n} {kind}' for kind, n in kinds.items())}."
+
+
+def _row(one: StudyReport) -> dict[str, Any]:
+    """A row of the index: words to be read, and numbers to be sorted by."""
+    verdict, probability = one.verdict, one.verdict["probability"] if one.verdict else None
+    return {
+        "one": one,
+        "combination": verdict["combination"] if verdict else "–",
+        "reference": SHORT_REFERENCES[verdict["reference"]] if verdict else "–",
+        "day": f"{verdict['day']:g}" if verdict else "–",
+        "agreement": (verdict["agreement"] or "one law") if verdict and probability is not None else "–",
+        "excess": fixed(one.excess),
+        "index": fixed(one.combination_index),
+        "probability": share(probability),
+        "sort_excess": one.excess["median"] if one.excess else "",
+        "sort_probability": "" if probability is None else probability,
+        "sort_level": list(LEVELS).index(one.level) + (not one.written),
+        "doubts": ", ".join(one.doubts),
+    }

@@ -1,0 +1,343 @@
+"""The report: one self-contained HTML file, the answer first. Tables in; nothing is computed here."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from xenograft import printing as printed
+from xenograft.answers.ranking import Comparison
+from xenograft.answers.results import collect_results, to_json
+from xenograft.errors import InputError, missing_file, unknown_choice
+from xenograft.evidence.markdown import report_markdown
+from xenograft.figures.axes import excluded
+from xenograft.figures.theme import WIDE, left_early, save_figures, unit_in_print
+from xenograft.files import write_text
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.processes import Worker
+from xenograft.model.card import ModelCard
+from xenograft.model.choice import by_reason
+from xenograft.model.prior import Prior
+from xenograft.quantities.criteria import CRITERION_WORDS
+from xenograft.report import words as words
+from xenograft.report.content import ReportContent, report_content
+from xenograft.report.content_of_responses import CRITERION_NAMES, Responses
+from xenograft.report.drawings import combinations_shown, drawings, svg_by_name
+from xenograft.report.drawings_of_checks import SECTIONS
+from xenograft.study.study import Arm, Study
+
+LOGO_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
+LARGEST_LOGO = 1_000_000
+"""Bytes: the report must stay light enough to mail."""
+
+
+def write_report(
+    path: str | Path,
+    study: Study,
+    fits: Mapping[str, Fit],
+    ranking: Comparison,
+    *,
+    reference: Literal["bliss", "hsa"] = "bliss",
+    title: str | None = None,
+    logo: str | Path | None = None,
+    template: str | Path | None = None,
+    figures: str | Path | None = None,
+    json: str | Path | None = None,
+    markdown: str | Path | None = None,
+    command: str = "xenograft.write_report(…)",
+) -> None:
+    """Write the HTML report of a study.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write; replaced when the new one is complete.
+    study : Study
+        What was analysed.
+    fits : mapping of str to Fit
+        By card name.
+    ranking : Comparison
+        Of these fits.
+    reference : {"bliss", "hsa"}
+        Under which the study's verdict is given.
+    title : str, optional
+        Heading; the study's name by default.
+    logo : str or Path, optional
+        PNG, JPEG or SVG file, put into the page beside the heading.
+    template : str or Path, optional
+        A Jinja file of the team's own, usually one that extends "report.html.jinja" and replaces some of its blocks.
+    figures : str or Path, optional
+        Folder to which every figure is written as PNG, SVG and PDF.
+    json : str or Path, optional
+        Where to write results.json.
+    markdown : str or Path, optional
+        Where to write the answer as Markdown, for a pull request.
+    command : str
+        What reproduces the report, printed at its end.
+
+    Raises
+    ------
+    InputError
+        When a file cannot be read, written or used.
+    """
+    results = collect_results(study, fits, ranking, reference=reference)
+    content = report_content(study, fits, ranking, results, command, title=title)
+    write_html(path, content, logo=logo, template=template)
+    if figures is not None:
+        write_figures(figures, content)
+    if json is not None:
+        write_text(json, to_json(results))
+    if markdown is not None:
+        write_text(markdown, report_markdown(content))
+
+
+def write_html(
+    path: str | Path,
+    content: ReportContent,
+    *,
+    logo: str | Path | None = None,
+    template: str | Path | None = None,
+    second: Worker | None = None,
+) -> None:
+    """Write a rendered report, whole or not at all; what is given is as in `render`."""
+    write_text(path, render(content, logo=logo, template=template, second=second))
+
+
+def check_layout(logo: str | Path | None, template: str | Path | None) -> None:
+    """Refuse a logo or a template that cannot be used, before time is spent.
+
+    Raises
+    ------
+    InputError
+        As `render`.
+    """
+    if logo is not None:
+        _data_uri(Path(logo))
+    environment, name = _environment(template)
+    try:
+        environment.get_template(name)
+    except jinja2.TemplateSyntaxError as error:
+        raise InputError(f"{template}, line {error.lineno}: {error.message}. Mend the template.") from None
+
+
+def write_figures(folder: str | Path, content: ReportContent) -> list[Path]:
+    """Write every figure of a report as PNG, SVG and PDF.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made if needed.
+    content : ReportContent
+        What the report shows.
+
+    Returns
+    -------
+    list of Path
+        Files written.
+    """
+    return save_figures(folder, {one.name: one.draw(WIDE) for one in drawings(content)})
+
+
+def render(
+    content: ReportContent,
+    *,
+    logo: str | Path | None = None,
+    template: str | Path | None = None,
+    second: Worker | None = None,
+) -> str:
+    """The report as HTML text that needs nothing else: no network, no other file.
+
+    Parameters
+    ----------
+    content : ReportContent
+        What it shows.
+    logo, template : str or Path, optional
+        As in `write_report`.
+    second : Worker, optional
+        A process that draws half of the figures.
+
+    Raises
+    ------
+    InputError
+        When the logo or the template cannot be used.
+    """
+    picture = None if logo is None else _data_uri(Path(logo))
+    environment, name = _environment(template)
+    results, study = content.results, content.study
+    try:
+        return environment.get_template(name).render(
+            content=content,
+            study=study,
+            results=results,
+            logo=picture,
+            unit=unit_in_print(study.unit),
+            level=words.level_of(content),
+            levels=words.LEVELS,
+            lights=words.lights(content),
+            question=words.question(content),
+            answer=words.answer(content),
+            terms=words.TERMS,
+            short=printed.SHORT_REFERENCES,
+            figures=_figures(content, second),
+            shown=combinations_shown(content),
+            arms=[_arm_row(study, arm) for arm in study.arms],
+            shares=_shares(content.responses),
+            smallest=words.smallest(content),
+            inhibited=words.most_inhibited(content),
+            left=left_early(study),
+            excluded=study.readings[excluded(study)],
+            priors=_priors(content.cards),
+            model_words=words.model_in_words(content.cards),
+            left_out=by_reason(content.left_out),
+            version=_version(results),
+        )
+    except jinja2.TemplateSyntaxError as error:
+        raise InputError(f"{template}, line {error.lineno}: {error.message}. Mend the template.") from None
+    except jinja2.TemplateNotFound as error:
+        raise InputError(f'{template}: it asks for "{error.name}", which is not there. Mend the template.') from None
+    except jinja2.UndefinedError as error:
+        if template is None:
+            raise
+        raise InputError(f"{template}: {error.message}. Use the names of the shipped report.html.jinja.") from None
+
+
+def _environment(template: str | Path | None) -> tuple[jinja2.Environment, str]:
+    """Jinja with the shipped templates, a team's own folder before them, and the name of the template to render."""
+    loaders: list[jinja2.BaseLoader] = [jinja2.PackageLoader("xenograft.report", "templates")]
+    name = "report.html.jinja"
+    if template is not None:
+        path = Path(template)
+        if not path.is_file():
+            raise InputError(missing_file(path))
+        if path.name == name:
+            raise InputError(f"{path}: a template of this name hides the shipped one it extends. Rename the file.")
+        loaders.insert(0, jinja2.FileSystemLoader(path.parent))
+        name = path.name
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(loaders),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "number": printed.number,
+        "interval": printed.interval_in_words,
+        "fixed": printed.fixed,
+        "decimal": printed.decimal,
+        "share": printed.share,
+        "breakable": printed.breakable,
+    }
+    return environment, name
+
+
+def _data_uri(path: Path) -> str:
+    """An image file as text that stands inside a page."""
+    kind = LOGO_TYPES.get(path.suffix.lower())
+    if not path.is_file():
+        raise InputError(missing_file(path))
+    if kind is None:
+        raise InputError(unknown_choice(path.name, "the logo's ending", path.suffix, LOGO_TYPES))
+    content = path.read_bytes()
+    if len(content) > LARGEST_LOGO:
+        raise InputError(f"{path.name}: the logo has {len(content):,} bytes; it must be {LARGEST_LOGO:,} or less.")
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _figures(content: ReportContent, second: Worker | None) -> dict[str, list[dict[str, Any]]]:
+    """Every figure as inline SVG with its words, by section of the page; every other one drawn by a second process."""
+    listed = drawings(content)
+    there = [one.name for one in listed[1::2]] if second else []
+    if second and there:
+        second.begin(svg_by_name, content, there)
+    drawn = svg_by_name(content, [one.name for one in listed if one.name not in there])
+    if second and there:
+        drawn |= second.answer() or svg_by_name(content, there)
+    found: dict[str, list[dict[str, Any]]] = {section: [] for section in SECTIONS}
+    for one in listed:
+        # our own SVG: the strings from the data in it were escaped by matplotlib's XML writer
+        screens = [Markup('<div class="{}">{}</div>').format(kind, Markup(text)) for kind, text in drawn[one.name]]
+        body = Markup("").join(screens)
+        found[one.section].append(
+            {"name": one.name, "body": body, "alt": one.alt, "caption": one.caption, "narrow": one.narrow}
+        )
+    return found
+
+
+def _shares(responses: Responses | None) -> list[dict[str, Any]]:
+    """Response classes seen and predicted, a table per criterion."""
+    if responses is None or not len(responses.shares):
+        return []
+    found: list[dict[str, Any]] = []
+    for criterion, rows in responses.shares.groupby("criterion", sort=False):
+        arms = {
+            str(arm): [{"seen": row["seen"], "predicted": _predicted(row)} for _, row in own.iterrows()]
+            for arm, own in rows.groupby("arm", sort=False)
+        }
+        found.append(
+            {
+                "name": CRITERION_NAMES[str(criterion)],
+                "meaning": CRITERION_WORDS[str(criterion)].replace(" -", " −"),  # a minus as people print it
+                "classes": list(dict.fromkeys(rows["response"])),
+                "predicted": bool(rows["probability"].notna().any()),
+                "rows": list(arms.items()),
+            }
+        )
+    return found
+
+
+def _predicted(row: Any) -> str:
+    if pd.isna(row["probability"]):
+        return ""
+    return f"{row['probability']:.2f} ({row['lower']:.2f} to {row['upper']:.2f})"
+
+
+def _arm_row(study: Study, arm: Arm) -> dict[str, Any]:
+    animals = study.animals[study.animals["arm"] == arm.name]
+    early = left_early(study)
+    return {
+        "name": arm.name,
+        "control": arm.control,
+        "treatment": [_treatment(dosing) for dosing in arm.dosings],
+        "animals": len(animals),
+        "readings": int(animals["readings"].sum()),
+        "censored": int(animals["censored"].sum()),
+        "baseline": float(animals["baseline"].median()),
+        "left": int((early["arm"] == arm.name).sum()),
+    }
+
+
+def _treatment(dosing: Any) -> str:
+    days = [f"{day:g}" for day in dosing.days]
+    if not dosing.schedule_known:
+        return f"{dosing.label()}, from day {days[0]}"
+    loading = dosing.doses and dosing.doses[0] != dosing.doses[-1]
+    first = f" (first {dosing.doses[0]:g})" if loading else ""
+    listed = ", ".join(days) if len(days) <= 8 else f"{', '.join(days[:3])}, … {days[-1]} ({len(days)} doses)"
+    return f"{dosing.label()}{first}, day{'s' if len(days) > 1 else ''} {listed}"
+
+
+def _priors(cards: Mapping[str, ModelCard]) -> list[dict[str, Any]]:
+    """Each distinct prior with the cards that use it."""
+    users: dict[tuple[str, Prior], list[str]] = {}
+    for name, card in cards.items():
+        for parameter, prior in card.priors.items():
+            users.setdefault((parameter, prior), []).append(name)
+    return [
+        {
+            "parameter": parameter,
+            "prior": prior,
+            "cards": "all" if len(names) == len(cards) else ", ".join(names),
+        }
+        for (parameter, prior), names in users.items()
+    ]
+
+
+def _version(results: Mapping[str, Any]) -> str:
+    return str(results["provenance"]["versions"].get("xenograft", ""))

@@ -1,0 +1,313 @@
+"""The report's words: the question, the answer in a sentence, how far to trust it, methods, terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from xenograft.model.card import ModelCard
+from xenograft.printing import SHORT_REFERENCES, few, interval_in_words, share
+from xenograft.quantities.estimands import REFERENCES
+from xenograft.report.content import ReportContent
+
+Level = Literal["good", "doubt", "bad"]
+
+LEVELS: Mapping[Level, tuple[str, str]] = {
+    "good": ("✓", "analysis sound"),
+    "doubt": ("!", "read with caution"),
+    "bad": ("✕", "no conclusion"),
+}
+"""Badge of the verdict: symbol and words beside the colour."""
+
+TERMS: Mapping[str, tuple[str, str]] = {
+    "arm": ("arm", "A group of animals that gets the same treatment."),
+    "log-units": (
+        "log units",
+        "Differences of the natural log of volume: 0.69 is a factor of 2, −0.69 a half.",
+    ),
+    "excess": (
+        "excess",
+        "By how much the combination reduces log volume beyond the reference; above 0 is enhanced. "
+        f"Bliss: {REFERENCES['bliss']}. HSA: {REFERENCES['hsa']}. Response additivity: {REFERENCES['additive']}.",
+    ),
+    "bliss": ("Bliss", f"No interaction means: {REFERENCES['bliss']}."),
+    "hsa": ("HSA", f"Highest single agent. No interaction means: {REFERENCES['hsa']}."),
+    "combination-index": (
+        "combination index",
+        "exp(−excess): volume over the volume that the reference predicts; below 1 is enhanced.",
+    ),
+    "probability": (
+        "probability",
+        "Of the statement, given these data, these models and these priors. It is no p value.",
+    ),
+    "interval": (
+        "95 % interval",
+        "The true value lies inside with probability 0.95 (equal-tailed), given the data, models and priors.",
+    ),
+    "relevant": (
+        "of a relevant size",
+        "Beyond the smallest excess of interest: tumours at least a fifth smaller than predicted, about one calliper "
+        "error.",
+    ),
+    "tgi": (
+        "TGI",
+        "Tumour growth inhibition, 100·(1 − volume / control's volume) on the day; of AUC: the same for areas under "
+        "the volume curves.",
+    ),
+    "doubling-time": (
+        "doubling time",
+        "Days in which a tumour of the arm doubles at its mean growth rate up to the day; without limit where it does "
+        "not grow.",
+    ),
+    "typical": ("typical animal", "The animal whose own effects are 0: the median tumour of its arm."),
+    "smallest": (
+        "smallest typical tumour",
+        "Probability that the typical tumour of the arm is the smallest of all arms on the day.",
+    ),
+    "response-classes": (
+        "response classes",
+        "CR complete response, PR partial response, SD stable disease, PD progressive disease, MCR maintained complete "
+        "response; each criterion defines them in its own way, beside its table.",
+    ),
+    "kaplan-meier": (
+        "Kaplan–Meier",
+        "The share of animals without an event by day, in which animals that left count until their last reading.",
+    ),
+    "power-scaling": (
+        "power-scaling sensitivity",
+        "How much an answer moves when the priors, or the data, weigh a little more or less; 0.05 and above counts "
+        "(Kallioinen et al. 2024).",
+    ),
+    "horizon": (
+        "horizon",
+        "The day at which single numbers are given: the last on which every arm has at least half its animals, or the "
+        "day that the study names.",
+    ),
+    "elpd": (
+        "elpd",
+        "Expected log predictive density: how well a model predicts each animal when fitted without it; larger is "
+        "better. A difference below 4, or below twice its SE, says little.",
+    ),
+    "pareto-k": (
+        "Pareto k",
+        "How much a fit hangs on one animal: above the limit (bad k), the estimate without that animal is not to be "
+        "trusted.",
+    ),
+    "stacking": ("stacking weight", "The share of each model in the mixture that predicts unseen animals best."),
+    "answer-weight": (
+        "answer weight",
+        "Stacking weight among the models that leave the combination free; the answer is averaged with it.",
+    ),
+    "null": ("null", "A model that fixes the interaction at its reference; compared with, never averaged in."),
+    "prior": ("prior", "What is assumed of a parameter before the data, with its reason."),
+    "health": (
+        "health",
+        "Whether the sampler did its work: pass, caution or fail. A failed fit is never concluded from.",
+    ),
+    "r-hat": ("R-hat", "Whether the chains agree: 1 when they do; above 1.01 they do not yet."),
+    "ess": ("ESS", "Effective sample size: how many independent draws the chains are worth."),
+    "divergences": ("divergences", "Draws at which the sampler lost the path; many of them bias the answer."),
+    "e-bfmi": ("E-BFMI", "Whether the sampler moves through all energies; below 0.3 it may miss the tails."),
+    "censored": (
+        "censored reading",
+        "A tumour at or below the limit of quantification: known to be no larger, and used as that.",
+    ),
+}
+"""Terms of the glossary: how each is written, and what it means."""
+
+
+@dataclass(frozen=True)
+class Light:
+    """One lamp of the confidence traffic light.
+
+    Parameters
+    ----------
+    name : str
+        What was looked at.
+    level : {"good", "doubt", "bad"}
+        Its colour.
+    words : str
+        What was found.
+    """
+
+    name: str
+    level: Level
+    words: str
+
+
+def question(content: ReportContent) -> str:
+    """The question that the report answers."""
+    study = content.study
+    verdict = content.results["verdict"]
+    primary = study.primary_combination
+    if primary is None:
+        return "By how much does each treatment slow the tumours down?"
+    told = "".join(filter(str.isalnum, primary.name.casefold()))
+    named = all("".join(filter(str.isalnum, dosing.agent.casefold())) in told for dosing in primary.dosings)
+    what = primary.name if named else f"{primary.name} ({' + '.join(d.label() for d in primary.dosings)})"
+    if verdict and verdict["reference"] == "hsa":
+        return f"Does {what} do more than the better of its agents alone?"
+    return f"Does {what} do more than its agents' own activity explains?"
+
+
+def most_inhibited(content: ReportContent) -> str:
+    """Which treatment slows the tumours most, of a study without a combination; empty where none is known."""
+    control = content.study.control.name
+    rows = [r for r in content.results["arms"] if r["model"] == "averaged" and r["of"] == "typical"]
+    known = [r for r in rows if r["arm"] != control and r["tgi"]["median"] is not None]
+    if not known:
+        return ""
+    best = max(known, key=lambda row: row["tgi"]["median"])
+    return f"Most inhibition: {best['arm']}, TGI {interval_in_words(best['tgi'])} % on day {content.study.horizon:g}"
+
+
+def smallest(content: ReportContent) -> str:
+    """The arms whose typical tumour may be the smallest, with that probability from 0.01; empty where none is known."""
+    known = {} if content.responses is None else content.responses.smallest
+    ranked = sorted(known.items(), key=lambda item: -item[1])
+    told = [f"{arm} {share(probability)}" for arm, probability in ranked if probability >= 0.01]
+    return few(told, 5) if told else ""
+
+
+def answer(content: ReportContent) -> str:
+    """The answer in one sentence: median, interval, probability of the direction and of a relevant size (SEXIT).
+
+    Makowski et al. (2019), Frontiers in Psychology 10:2767; empty where there is no conclusion.
+    """
+    verdict = content.results["verdict"]
+    if not verdict or verdict["probability"] is None:
+        return ""
+    key = {"model": "averaged", "combination": verdict["combination"], "reference": verdict["reference"]}
+    found = next((r for r in content.results["interaction"] if all(r[name] == key[name] for name in key)), None)
+    if found is None:
+        return ""
+    index = found["combination_index"]
+    return (
+        f"On day {verdict['day']:g} tumours are {index['median']:.2f} times the volume that "
+        f"{SHORT_REFERENCES[verdict['reference']]} predicts (95 % interval {index['lower']:.2f} to "
+        f"{index['upper']:.2f}); the probability that the combination does more is {share(verdict['probability'])}"
+        f"{_relevant(content, verdict)}."
+    )
+
+
+def _relevant(content: ReportContent, verdict: Mapping[str, Any]) -> str:
+    rows = content.relevance
+    if not len(rows):
+        return ""
+    row = rows[(rows["combination"] == verdict["combination"]) & (rows["reference"] == verdict["reference"])].iloc[0]
+    smaller = 100 * (1 - float(np.exp(-content.margin)))
+    return (
+        f", that it does so by a relevant size (tumours at least {smaller:.0f} % smaller than predicted) "
+        f"{share(float(row['above']))}, and that it does less by as much {share(float(row['below']))}"
+    )
+
+
+def lights(content: ReportContent) -> list[Light]:
+    """How far to trust the answer: health of the fits, agreement of the growth laws, predictive check."""
+    results = content.results
+    status = {model["name"]: model["health"]["status"] for model in results["models"] if model["answers"]}
+    failed = [name for name, found in status.items() if found == "fail"]
+    wary = [name for name, found in status.items() if found == "caution"]
+    if not status or len(failed) == len(status):
+        found = [Light("Health of the fits", "bad", "no model that may answer converged")]
+    elif failed or wary:
+        named = "; ".join(f"{name}: {status[name]}" for name in (*failed, *wary))
+        found = [Light("Health of the fits", "doubt", named)]
+    else:
+        found = [Light("Health of the fits", "good", f"{len(status)} of {len(status)} answering models pass")]
+    verdict = results["verdict"]
+    if verdict and verdict["probability"] is not None:
+        found.append(_agreement(verdict["agreement"], failed))
+        if verdict["borderline"]:
+            words = "the probability is within its Monte-Carlo error of a limit; use more draws"
+            found.append(Light("Verdict", "doubt", words))
+    if content.predictive_check is not None:
+        found.append(_predictive(content, content.predictive_check))
+    return [*found, *(Light(_short(row.title), "doubt", row.finding) for row in content.sensitivity if row.doubtful)]
+
+
+def _predictive(content: ReportContent, missed: Sequence[str]) -> Light:
+    if not missed:
+        return Light("Predictive check", "good", "the answering models reproduce the readings of every arm")
+    arms = [arm.name for arm in content.study.arms if any(f": {arm.name}: " in words for words in missed)]
+    if not arms:
+        return Light("Predictive check", "doubt", few(missed, 2))
+    card = missed[0].partition(":")[0]
+    words = f"{card} does not predict the readings of {few(arms, 4)} well; the list is under Methods"
+    return Light("Predictive check", "doubt", words)
+
+
+def _short(title: str) -> str:
+    """A heading of the sensitivity section as the name of a lamp: "On the priors" becomes "Priors"."""
+    words = title.removeprefix("On ").removeprefix("the ")
+    return words[:1].upper() + words[1:]
+
+
+def _agreement(agreement: str | None, failed: list[str]) -> Light:
+    words: dict[str | None, tuple[Level, str]] = {
+        "agree": ("good", "the laws give the same verdict"),
+        "differ in strength": ("doubt", "same direction, not the same verdict"),
+        "conflict": ("doubt", "the laws contradict each other"),
+        None: ("doubt", "one law only; the answer was not tried under another"),
+    }
+    level, said = words[agreement]
+    if failed and agreement == "agree":
+        return Light("Growth laws", "doubt", f"those that converged agree; {', '.join(failed)} did not converge")
+    return Light("Growth laws", level, said)
+
+
+def level_of(content: ReportContent) -> Level:
+    """What the badge beside the verdict says: the worst of what must not be overlooked.
+
+    Laws that differ in strength only, or a single law, colour their own lamp and not the badge.
+    """
+    results = content.results
+    verdict = results["verdict"]
+    words = verdict["words"] if verdict else results["reason"]
+    health = {model["health"]["status"] for model in results["models"] if model["answers"]}
+    if words.startswith("no conclusion") or health == {"fail"}:
+        return "bad"
+    doubts = verdict and (verdict["caution"] or verdict["borderline"] or verdict["agreement"] == "conflict")
+    doubts = doubts or bool(content.predictive_check) or any(row.doubtful for row in content.sensitivity)
+    # an answering model that failed is left out of the average, and its growth law of the agreement: never "sound"
+    return "doubt" if doubts or health != {"pass"} else "good"
+
+
+def model_in_words(cards: Mapping[str, ModelCard]) -> list[str]:
+    """What the fitted cards assume, a sentence per choice, with every word that any of them uses."""
+    growth = {card.growth for card in cards.values()}
+    exposure = {word for card in cards.values() for word in _exposures(card)}
+    varies = {word for card in cards.values() for word in card.varies}
+    error = {card.error for card in cards.values()}
+    said = {
+        "exponential": "exponential growth (β = 0)",
+        "gompertz": "Gompertz growth (β > 0: growth slows as tumours get larger)",
+        "spline": "a smooth curve per arm without any growth law",
+        "constant": "constant from the agent's first dose on",
+        "delayed": "building up after the first dose and staying (rate ω)",
+        "decaying": "waning after every dose (rate λ)",
+        "baseline": "baseline",
+        "growth": "growth rate",
+        "effect": "response to treatment",
+        "cohort": "cohort",
+        "normal": "normal on the log scale",
+        "student": "Student t on the log scale, which forgives outliers",
+    }
+    return [
+        f"Growth: {_listed(growth, said)}.",
+        f"Exposure e(t): {_listed(exposure, said)}.",
+        f"Animals differ in {_listed(varies, said, 'and')}.",
+        f"Reading error: {_listed(error, said)}.",
+    ]
+
+
+def _exposures(card: ModelCard) -> list[str]:
+    return [card.exposure] if isinstance(card.exposure, str) else list(card.exposure.values())
+
+
+def _listed(words: set[Any], said: Mapping[str, str], joint: str = "or") -> str:
+    found = [text for word, text in said.items() if word in words]
+    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} {joint} {found[-1]}"

@@ -1,0 +1,1 @@
+"""Studies with known truth by numerical integration; shares no code with `model`."""

@@ -1,0 +1,348 @@
+"""A study as the rest of the package sees it: arms, doses, readings and what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from xenograft.digests import digest_of
+
+REFERENCE_VOLUME = 100.0
+"""Volume (mm³) at which the growth rate of a tumour is quoted, DESIGN 3.1."""
+
+
+@dataclass(frozen=True)
+class Dosing:
+    """How an arm receives one agent.
+
+    Parameters
+    ----------
+    agent : str
+        Name of the drug.
+    days : tuple of float
+        Dosing days as the laboratory recorded them, ascending; the start day alone where only that is known.
+    doses : tuple of float or None
+        Dose on each dosing day (in `unit`), or None where the study does not say.
+    unit : str or None
+        Unit of the doses, for example "mg/kg".
+    ends : bool
+        The effect ends one dosing interval after the last dose (at least two dosing days needed).
+    schedule_known : bool
+        False where the study gives a start day only.
+    """
+
+    agent: str
+    days: tuple[float, ...]
+    doses: tuple[float, ...] | None = None
+    unit: str | None = None
+    ends: bool = False
+    schedule_known: bool = True
+
+    @property
+    def level(self) -> float | None:
+        """The dose level: the last (maintenance) dose, None where doses are unknown."""
+        return self.doses[-1] if self.doses else None
+
+    @property
+    def end(self) -> float:
+        """Day on which the effect ends (infinity unless `ends`)."""
+        return 2 * self.days[-1] - self.days[-2] if self.ends else np.inf
+
+    def label(self) -> str:
+        """The agent and its dose level in words, for example "T-DM1 3 mg/kg"."""
+        return self.agent if self.level is None else f"{self.agent} {self.level:g} {self.unit or ''}".strip()
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A group of animals that gets the same treatment.
+
+    Parameters
+    ----------
+    name : str
+        As in the table.
+    control : bool
+        True for the vehicle arm.
+    dosings : tuple of Dosing
+        One per agent; empty for the vehicle.
+    """
+
+    name: str
+    control: bool = False
+    dosings: tuple[Dosing, ...] = ()
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Names of the agents given."""
+        return tuple(dosing.agent for dosing in self.dosings)
+
+    @property
+    def is_combination(self) -> bool:
+        """Whether the arm gets two agents or more."""
+        return len(self.dosings) > 1
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A xenograft study: the arms and every reading.
+
+    Parameters
+    ----------
+    name : str
+        What the study is called.
+    unit : str
+        Unit of `volume`: "mm3" (cm³ is converted on reading) or the study's own text.
+    arms : tuple of Arm
+        In the order of study.toml, ignored arms left out.
+    readings : DataFrame
+        One row per reading of the analysed arms, sorted by arm, animal, day: `animal` (str, unique in the study),
+        `arm` (str), `day` (float, as recorded), `volume` (float, in `unit`, > 0; of a censored reading the limit),
+        `censored` (bool: the tumour was at or below `volume`), `fitted` (bool: in the likelihood), `baseline` (bool:
+        the animal's baseline reading), and where the table has them `weight` (g), `cohort`, `cage`, `reason_left`,
+        `exclude` (str, the reason for which a reading is kept out of the likelihood; empty: it is not).
+    limit_of_quantification : float or None
+        Smallest volume (in `unit`) the laboratory could measure.
+    endpoint_volume : float or None
+        Volume (in `unit`) at which animals are removed.
+    chosen_horizon : float or None
+        `horizon` of study.toml: the day (as recorded) at which single numbers are given.
+    primary : str or None
+        The combination arm whose verdict is the study's verdict, as chosen in study.toml.
+    fit_from : float or None
+        Day (as recorded) from which readings are fitted instead of the baseline reading.
+    ignored : mapping of str to int
+        Arms listed but not analysed, with their numbers of animals.
+    notices : tuple of str
+        What the reader of the study should know; nothing was changed because of it.
+    source_sha256 : str or None
+        Checksum of the table as read.
+    """
+
+    name: str
+    unit: str
+    arms: tuple[Arm, ...]
+    readings: pd.DataFrame
+    limit_of_quantification: float | None = None
+    endpoint_volume: float | None = None
+    chosen_horizon: float | None = None
+    primary: str | None = None
+    fit_from: float | None = None
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    source_sha256: str | None = None
+
+    @staticmethod
+    def from_frame(
+        frame: pd.DataFrame,
+        *,
+        arms: Mapping[str, Mapping[str, Any]] | Sequence[Arm],
+        name: str = "Study",
+        unit: str = "mm3",
+        limit_of_quantification: float | None = None,
+        endpoint_volume: float | None = None,
+        horizon: float | None = None,
+        fit_from: float | None = None,
+        primary: str | None = None,
+        animal_ids: Literal["unique", "within arm"] = "unique",
+        columns: Mapping[str, str] | None = None,
+        day_0: date | None = None,
+        exclude: Sequence[Mapping[str, Any]] = (),
+    ) -> Study:
+        """A study from a long pandas table, with the checks that a study.toml and its table get.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            One row per reading: animal, arm, day, volume (or length and width), and what else a table may have.
+        arms : mapping or sequence of Arm
+            The `[arms.…]` tables of a study.toml as dictionaries, or records.
+        name, unit, limit_of_quantification, endpoint_volume, horizon, fit_from, primary, animal_ids, columns
+            As in study.toml (docs/study-files.md).
+        day_0, exclude
+            As in study.toml: the date of day 0 where days are dates, and readings to keep out of the fit.
+
+        Raises
+        ------
+        StudyError
+            Every problem that can be found in one pass; rows are counted from 0, as `frame.iloc` does.
+        """
+        from xenograft.reading.frames import study_from_frame
+
+        return study_from_frame(
+            frame,
+            arms=arms,
+            name=name,
+            unit=unit,
+            limit_of_quantification=limit_of_quantification,
+            endpoint_volume=endpoint_volume,
+            horizon=horizon,
+            fit_from=fit_from,
+            primary=primary,
+            animal_ids=animal_ids,
+            columns=columns,
+            day_0=day_0,
+            exclude=exclude,
+        )
+
+    def to_folder(self, folder: str | Path, *, replace: bool = False) -> None:
+        """Write study.toml and volumes.csv; `read_study` of the folder gives the same digest.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made if needed.
+        replace : bool
+            Whether files of these names that are there may be replaced.
+
+        Raises
+        ------
+        InputError
+            A file is there already, or the folder cannot be written to.
+        """
+        from xenograft.study.folder import write_study
+
+        write_study(self, folder, replace=replace)
+
+    def __repr__(self) -> str:
+        return f"<Study {self.name!r}: {len(self.animals)} animals in {len(self.arms)} arms>"
+
+    def _repr_html_(self) -> str:
+        from xenograft.displays import study_html
+
+        return study_html(self)
+
+    @cached_property
+    def control(self) -> Arm:
+        """The vehicle arm."""
+        return next(arm for arm in self.arms if arm.control)
+
+    @cached_property
+    def combinations(self) -> tuple[Arm, ...]:
+        """Arms with two agents or more."""
+        return tuple(arm for arm in self.arms if arm.is_combination)
+
+    @cached_property
+    def levels(self) -> tuple[tuple[str, float | None], ...]:
+        """Every agent with each of its dose levels, in order of appearance; each has its own kill rate."""
+        return tuple(dict.fromkeys((d.agent, d.level) for arm in self.arms for d in arm.dosings))
+
+    @cached_property
+    def level_labels(self) -> tuple[str, ...]:
+        """Names of `levels`: the agent, with its dose where the agent is given at several."""
+        agents = [agent for agent, _ in self.levels]
+        return tuple(a if agents.count(a) == 1 or x is None else f"{a} {x:g}" for a, x in self.levels)
+
+    @cached_property
+    def relative_doses(self) -> np.ndarray:
+        """Dose of each of `levels` over the agent's largest (no unit); 1 where the study does not say doses."""
+        top = {agent: max((x or 0.0) for a, x in self.levels if a == agent) for agent, _ in self.levels}
+        return np.array([x / top[agent] if x else 1.0 for agent, x in self.levels])
+
+    @cached_property
+    def first_dose(self) -> float:
+        """Earliest dosing day of any arm (day as recorded): t = 0 of the model."""
+        return min(day for arm in self.arms for dosing in arm.dosings for day in dosing.days)
+
+    @cached_property
+    def fitted_readings(self) -> pd.DataFrame:
+        """The readings that the likelihood uses."""
+        return self.readings[self.readings["fitted"]]
+
+    @cached_property
+    def animals(self) -> pd.DataFrame:
+        """One row per animal with a fitted reading, in the order of the readings.
+
+        Columns `arm`, `cohort` (str, empty without), `baseline` (volume in `unit`, NaN without a baseline reading),
+        `last_day` (as recorded), `last_volume`, `readings` (number fitted), `censored` (number of them), `reason_left`
+        (str, empty where unknown).
+        """
+        fitted = self.fitted_readings
+        by_animal = fitted.groupby("animal", sort=False)
+        table = by_animal.agg(
+            arm=("arm", "first"), last_day=("day", "last"), last_volume=("volume", "last"), readings=("day", "size"),
+            censored=("censored", "sum"),
+        )  # fmt: skip
+        table["cohort"] = by_animal["cohort"].first() if "cohort" in fitted else ""
+        baselines = self.readings[self.readings["baseline"]]
+        table["baseline"] = baselines.set_index("animal")["volume"].reindex(table.index)
+        if "reason_left" in fitted:
+            reasons = self.readings.groupby("animal", sort=False)["reason_left"]
+            table["reason_left"] = reasons.agg(lambda column: next((r for r in column if r), ""))
+        else:
+            table["reason_left"] = ""
+        return table
+
+    @cached_property
+    def cohorts(self) -> tuple[str, ...]:
+        """Names of the cohorts (batches) of the animals, in alphabetical order; one empty name without a column."""
+        return tuple(sorted(set(self.animals["cohort"])))
+
+    @cached_property
+    def reference_volume(self) -> float:
+        """Volume (in `unit`) from which log volumes are counted in the model (DESIGN 3.1).
+
+        100 mm³, or the median baseline of a study in another unit.
+        """
+        if self.unit == "mm3":
+            return REFERENCE_VOLUME
+        first = self.fitted_readings.groupby("animal")["volume"].first()
+        return float(np.exp(np.median(np.log(first))))
+
+    @cached_property
+    def horizon(self) -> float:
+        """Day (as recorded) at which single numbers are given.
+
+        Chosen in study.toml, else the last day on which every arm still has at least half its animals.
+        """
+        if self.chosen_horizon is not None:
+            return self.chosen_horizon
+        last = {arm.name: self.animals.loc[self.animals["arm"] == arm.name, "last_day"].to_numpy() for arm in self.arms}
+        days = np.unique(self.fitted_readings["day"])
+        after = days[days > self.first_dose]
+        held = [day for day in after if all(np.mean(leaving >= day) >= 0.5 for leaving in last.values())]
+        return float(held[-1] if held else after[0])
+
+    def reference_arms(self, combination: Arm) -> dict[str, Arm | None]:
+        """The single-agent arms that a combination is measured against.
+
+        Parameters
+        ----------
+        combination : Arm
+            An arm with two agents or more.
+
+        Returns
+        -------
+        dict of str to Arm or None
+            By agent: the arm with the same agent, dose and days, None if the study has none.
+        """
+        singles = {arm.dosings[0]: arm for arm in self.arms if len(arm.dosings) == 1}
+        return {dosing.agent: singles.get(dosing) for dosing in combination.dosings}
+
+    @cached_property
+    def primary_combination(self) -> Arm | None:
+        """The combination whose verdict is the study's: the chosen, the only one, or that with the largest doses."""
+        if self.primary is not None:
+            return next(arm for arm in self.combinations if arm.name == self.primary)
+        relative = dict(zip(self.levels, self.relative_doses, strict=True))
+        return max(
+            self.combinations, key=lambda arm: sum(relative[d.agent, d.level] for d in arm.dosings), default=None
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of everything in the study that changes a posterior; names, prose and layout do not."""
+        rows = self.readings.sort_values(["animal", "day"])
+        columns = ["animal", "arm", "day", "volume", "fitted", "censored", *(["cohort"] if "cohort" in rows else [])]
+        rows = rows[columns].itertuples(index=False, name=None)
+        arms = sorted(
+            (arm.name, arm.control, sorted((d.agent, d.days, d.doses or (), d.ends) for d in arm.dosings))
+            for arm in self.arms
+        )
+        return digest_of({"unit": self.unit, "arms": arms, "readings": list(rows)})
