@@ -1,12 +1,16 @@
+"""Which cards a study supports, and which are fitted unless others are named; the pages say the same."""
+
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from xenograft.model.card import ModelCard
-from xenograft.model.choice import LASTING, WANING, by_reason, default_cards
+from xenograft.model.choice import LASTING, TELLING_GAP, WANING, by_reason, default_cards
 from xenograft.study.study import Dosing, Study
 
 
@@ -67,3 +71,17 @@ def test_without_a_combination_only_cards_that_answer_are_fitted(study: Study, c
     chosen, left_out = default_cards(single, cards)
     assert all(card.answers for card in chosen.values())
     assert set(left_out) == {name for name in LASTING + WANING if not cards[name].answers}
+
+
+def test_the_pages_say_which_cards_are_fitted_unless_others_are_named() -> None:
+    root = Path(__file__).parents[1]
+    page = (root / "models" / "README.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"\*\*Fitted unless you name others\*\*.*?(?=\n\n)", page, re.DOTALL)
+    lasting, waning = said.split("Where the study gives")
+    assert tuple(re.findall(r"`(\w+-[\w-]+)`", lasting)) == LASTING
+    assert tuple(re.findall(r"`(\w+-[\w-]+)`", waning)) == WANING
+    assert f"pauses for {TELLING_GAP:g} days" in waning
+    numbers = {4: "four", 6: "six"}
+    front = (root / "README.md").read_text(encoding="utf-8")
+    assert f"{numbers[len(LASTING)].capitalize()} models" in front
+    assert f"an agent pauses for {TELLING_GAP:g} days, {numbers[len(WANING)]} more" in front

@@ -21,17 +21,56 @@ API = (DOCS / "api.md").read_text(encoding="utf-8")
 TUTORIAL = (DOCS / "tutorial.md").read_text(encoding="utf-8")
 
 
+PANDOC = """#!/bin/sh
+echo "$@" >> "$(dirname "$0")/asked"
+[ "$1" = --version ] && echo "pandoc 3.1.11"
+"""
+"""Stands in for pandoc, which most users of R have, and writes down what it is asked."""
+
+WATCH = """
+import sys
+def note(event, arguments):
+    if event == "subprocess.Popen":
+        with open({path!r}, "a", encoding="utf-8") as started:
+            print(arguments[0], file=started)
+    assert event not in ("os.system", "os.exec"), arguments
+sys.addaudithook(note)
+"""
+"""Read by the build's Python before anything else: writes down every program that the build starts."""
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a stand-in for pandoc, and what the build of `site` writes into it."""
+    folder = tmp_path_factory.mktemp("programs")
+    (folder / "pandoc").write_text(PANDOC, encoding="utf-8")
+    (folder / "pandoc").chmod(0o755)
+    (folder / "sitecustomize.py").write_text(WATCH.format(path=str(folder / "started")), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, programs: Path) -> Path:
     """The site, built as CI builds it; a link or an anchor that leads nowhere is a warning, and a warning an error."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    places = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(programs)}
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True
+        command, cwd=ROOT, env=os.environ | places | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr
     return folder
+
+
+@pytest.mark.xdist_group("site")
+def test_the_build_hands_no_page_to_another_program(site: Path, programs: Path) -> None:
+    """Pandoc never ends on a page as long as docs/api.md."""
+    assert site.is_dir()
+    asked = (programs / "asked").read_text(encoding="utf-8").splitlines()
+    assert set(asked) == {"--version"}, "jupytext asks that much whenever it is imported"
+    started = {Path(line).stem for line in (programs / "started").read_text(encoding="utf-8").splitlines()}
+    assert started <= {"pandoc", "git", "ruff"}, "mkdocstrings: where the code is, and how a signature is broken"
 
 
 @pytest.mark.xdist_group("site")
