@@ -1,4 +1,4 @@
-"""How often 95 % intervals hold the truth when truths come from the card's own prior: the table in models/README.md.
+"""How often 95 % intervals hold the truth when truths come from the card's own prior: the table in docs/what-was-found.md.
 
 Every study is simulated by the independent ODE simulator and fitted by the card it was made with. Run
 `XENOGRAFT_UPDATE_TABLES=1 uv run pytest -m slow tests/test_coverage.py` to store a new table.
@@ -28,7 +28,7 @@ A, B = Dosing("A", WEEKLY), Dosing("B", WEEKLY)
 ARMS = (Arm("vehicle", control=True), Arm("A", dosings=(A,)), Arm("B", dosings=(B,)), Arm("A + B", dosings=(A, B)))
 VISITS = (0.0, 3.0, 7.0, 10.0, 14.0, 17.0, 21.0)
 NUMBERS = ("excess", "tgi", "growth_rate")
-TABLE = Path(__file__).parents[1] / "models" / "README.md"
+TABLE = Path(__file__).parents[1] / "docs" / "what-was-found.md"
 HEADER = "| card | studies | excess | TGI | growth rate | failed fits |"
 CARDS = ["exponential-bliss-departure", "gompertz-bliss-departure"]  # whose truths are drawn here so far
 

@@ -1,4 +1,4 @@
-"""How often a verdict is wrong when the agents simply add: the tables in models/README.md.
+"""How often a verdict is wrong when the agents simply add: the tables in docs/what-was-found.md.
 
 Every study is simulated by the independent ODE simulator with departure 0, so the true Bliss excess is 0 on every day.
 Run `XENOGRAFT_UPDATE_TABLES=1 uv run pytest -m slow tests/test_error_rates.py` to store a new table.
@@ -59,7 +59,7 @@ OWN_TRUTH = {
     "exponential-bliss-departure alone": EXPONENTIAL,
     "gompertz-bliss-departure alone": GOMPERTZ,
 }
-TABLE = Path(__file__).parents[1] / "models" / "README.md"
+TABLE = Path(__file__).parents[1] / "docs" / "what-was-found.md"
 ANSWERING = ("exponential-bliss-departure", "gompertz-bliss-departure")
 
 

@@ -1,4 +1,4 @@
-"""How often each card predicts the next animal best, by truth: the table of wins in models/README.md.
+"""How often each card predicts the next animal best, by truth: the table of wins in docs/what-was-found.md.
 
 Studies come from the independent ODE simulator. Run
 `XENOGRAFT_UPDATE_TABLES=1 uv run pytest -m slow tests/test_wins.py` to store a new table.
@@ -36,7 +36,7 @@ HYPOTHESES = {"bliss": 0.0, "hsa": -0.019, "bliss-departure": 0.02}
 TRUTHS = [f"{law}-{hypothesis}" for law in LAWS for hypothesis in HYPOTHESES]
 """Each truth is that of the card of its name."""
 
-TABLE = Path(__file__).parents[1] / "models" / "README.md"
+TABLE = Path(__file__).parents[1] / "docs" / "what-was-found.md"
 START, END = "<!-- wins: written by tests/test_wins.py -->", "<!-- end of wins -->"
 
 
