@@ -1,7 +1,8 @@
 """Cards are calibrated: truths drawn from their priors rank anywhere among the posterior draws.
 
 `xenograft calibrate -m CARD -o models/calibration` stores a result;
-`XENOGRAFT_UPDATE_TABLES=1 uv run pytest tests/test_calibration.py` writes the table in docs/what-was-found.md from those.
+`XENOGRAFT_UPDATE_TABLES=1 uv run pytest tests/test_calibration.py` writes the table in
+docs/what-was-found.md from those.
 """
 
 from __future__ import annotations
@@ -253,7 +254,9 @@ def test_the_table_says_what_is_stored() -> None:
 
 def _lines(found: Mapping[str, Calibration]) -> list[str]:
     table = calibration_table(found)
-    rows = [[f"[`{name}`](../models/calibration/{name}.svg)", *map(str, row)] for name, *row in table.to_numpy().tolist()]
+    rows = [
+        [f"[`{name}`](../models/calibration/{name}.svg)", *map(str, row)] for name, *row in table.to_numpy().tolist()
+    ]
     head = ["card", "studies", "failed fits", "quantities", "not uniform", "excess in 50 %", "excess in 95 %",
             "all in 50 %", "all in 95 %"]  # fmt: skip
     assert list(table.columns) in ([], head)

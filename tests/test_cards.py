@@ -219,7 +219,7 @@ def test_cards_are_found_by_name_file_and_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_priors_imply_what_is_known_of_xenografts(study: Study, cards: dict[str, ModelCard], name: str) -> None:
-    """DESIGN 3.7."""
+    """models/README.md#where-the-priors-come-from."""
     card = cards[name]
     draws = prior_draws(study, card, DRAWS, seed=1)
     doubling = np.log(2) / draws["growth"].to_numpy()  # of a vehicle tumour of the reference volume

@@ -1,4 +1,6 @@
-"""How often 95 % intervals hold the truth when truths come from the card's own prior: the table in docs/what-was-found.md.
+"""How often 95 % intervals hold the truth when truths come from the card's own prior.
+
+The table is in docs/what-was-found.md#how-often-an-interval-holds-the-truth.
 
 Every study is simulated by the independent ODE simulator and fitted by the card it was made with. Run
 `XENOGRAFT_UPDATE_TABLES=1 uv run pytest -m slow tests/test_coverage.py` to store a new table.

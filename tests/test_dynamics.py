@@ -334,7 +334,7 @@ class Mixed:
         )  # fmt: skip
 
     def exposure(self, agent: str, day: float) -> float:
-        """Exposure to an agent on a day as recorded, from the words of DESIGN 3.2."""
+        """Exposure to an agent on a day as recorded, from the words of docs/mathematics.md#exposure."""
         dosing, rate = self.dosings[agent], self.rates[agent]
         match self.kinds[agent]:
             case "decaying":
@@ -355,7 +355,7 @@ class Mixed:
         return sum(self.kill[agent] * exposure for agent, exposure in exposures.items()) + together
 
     def solved(self, growth: float = 0.08, baseline: float = 0.5, effect: float = 1.0) -> np.ndarray:
-        """Log volumes (arm, day of DAYS) of an animal, the equation of DESIGN 3.1 integrated from jump to jump."""
+        """Log volumes (arm, day of DAYS) of an animal: docs/mathematics.md#the-tumour from jump to jump."""
         jumps = {day for dosing in self.dosings.values() for day in (*dosing.days, dosing.end)}
         first = min(jumps)
 

@@ -130,7 +130,7 @@ def _weekly(agent: str, start: float, doses: int = 3, *, every: float = 7.0, end
 
 
 def _exposed_days(dosings: tuple[Dosing, ...], day: float, slowing: float | None) -> float:
-    """∫ e^−β(day−s) ds over the days up to `day` on which every agent acts, from the words of DESIGN 3.2."""
+    """∫ e^−β(day−s) ds over the days up to `day` on which every agent acts (docs/mathematics.md#exposure)."""
     start = max(dosing.days[0] for dosing in dosings)
     ends = [2 * dosing.days[-1] - dosing.days[-2] for dosing in dosings if dosing.ends]
     stop = min([day, *ends])
@@ -231,7 +231,7 @@ KINDS = ("constant", "decaying", "delayed")
 
 
 def _exposure(dosing: Dosing, kind: str, day: float) -> float:
-    """e(t) from the words of DESIGN 3.2, day as recorded; the rates are those of this file."""
+    """e(t) from the words of docs/mathematics.md#exposure, day as recorded; the rates are those of this file."""
     if kind == "decaying":
         doses = dosing.doses or (1.0,) * len(dosing.days)
         pulses = zip(dosing.days, doses, strict=True)

@@ -1,4 +1,7 @@
-"""Animals with censored or Student readings: Gauss–Hermite over their effects against brute force (DESIGN 4)."""
+"""Animals with censored or Student readings: Gauss–Hermite over their effects against brute force.
+
+See docs/mathematics.md#the-likelihood.
+"""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ CONTRACT = {
     "nulls[]": {"null", "answering", "elpd_diff", "elpd_diff_se"},
     "provenance": {"versions", "seed", "data_sha256", "card_digests", "seconds_total"},
 }  # fmt: skip
-"""Keys by place (DESIGN 8.5). Places whose keys are names of arms, parameters, packages or cards are left out."""
+"""Keys by place (docs/results-json.md). Left out: places whose keys are names of arms, parameters, packages, cards."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Answers of one or several cards: averaged curves, interaction, arms, verdicts (DESIGN 5 and 7)."""
+"""Answers of one or several cards: averaged curves, interaction, arms, verdicts (docs/estimands.md)."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def verdicts(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[str, 
 
 
 def verdict_words(probability: float, agreement: str | None) -> str:
-    """The verdict's exact words for a probability that the excess is above 0 (DESIGN 7)."""
+    """The verdict's exact words for a probability that the excess is above 0 (docs/verdict.md#the-four-verdicts)."""
     if agreement == "conflict":
         return "not distinguishable by these data: the growth laws disagree"
     if probability >= ENHANCED:

@@ -1,4 +1,7 @@
-"""Everything that is reported of an interaction: at the horizon, over the course, over a grid of doses (DESIGN 5)."""
+"""Everything that is reported of an interaction: at the horizon, over the course, over a grid of doses.
+
+See docs/estimands.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each answer under each law, averaged, and whether the laws agree on it (DESIGN 7)."""
+"""Each answer under each law, averaged, and whether the laws agree on it (docs/comparison.md#which-cards-answer)."""
 
 from __future__ import annotations
 

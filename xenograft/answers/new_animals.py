@@ -1,4 +1,7 @@
-"""What a new animal would do: predicted response classes, time to the endpoint volume, the best arm (DESIGN 5)."""
+"""What a new animal would do: predicted response classes, time to the endpoint volume, the best arm.
+
+See docs/estimands.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Numbers as records of results.json: plain data, None with a reason where there is no number (DESIGN 8.5)."""
+"""Numbers as records of results.json: plain data, None with a reason where there is no number.
+
+See docs/results-json.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which hypothesis predicts the next animal best: leave-one-animal-out, weights, nulls (DESIGN 7)."""
+"""Which hypothesis predicts the next animal best: leave-one-animal-out, weights, nulls (docs/comparison.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""results.json: everything a program may want from an analysis, under stable keys (DESIGN 8.5)."""
+"""results.json: everything a program may want from an analysis, under stable keys (docs/results-json.md)."""
 
 from __future__ import annotations
 

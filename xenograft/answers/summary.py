@@ -1,4 +1,7 @@
-"""Every number of a study in one place: from the curves, from the raw readings, for a new animal (DESIGN 5)."""
+"""Every number of a study in one place: from the curves, from the raw readings, for a new animal.
+
+See docs/estimands.md.
+"""
 
 from __future__ import annotations
 

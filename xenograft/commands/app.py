@@ -1,4 +1,4 @@
-"""The command line: progress on standard error, results on standard output, exit codes of DESIGN 8.4."""
+"""The command line: progress on standard error, results on standard output, exit codes of docs/commands.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evidence that a combination departs from its reference at all: Savage–Dickey (DESIGN 7)."""
+"""Evidence that a combination departs from its reference at all: Savage–Dickey (docs/comparison.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Stored references: posterior summaries of a day, and whether today's fits still agree with them (DESIGN 7)."""
+"""Stored references: posterior summaries of a day, and whether today's fits still agree with them.
+
+See docs/comparison.md#drift.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything a comparison finds out, gathered once: what gates judge and what is printed (DESIGN 7)."""
+"""Everything a comparison finds out, gathered once: what gates judge and what is printed (docs/comparison.md)."""
 
 from __future__ import annotations
 

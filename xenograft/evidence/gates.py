@@ -1,4 +1,4 @@
-"""Gates: named rules that an analysis must pass, from a gates.toml (DESIGN 7)."""
+"""Gates: named rules that an analysis must pass, from a gates.toml (docs/comparison.md#gatestoml)."""
 
 from __future__ import annotations
 

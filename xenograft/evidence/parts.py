@@ -1,4 +1,4 @@
-"""Would the combination have been predicted from its parts, the vehicle and the single arms (DESIGN 7)."""
+"""Would the combination have been predicted from its parts, the vehicle and the single arms (docs/comparison.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Can a card reproduce the data it was fitted to: predictive intervals and probabilities of the readings (DESIGN 5)."""
+"""Can a card reproduce the data it was fitted to: predictive intervals and probabilities of the readings.
+
+See docs/estimands.md.
+"""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def animal_curves(fit: Fit, day: Sequence[float] | np.ndarray, *, thin: int = 10
 def log_likelihood(
     posterior: xr.Dataset, study: Study, card: ModelCard, animals: Sequence[str] | None = None
 ) -> xr.DataArray:
-    """Integrated log likelihood of each animal's readings under each draw (DESIGN 4).
+    """Integrated log likelihood of each animal's readings under each draw (docs/mathematics.md#the-likelihood).
 
     Parameters
     ----------

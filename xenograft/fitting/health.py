@@ -1,4 +1,4 @@
-"""Whether the sampler did its work: the limits of DESIGN 6, judged with ArviZ's diagnostics."""
+"""Whether the sampler did its work, judged with ArviZ's diagnostics (docs/mathematics.md#health-of-a-fit)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "E-BFMI": (0.3, 0.2),
     "share at maximum tree depth": (0.01, 0.1),
 }
-"""Limits of *pass* and *caution* (DESIGN 6); beyond the second a fit fails."""
+"""Limits of *pass* and *caution* (docs/mathematics.md#health-of-a-fit); beyond the second a fit fails."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Attempt:
 
 
 def judge(quantities: xr.Dataset, sample_stats: xr.Dataset, many: xr.Dataset | None = None) -> Health:
-    """Health of a fit by the limits of DESIGN 6.
+    """Health of a fit by the limits of docs/mathematics.md#health-of-a-fit.
 
     Parameters
     ----------

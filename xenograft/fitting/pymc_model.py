@@ -1,4 +1,4 @@
-"""A study and a card become a PyMC model on the integrated likelihood (DESIGN 3 and 4)."""
+"""A study and a card become a PyMC model on the integrated likelihood (docs/mathematics.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fitting: compile a card once per shape, sample with nutpie, judge every fit (DESIGN 4 and 6)."""
+"""Fitting: compile a card once per shape, sample with nutpie, judge every fit (docs/mathematics.md)."""
 
 from __future__ import annotations
 
@@ -225,7 +225,10 @@ class _Run:
     adaptation: Literal["diag", "low_rank"] = "low_rank"
 
     def more_careful(self, health: Health, retry: int) -> _Run:
-        """DESIGN 6: smaller steps against divergences, else longer runs, then the diagonal mass matrix."""
+        """Smaller steps against divergences, else longer runs, then the diagonal mass matrix.
+
+        See docs/mathematics.md#health-of-a-fit.
+        """
         if any(name in failure for name in ("divergences", "E-BFMI") for failure in health.failures):
             if retry == 1:
                 return replace(self, target_accept=0.95)

@@ -65,7 +65,10 @@ class ModelCard(BaseModel):
 
     @property
     def answers(self) -> bool:
-        """Whether the card leaves the combination free, so that its draws may answer (DESIGN 7)."""
+        """Whether the card leaves the combination free, so that its draws may answer.
+
+        See docs/comparison.md#which-cards-answer.
+        """
         return self.departure == "estimated" or self.growth == "spline"
 
     @property

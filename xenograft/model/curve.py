@@ -1,4 +1,4 @@
-"""The one equation (DESIGN 3.1), solved: log volumes of the arms and how animals differ from them.
+"""The one equation (docs/mathematics.md#the-tumour), solved: log volumes of the arms and how animals differ from them.
 
 Written once for NumPy (posterior draws lead the shapes) and PyTensor (no leading dimension).
 """
@@ -119,7 +119,9 @@ def course_of_arms(day: Any, schedule: Schedule, parameters: Parameters, *, xp: 
 
 
 def effect_columns(day: Any, parameters: Parameters, reduction: Any, *, xp: Any = np) -> list[Any]:
-    """How an animal's standard normal effects enter its log volume: the columns of B = Z L (DESIGN 4).
+    """How an animal's standard normal effects enter its log volume: the columns of B = Z L.
+
+    See docs/mathematics.md#the-likelihood.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Exposure of the arms to the agents: dosing days become a closed form in time (DESIGN 3.2)."""
+"""Exposure of the arms to the agents: dosing days become a closed form in time (docs/mathematics.md#exposure)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Growth laws: what a tumour's own baseline and growth rate contribute to its log volume (DESIGN 3.1)."""
+"""Growth laws: what a tumour's own baseline and growth rate contribute to its log volume.
+
+See docs/mathematics.md#the-tumour.
+"""
 
 from __future__ import annotations
 

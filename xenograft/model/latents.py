@@ -1,4 +1,6 @@
-"""Latent variables that keep the integrated likelihood in closed form with censored or Student readings (DESIGN 4).
+"""Latent variables that keep the integrated likelihood in closed form with censored or Student readings.
+
+See docs/mathematics.md#the-likelihood.
 
 An animal with censored readings keeps its own effects as latent variables, standard normal given its measured readings,
 and each censored reading contributes the probability of being below its limit. A Student reading is a normal one whose

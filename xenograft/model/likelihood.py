@@ -1,4 +1,4 @@
-"""The likelihood of an animal's readings with its own effects integrated out (DESIGN 4).
+"""The likelihood of an animal's readings with its own effects integrated out (docs/mathematics.md#the-likelihood).
 
 Written once for NumPy (posterior draws lead the shapes) and PyTensor (no leading dimension).
 """

@@ -1,4 +1,7 @@
-"""The likelihood of animals with censored or Student readings, by Gauss–Hermite over their own effects (DESIGN 4)."""
+"""The likelihood of animals with censored or Student readings, by Gauss–Hermite over their own effects.
+
+See docs/mathematics.md#the-likelihood.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Curves that assume no growth law: straight lines that bend, as an integrated Wiener process bends (DESIGN 3.6).
+"""Curves that assume no growth law: straight lines that bend, as an integrated Wiener process bends.
+
+See docs/mathematics.md#no-growth-law.
 
 The smoothing spline of Wahba (1978): the second derivative of a curve is white noise of scale `smoothness`, here
 constant between knots, so that a curve is a line plus a closed-form quadratic in each interval. Written once for NumPy

@@ -1,4 +1,6 @@
-"""Simulation-based calibration: is a card's posterior as sure as it says it is? (DESIGN 10; Talts et al. 2018)
+"""Simulation-based calibration: is a card's posterior as sure as it says it is?.
+
+See docs/planning.md#is-a-model-calibrated (Talts et al. 2018).
 
 Parameters are drawn from the card's own priors, a study is simulated with them and fitted. Over many studies the rank
 of a true value among its posterior draws is uniform if simulator, likelihood and sampler say the same. Ranked are all

@@ -1,4 +1,4 @@
-"""A planned study: a study.toml without data, with animals and visits instead (DESIGN 8.1, 8.4)."""
+"""A planned study: a study.toml without data, with animals and visits instead (docs/planning.md)."""
 
 from __future__ import annotations
 

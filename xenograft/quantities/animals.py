@@ -1,4 +1,4 @@
-"""What each animal did, from its readings alone: no model (DESIGN 5).
+"""What each animal did, from its readings alone: no model (docs/estimands.md).
 
 Every measure is relative to the animal's baseline reading; days count from the first dose. A reading at or below the
 limit of quantification counts as 0 for response classes and as the limit in ratios.

@@ -1,4 +1,4 @@
-"""What each arm did, from its animals' readings alone: no model (DESIGN 5)."""
+"""What each arm did, from its animals' readings alone: no model (docs/estimands.md)."""
 
 from __future__ import annotations
 

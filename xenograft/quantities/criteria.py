@@ -1,4 +1,4 @@
-"""Published response criteria of single animals, as functions of readings (DESIGN 5): no model, no study.
+"""Published response criteria of single animals, as functions of readings (docs/estimands.md): no model, no study.
 
 Arrays are (…, reading) with NaN where there is no reading. The first reading is the baseline; a reading at or below the
 limit of quantification is 0.

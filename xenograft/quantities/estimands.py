@@ -1,4 +1,4 @@
-"""Estimands: functions of log-volume curves, never of parameters (DESIGN 5).
+"""Estimands: functions of log-volume curves, never of parameters (docs/estimands.md).
 
 Every function takes curves `(…, arm, day)` of ln volume and returns draws with the leading dimensions kept. Durations
 count from the first dose (`curves.attrs["first_dose"]`).

@@ -1,4 +1,7 @@
-"""Estimands of a whole curve: delays, cell kill, best response, nadir, regrowth, the excess over time (DESIGN 5)."""
+"""Estimands of a whole curve: delays, cell kill, best response, nadir, regrowth, the excess over time.
+
+See docs/estimands.md.
+"""
 
 from __future__ import annotations
 

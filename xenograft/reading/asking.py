@@ -1,4 +1,7 @@
-"""What a careful reader would ask the laboratory about its readings: questions, never edits (DESIGN 3.5)."""
+"""What a careful reader would ask the laboratory about its readings: questions, never edits.
+
+See docs/study-files.md#what-check-asks.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from xenograft.reading.study_toml import counted
 from xenograft.study.study import Study
 
 JUMP, JUMP_DAYS = 5.0, 2.0
-"""A tumour does not become five times larger or smaller in two days: lines double in 8 to 14 days (DESIGN 3.7)."""
+"""A tumour does not become five times larger or smaller in two days: lines double in 8 to 14 days.
+
+See models/README.md#where-the-priors-come-from.
+"""
 OUTLYING = 4.0
 """Robust standard deviations (1.4826 × median absolute deviation) from its arm's median growth rate."""
 SMALLEST_SPREAD = 0.01

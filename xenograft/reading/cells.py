@@ -1,4 +1,7 @@
-"""What a cell says: a number, a day, a date, or one of the words that laboratories write instead (DESIGN 3.5, 8.1)."""
+"""What a cell says: a number, a day, a date, or one of the words that laboratories write instead.
+
+See docs/study-files.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table's columns in our words, and what its cells are worth (DESIGN 3.5, 8.1)."""
+"""A table's columns in our words, and what its cells are worth (docs/study-files.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readings that a study keeps out of the likelihood, each with its reason (DESIGN 8.1)."""
+"""Readings that a study keeps out of the likelihood, each with its reason (docs/study-files.md)."""
 
 from __future__ import annotations
 

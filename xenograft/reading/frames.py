@@ -1,4 +1,7 @@
-"""A study from a pandas table, for notebooks: the same words and the same checks as a study.toml (DESIGN 8.3)."""
+"""A study from a pandas table, for notebooks: the same words and the same checks as a study.toml.
+
+See docs/study-files.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layouts: a sheet, long or wide, becomes one row per reading; every reading keeps its cell (DESIGN 8.1)."""
+"""Layouts: a sheet, long or wide, becomes one row per reading; every reading keeps its cell (docs/study-files.md)."""
 
 from __future__ import annotations
 

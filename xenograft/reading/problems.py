@@ -1,4 +1,4 @@
-"""What in a table cannot be analysed, as sentences: all of it in one pass (DESIGN 3.5, 8.1)."""
+"""What in a table cannot be analysed, as sentences: all of it in one pass (docs/study-files.md)."""
 
 from __future__ import annotations
 

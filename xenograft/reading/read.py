@@ -1,4 +1,4 @@
-"""Reading a study: study.toml and its table become a Study, or sentences that say why not (DESIGN 3.1, 8.1)."""
+"""Reading a study: study.toml and its table become a Study, or sentences that say why not (docs/study-files.md)."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _study(file: StudyFile, sheet: Sheet, cells: Cells, rows: pd.DataFrame, anal
 
 
 def _readings(file: StudyFile, rows: pd.DataFrame) -> pd.DataFrame:
-    """The readings of a Study, sorted, with those that the likelihood uses marked (DESIGN 3.1)."""
+    """The readings of a Study, sorted, with those that the likelihood uses marked (docs/mathematics.md#the-tumour)."""
     kept = rows[~rows["missing"]]
     order = kept["arm"].map({arm.name: place for place, arm in enumerate(file.arms)})
     kept = kept.assign(order=order).sort_values(["order", "animal", "day_number"], ignore_index=True)

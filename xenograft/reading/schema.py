@@ -1,4 +1,4 @@
-"""The words of study.toml: every key it may hold, and what each may say (DESIGN 8.1, docs/study-files.md)."""
+"""The words of study.toml: every key it may hold, and what each may say (docs/study-files.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A sheet: the cells of a CSV, TSV or XLSX file as text, numbered as a spreadsheet numbers them (DESIGN 8.1)."""
+"""A sheet: the cells of a CSV, TSV or XLSX file as text, numbered as a spreadsheet numbers them.
+
+See docs/study-files.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""study.toml: what it may say, and the arms it describes (DESIGN 8.1)."""
+"""study.toml: what it may say, and the arms it describes (docs/study-files.md)."""
 
 from __future__ import annotations
 

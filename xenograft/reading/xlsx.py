@@ -1,4 +1,4 @@
-"""XLSX files: the cells of one sheet as text, merges and formulas told apart from values (DESIGN 8.1)."""
+"""XLSX files: the cells of one sheet as text, merges and formulas told apart from values (docs/study-files.md)."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ WEIGHT_NUMBERS = {
 
 @dataclass(frozen=True)
 class Responses:
-    """What the animals did, counted without a model, and what is predicted of new ones (DESIGN 5).
+    """What the animals did, counted without a model, and what is predicted of new ones (docs/estimands.md).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The equation of DESIGN 3.1 for any growth law and exposure, integrated numerically.
+"""The equation of docs/mathematics.md#the-tumour for any growth law and exposure, integrated numerically.
 
 Shares no code with the likelihood, which has the same equation in closed form: an error in either shows when a
 simulated study is fitted.
@@ -123,7 +123,7 @@ def growth_rates(truth: Truth, growth: Floats, log_volume: Floats) -> Floats:
 
 
 def exposure_on(dosing: Dosing, truth: Truth, day: float) -> float:
-    """How much of an agent's full effect is there on a day (DESIGN 3.2).
+    """How much of an agent's full effect is there on a day (docs/mathematics.md#exposure).
 
     Parameters
     ----------

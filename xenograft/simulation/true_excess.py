@@ -34,7 +34,7 @@ def true_excess(
     day : float or array (day)
         Days as the laboratory records them.
     reference : {"bliss", "hsa", "additive"}
-        What no interaction means (DESIGN 5).
+        What no interaction means (docs/estimands.md#of-a-combination).
 
     Returns
     -------

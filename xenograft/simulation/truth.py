@@ -1,4 +1,7 @@
-"""What a simulated study is made with: every true parameter, read from and written to truth.toml (DESIGN 3)."""
+"""What a simulated study is made with: every true parameter, read from and written to truth.toml.
+
+See docs/planning.md#simulate-it.
+"""
 
 from __future__ import annotations
 

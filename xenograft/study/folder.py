@@ -1,4 +1,4 @@
-"""A study written as files, in the one form that every study can be given (DESIGN 8.1)."""
+"""A study written as files, in the one form that every study can be given (docs/study-files.md)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import pandas as pd
 from xenograft.digests import digest_of
 
 REFERENCE_VOLUME = 100.0
-"""Volume (mm³) at which the growth rate of a tumour is quoted, DESIGN 3.1."""
+"""Volume (mm³) at which the growth rate of a tumour is quoted, docs/mathematics.md#the-tumour."""
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,7 @@ class Study:
 
     @cached_property
     def reference_volume(self) -> float:
-        """Volume (in `unit`) from which log volumes are counted in the model (DESIGN 3.1).
+        """Volume (in `unit`) from which log volumes are counted in the model (docs/mathematics.md#the-tumour).
 
         100 mm³, or the median baseline of a study in another unit.
         """
