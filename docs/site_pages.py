@@ -11,8 +11,9 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[1]
-ELSEWHERE = ("README.md", "CHANGELOG.md", "models/README.md", *(
-    f"notebooks/{path.name}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
+ELSEWHERE = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "models/README.md", *(
+    str(path.relative_to(ROOT)) for pattern in ("notebooks/*.ipynb", "models/calibration/*.svg")
+    for path in sorted(ROOT.glob(pattern))
 ))  # fmt: skip
 """Each fact has one home: these are read where they are, not copied."""
 

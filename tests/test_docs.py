@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 from definitions import page
+from markdown.extensions.toc import slugify
 from running import Run
 
 import xenograft
+from xenograft.fitting.health import LIMITS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = [*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "models" / "README.md"]
+PAGES = [*DOCS.glob("*.md"), *(ROOT / page for page in ("README.md", "CONTRIBUTING.md", "models/README.md"))]
 API = (DOCS / "api.md").read_text(encoding="utf-8")
 TUTORIAL = (DOCS / "tutorial.md").read_text(encoding="utf-8")
 
@@ -75,7 +77,7 @@ def test_the_build_hands_no_page_to_another_program(site: Path, programs: Path) 
 
 @pytest.mark.xdist_group("site")
 def test_the_site_has_every_page_and_every_notebook(site: Path) -> None:
-    expected = {page.stem for page in DOCS.glob("*.md")} | {"index", "CHANGELOG"}
+    expected = {page.stem for page in DOCS.glob("*.md")} | {"index", "CHANGELOG", "CONTRIBUTING"}
     assert expected <= {page.stem for page in site.glob("*.html")}
     assert (site / "models" / "index.html").is_file()
     notebooks = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
@@ -119,6 +121,41 @@ def test_the_definitions_are_those_of_the_package() -> None:
 def test_links_in_the_projects_own_pages_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
         assert (path.parent / target).exists(), target
+
+
+def sections(path: Path) -> set[str]:
+    """Anchors of a page's headings, as the site and GitHub make them."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {slugify(heading.replace("`", ""), "-") for heading in headings}
+
+
+def test_every_page_and_section_that_code_cites_is_there() -> None:
+    cited = re.compile(r"\b((?:docs|models|benchmarks)/[\w./-]+\.md|CONTRIBUTING\.md)(?:#([\w-]+))?")
+    missing, found = [], 0
+    for folder in ("xenograft", "tests", "benchmarks", "fixtures", "models", "notebooks", ".github"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix not in {".py", ".toml", ".jinja", ".yml", ".ipynb"}:
+                continue
+            for cited_page, section in cited.findall(path.read_text(encoding="utf-8", errors="replace")):
+                found += 1
+                if not (ROOT / cited_page).is_file() or (section and section not in sections(ROOT / cited_page)):
+                    missing.append(f"{path.relative_to(ROOT)}: {cited_page}#{section}")
+    assert missing == []
+    assert found > 60
+
+
+def test_nothing_cites_a_design_that_is_not_part_of_the_project() -> None:
+    for path in [*PAGES, *(ROOT / "xenograft").rglob("*.py"), *(ROOT / "tests").glob("*.py"), ROOT / "pyproject.toml"]:
+        assert not re.search(r"\bDESIGN(?: \d|\.md)", path.read_text(encoding="utf-8")), path
+
+
+def test_the_limits_of_health_on_the_page_are_those_of_the_code() -> None:
+    text = (DOCS / "mathematics.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| ([^|]+) \| (?:up to|from) ([\d.]+)( %)? \| (?:up to|from) ([\d.]+)( %)? \|", text, re.MULTILINE
+    )
+    on_page = [tuple(float(n) / (100 if unit else 1) for n, unit in ((a, ua), (b, ub))) for _, a, ua, b, ub in rows]
+    assert sorted(on_page) == sorted(set(LIMITS.values()))
 
 
 def test_the_verdict_taken_apart_is_the_one_on_the_front_page() -> None:

@@ -93,6 +93,13 @@ def test_the_page_names_every_room_with_the_sentence_of_the_room() -> None:
         assert f"| `{room}` | {sentence} |" in text
 
 
+def test_every_module_that_the_page_names_is_there() -> None:
+    rooms = "|".join(rooms_on_the_page())
+    named = set(re.findall(rf"`((?:{rooms})\.\w+)`", PAGE.read_text(encoding="utf-8")))
+    assert named - set(MODULES) == set()
+    assert len(named) > 25
+
+
 def test_the_table_goes_one_way() -> None:
     rooms = list(rooms_on_the_page().items())
     for place, (room, allowed) in enumerate(rooms):
