@@ -8,7 +8,7 @@ from test_reading import ARMS, table
 from typer.testing import CliRunner
 
 from xenograft.commands.app import app
-from xenograft.reading.asking import questions_about
+from xenograft.reading.remarks import questions_about
 from xenograft.study.study import Study
 from xenograft.study.tables import excluded_table, left_table, measured_table, summary_table
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from test_reading import ARMS, table
 
 from xenograft.errors import InputError, StudyError
-from xenograft.reading.first_draft import toml_of_guess
-from xenograft.reading.guess_study import guess_study
+from xenograft.reading.guess_study import guess_study, toml_of_guess
 from xenograft.reading.read import read_study
 from xenograft.study.study import Study
 

@@ -10,9 +10,8 @@ from typer.testing import CliRunner
 
 from xenograft.commands.app import app
 from xenograft.errors import InputError, StudyError
-from xenograft.reading.first_draft import toml_of_guess
 from xenograft.reading.guess_arms import guess_arms
-from xenograft.reading.guess_study import guess_study
+from xenograft.reading.guess_study import guess_study, toml_of_guess
 from xenograft.reading.read import read_study
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

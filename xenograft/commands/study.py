@@ -26,8 +26,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a study.toml that is there.")] = False,
 ) -> None:
     """Write a study.toml beside a table, and say what was guessed and what only the laboratory knows."""
-    from xenograft.reading.first_draft import toml_of_guess
-    from xenograft.reading.guess_study import guess_study
+    from xenograft.reading.guess_study import guess_study, toml_of_guess
 
     path = table.parent / "study.toml"
     if path.exists() and not force:
@@ -45,8 +44,8 @@ def init(
 @app.command()
 def check(study: StudyPath) -> None:
     """Read and validate a study; print its arms, animals and days, and questions that its readings raise."""
-    from xenograft.reading.asking import questions_about
     from xenograft.reading.read import read_study
+    from xenograft.reading.remarks import questions_about
     from xenograft.study.tables import excluded_table, left_table, measured_table, summary_table
 
     found = read_study(study)

@@ -1,4 +1,4 @@
-"""A table's columns in our words, and what its cells are worth (docs/study-files.md)."""
+"""A table's columns in our words, what its cells are worth, and which readings stay out (docs/study-files.md)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from xenograft.errors import quoted
+from xenograft.errors import did_you_mean, quoted
 from xenograft.reading.cells import below_pattern, days, looks_like_a_date, meanings, numbers
 from xenograft.reading.layouts import Cells
-from xenograft.reading.schema import Columns, Formula
+from xenograft.reading.schema import Columns, ExcludeEntry, Formula
 from xenograft.reading.study_toml import StudyFile
 
 MEASURES = ("volume", "length", "width", "height", "weight")
@@ -123,6 +123,42 @@ def rows_in_our_words(file: StudyFile, cells: Cells, columns: Mapping[str, str])
     return rows
 
 
+def with_exclusions(file: StudyFile, place: str, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The rows with the reasons of [[exclude]] beside those of their own column.
+
+    Parameters
+    ----------
+    file : StudyFile
+        Its `[[exclude]]` tables name an animal and, where only one reading is meant, a day.
+    place : str
+        Name of the table, for sentences.
+    rows : DataFrame
+        From `rows_in_our_words`; animals as the table names them.
+
+    Returns
+    -------
+    rows : DataFrame
+        With a column `exclude` (str, the reason; empty where a reading is kept) if any reading has a reason.
+    problems : list of str
+        Exclusions that fit no reading, or the animals of several arms.
+    """
+    problems: list[str] = []
+    if not file.entry.exclude or not {"animal", "arm", "day_number"} <= set(rows):
+        return rows, problems
+    reasons = rows["exclude"].copy() if "exclude" in rows else pd.Series("", index=rows.index, dtype="str")
+    for number, entry in enumerate(file.entry.exclude, start=1):
+        found = _meant(entry, rows)
+        said = f"{file.place}, exclude {number}: animal {quoted(entry.animal)}"
+        if found.empty:
+            problems.append(f"{said} {_not_found(entry, place, rows)}")
+        elif entry.arm is None and rows.loc[found, "arm"].nunique() > 1:
+            arms = " and ".join(rows.loc[found, "arm"].unique().tolist())
+            problems.append(f"{said} is in the arms {arms}. Add its arm.")
+        else:
+            reasons[found] = entry.reason
+    return rows.assign(exclude=reasons), problems
+
+
 def _linear(file: StudyFile, written: pd.Series) -> pd.Series:
     """Volumes as the table has them, in `file.unit`."""
     if file.entry.scale != "linear":
@@ -191,3 +227,21 @@ def _similar(word: str, header: Sequence[str]) -> str | None:
 
 def _all_of(header: Sequence[str]) -> str:
     return f" Its columns: {', '.join(name for name in header if name)}."
+
+
+def _meant(entry: ExcludeEntry, rows: pd.DataFrame) -> pd.Index:
+    meant = (rows["animal"] == entry.animal) & ~rows["missing"]
+    if entry.arm is not None:
+        meant &= rows["arm"] == entry.arm
+    if entry.day is not None:
+        meant &= rows["day_number"] == entry.day
+    return rows.index[meant]
+
+
+def _not_found(entry: ExcludeEntry, place: str, rows: pd.DataFrame) -> str:
+    animals = rows["animal"].unique().tolist()
+    if entry.animal not in animals:
+        return f"is not in {place}.{did_you_mean(entry.animal, animals)} Correct it, or remove the exclusion."
+    where = "" if entry.arm is None else f" in arm {quoted(entry.arm)}"
+    when = "" if entry.day is None else f" on day {entry.day:g}"
+    return f"has no reading{where}{when} in {place}. Correct it, or remove the exclusion."

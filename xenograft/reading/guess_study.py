@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,7 @@ import pandas as pd
 
 from xenograft.errors import StudyError
 from xenograft.reading.cells import WORDS, days, looks_like_a_date, meanings, numbers
-from xenograft.reading.first_draft import Guess, asked, said, toml_of_guess
-from xenograft.reading.guess_arms import guess_arms
+from xenograft.reading.guess_arms import GuessedArm, guess_arms
 from xenograft.reading.layouts import Cells, one_row_per_reading
 from xenograft.reading.schema import Columns, StudyEntry
 from xenograft.reading.sheets import Sheet, read_sheet
@@ -38,6 +37,32 @@ _UNITS = {r"\bcm\s*(?:\^?3|³)": "cm3", r"\bmm\s*(?:\^?3|³)": "mm3", r"\b(?:pho
 _HEADER_ROWS = 12
 
 
+@dataclass(frozen=True)
+class Guess:
+    """What a table seems to be.
+
+    Parameters
+    ----------
+    keys : dict of str to str
+        Keys of study.toml and their values in TOML.
+    columns : dict of str to str
+        Part to column, where the table's name is not ours.
+    arms : tuple of GuessedArm
+        In the order of the table.
+    start : float
+        The day written as first dosing day of every agent.
+    guessed, open : tuple of str
+        Sentences: what was guessed, and what the table cannot say.
+    """
+
+    keys: dict[str, str]
+    columns: dict[str, str] = field(default_factory=dict[str, str])
+    arms: tuple[GuessedArm, ...] = ()
+    start: float = 0.0
+    guessed: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+
+
 def guess_study(table: Path, *, sheet: str | None = None) -> Guess:
     """Guess layout, columns, unit, arms and agents of a table.
 
@@ -59,13 +84,27 @@ def guess_study(table: Path, *, sheet: str | None = None) -> Guess:
     read, row, decimal = _read(table, sheet)
     if decimal == ",":
         guess.keys["decimal"] = '","'
-        guess = said(guess, "Decimals are written with a comma.")
+        guess = _said(guess, "Decimals are written with a comma.")
     if row > 1:
         guess.keys["header_row"] = str(row)
-        guess = said(guess, f"The header is in row {row}.")
+        guess = _said(guess, f"The header is in row {row}.")
     guess = _with_layout(guess, read.rows[row - 1 :])
     guess = _with_unit(guess, read.rows[: row + 1])
     return _with_contents(guess, _cells_of(guess, read), decimal)
+
+
+def toml_of_guess(guess: Guess) -> str:
+    """The commented study.toml of a guess."""
+    lines = ["# Written by xenograft init: correct what is marked CHECK, then run xenograft check."]
+    lines += [f"{key} = {value}{_REMARKS.get(key, '')}" for key, value in guess.keys.items()]
+    if "limit_of_quantification" not in guess.keys:
+        lines.append("# limit_of_quantification = 16.0  # smallest volume that can be measured, if readings are at it")
+    lines.append("# endpoint_volume = 2000.0")
+    if guess.columns:
+        lines += ["", "[columns]", *(f"{part} = {toml_text(name)}" for part, name in guess.columns.items())]
+    for arm in guess.arms:
+        lines += ["", f"[arms.{toml_text(arm.name)}]", *_arm_lines(arm, guess.start)]
+    return "\n".join([*lines, ""])
 
 
 def _read(table: Path, sheet: str | None) -> tuple[Sheet, int, str]:
@@ -96,14 +135,14 @@ def _with_layout(guess: Guess, rows: Sequence[Sequence[str]]) -> Guess:
     first_cells = pd.Series([row[0] if row else "" for row in rows[1:]], dtype="str")
     columns = _columns_in(header)
     if {"animal", "day"} <= set(columns) and ("volume" in columns or {"length", "width"} <= set(columns)):
-        return _with_columns(said(guess, "Long: one row per reading."), columns)
+        return _with_columns(_said(guess, "Long: one row per reading."), columns)
     if _day_like(header) >= 2:
         guess.keys["layout"] = '"wide by day"'
         measured = [text.lower() for text in second if text]
         if measured and set(measured) <= {"l", "w", "h", "length", "width", "height", "volume"}:
             guess.keys["header"] = '["day", "measure"]'
         guess = _with_days(guess, pd.Series([text for text in header if looks_like_a_date(text)], dtype="str"))
-        return _with_columns(said(guess, "Wide by day: one column per day."), _row_columns(columns))
+        return _with_columns(_said(guess, "Wide by day: one column per day."), _row_columns(columns))
     joined = [" ".join(filter(None, pair)) for pair in zip(header, second, strict=False)]
     if _ascending(first_cells.iloc[1:]) and second and len([text for text in header[1:] if text]) >= 2:
         guess.keys["layout"] = '"wide by animal"'
@@ -112,19 +151,19 @@ def _with_layout(guess: Guess, rows: Sequence[Sequence[str]]) -> Guess:
             parts = '["animal", "arm"]'
         guess.keys["header"] = parts
         named = {"day": (header[0] or second[0])} if header[0] or (second[0] and parts != '["arm"]') else {}
-        return _with_columns(said(guess, "Wide by animal: one column per animal."), named)
+        return _with_columns(_said(guess, "Wide by animal: one column per animal."), named)
     if _day_like(second) >= 2 and not _day_like(second[:1]):
         guess.keys.update(layout='"wide by day"', header='["name", "day"]')
         guess = _with_days(guess, pd.Series([text for text in second if looks_like_a_date(text)], dtype="str"))
         named = _row_columns(_columns_in(header) | _columns_in(second))
-        return _with_columns(said(guess, "Wide by day, under a header of two rows."), named)
+        return _with_columns(_said(guess, "Wide by day, under a header of two rows."), named)
     two = _columns_in(joined)
     if {"animal", "day"} <= set(two):
         guess.keys["header"] = '["name", "name"]'
-        return _with_columns(said(guess, "Long: one row per reading, under a header of two rows."), two)
+        return _with_columns(_said(guess, "Long: one row per reading, under a header of two rows."), two)
     missing = ", ".join(part for part in ("animal", "day", "volume") if part not in columns)
     return _with_columns(
-        asked(guess, f"The columns of {missing} were not recognised: name them under [columns]."), columns
+        _asked(guess, f"The columns of {missing} were not recognised: name them under [columns]."), columns
     )
 
 
@@ -154,7 +193,7 @@ def _with_columns(guess: Guess, columns: Mapping[str, str]) -> Guess:
     named = {part: name for part, name in columns.items() if name != getattr(Columns(), part)}
     named_so = [f'{part} is the column "{name}"' for part, name in named.items()]
     guess = replace(guess, columns=named)
-    return said(guess, f"Columns: {', '.join(named_so)}.") if named_so else guess
+    return _said(guess, f"Columns: {', '.join(named_so)}.") if named_so else guess
 
 
 def _day_like(texts: Sequence[str]) -> int:
@@ -182,7 +221,7 @@ def _with_unit(guess: Guess, rows: Sequence[Sequence[str]]) -> Guess:
     texts = " ".join(text for row in rows for text in row)
     unit = next((unit for pattern, unit in _UNITS.items() if re.search(pattern, texts, flags=re.IGNORECASE)), None)
     guess.keys["unit"] = toml_text(unit or "mm3")
-    return said(guess, f"Volumes are in {unit}.") if unit else asked(guess, "No unit is given: mm³ was written.")
+    return _said(guess, f"Volumes are in {unit}.") if unit else _asked(guess, "No unit is given: mm³ was written.")
 
 
 def _cells_of(guess: Guess, sheet: Sheet) -> Cells | StudyError:
@@ -197,7 +236,7 @@ def _cells_of(guess: Guess, sheet: Sheet) -> Cells | StudyError:
 def _with_contents(guess: Guess, cells: Cells | StudyError, decimal: str) -> Guess:
     """The guess with what the readings themselves say: dates, words, limits, arms."""
     if isinstance(cells, StudyError):
-        return asked(guess, *cells.problems)
+        return _asked(guess, *cells.problems)
     names = (
         {part: part for part in ("animal", "arm", "day", "volume")}
         if cells.wide
@@ -209,10 +248,10 @@ def _with_contents(guess: Guess, cells: Cells | StudyError, decimal: str) -> Gue
     if "volume" in texts:
         guess = _with_readings(guess, texts["volume"], decimal)
     if "arm" not in texts:
-        return asked(guess, "The column of arms was not recognised: name it under [columns] and add the arms.")
+        return _asked(guess, "The column of arms was not recognised: name it under [columns] and add the arms.")
     if texts["arm"].iloc[0] and (blank := int((texts["arm"] == "").sum())):
         guess.keys["fill_down"] = '["arm"]'
-        guess = said(guess, f"An arm is written once for all rows below it ({blank} cells are blank).")
+        guess = _said(guess, f"An arm is written once for all rows below it ({blank} cells are blank).")
     arms = guess_arms([name for name in dict.fromkeys(texts["arm"]) if name])
     return _with_arms(replace(guess, arms=tuple(arms)))
 
@@ -225,7 +264,7 @@ def _with_days(guess: Guess, texts: pd.Series) -> Guess:
     if dated.empty:
         number = days(written, _PLAIN).dropna()
         start = 0.0 if not len(number) or number.min() <= 0 < number.max() else float(number.min())
-        return asked(
+        return _asked(
             replace(guess, start=start), f"The days of dosing: day {start:g} was written as the first of every agent."
         )
     parts = [re.split(r"[./-]", text) for text in dated]
@@ -234,13 +273,13 @@ def _with_days(guess: Guess, texts: pd.Series) -> Guess:
         month_first = any(int(part[1]) > 12 for part in parts)
         guess.keys["date_order"] = '"month first"' if month_first else '"day first"'
         if not day_first and not month_first:
-            guess = asked(guess, "Whether dates have the day or the month first: day first was written.")
+            guess = _asked(guess, "Whether dates have the day or the month first: day first was written.")
     order = guess.keys.get("date_order", '""').strip('"')
     key = (lambda p: (p[2], p[1], p[0])) if order == "day first" else (lambda p: (p[2], p[0], p[1]))
     first = min((tuple(part) for part in parts), key=lambda p: tuple(map(int, p if len(p[0]) == 4 else key(p))))
     year, month, day = first if len(first[0]) == 4 else key(first)
     guess.keys["day_0"] = f"{int(year):04d}-{int(month):02d}-{int(day):02d}"
-    return asked(guess, "The date of day 0: the first date of the table was written, and every agent starts on day 0.")
+    return _asked(guess, "The date of day 0: the first date of the table was written, and every agent starts on day 0.")
 
 
 def _with_readings(guess: Guess, texts: pd.Series, decimal: str) -> Guess:
@@ -250,24 +289,63 @@ def _with_readings(guess: Guess, texts: pd.Series, decimal: str) -> Guess:
     if unknown:
         shown = ", ".join(unknown[:5])
         guess.keys["words"] = "{ " + ", ".join(f'{toml_text(word)} = "missing"' for word in unknown[:20]) + " }"
-        guess = asked(guess, f'What {shown} means: "missing" was written; "below limit" and "left" are the others.')
+        guess = _asked(guess, f'What {shown} means: "missing" was written; "below limit" and "left" are the others.')
     ambiguous = sorted({word for word in texts[meaning.index].str.lower() if word in ("nd", "x")} & set(WORDS))
     if ambiguous:
-        guess = asked(guess, f"Whether {' and '.join(ambiguous)} means what `words` in docs/study-files.md says.")
+        guess = _asked(guess, f"Whether {' and '.join(ambiguous)} means what `words` in docs/study-files.md says.")
     if (meaning == "below limit").any() or (number == 0).any():
-        guess = asked(guess, "The limit of quantification, for readings of 0 or below it: add limit_of_quantification.")
+        guess = _asked(
+            guess, "The limit of quantification, for readings of 0 or below it: add limit_of_quantification."
+        )
     median = float(np.nanmedian(number)) if number.notna().any() else np.nan
     if median < 5 and guess.keys["unit"] == '"mm3"':
-        guess = asked(guess, f"Half of the volumes are below {median:.2g} mm³: are they in cm³, or logarithms (scale)?")
+        guess = _asked(
+            guess, f"Half of the volumes are below {median:.2g} mm³: are they in cm³, or logarithms (scale)?"
+        )
     return guess
 
 
 def _with_arms(guess: Guess) -> Guess:
     controls = [arm.name for arm in guess.arms if arm.control]
-    guess = said(guess, f"The control is {controls[0]}.") if controls else asked(guess, "Which arm is the control.")
+    guess = _said(guess, f"The control is {controls[0]}.") if controls else _asked(guess, "Which arm is the control.")
     for arm in guess.arms:
         if len(arm.agents) > 1:
-            guess = said(guess, f"Arm {arm.name} gets {' and '.join(agent.name for agent in arm.agents)}.")
+            guess = _said(guess, f"Arm {arm.name} gets {' and '.join(agent.name for agent in arm.agents)}.")
         elif not arm.agents and not arm.control:
-            guess = asked(guess, f"What arm {arm.name} gets.")
+            guess = _asked(guess, f"What arm {arm.name} gets.")
     return guess
+
+
+_REMARKS = {
+    "unit": "  # mm3, cm3, or any other text",
+    "day_0": "  # CHECK: the date of day 0, usually of the first dose",
+    "date_order": "  # CHECK",
+}
+
+
+def _arm_lines(arm: GuessedArm, start: float) -> list[str]:
+    if arm.control:
+        return ["control = true"]
+    if not arm.agents:
+        return [
+            "# CHECK: is it the vehicle (control = true)? Else which agents does it get? Or ignore = true.",
+            f'# agents."NAME" = {{ dose = 3.0, unit = "mg/kg", start = {start:g} }}',
+        ]
+    lines: list[str] = []
+    for agent in arm.agents:
+        dose = "" if agent.dose is None else f"dose = {agent.dose}, "
+        dose += "" if agent.unit is None else f"unit = {toml_text(agent.unit)}, "
+        lines.append(
+            f"agents.{toml_text(agent.name)} = {{ {dose}start = {start:g} }}  # CHECK: days = [0, 7, 14] if known"
+        )
+    return lines
+
+
+def _said(guess: Guess, *sentences: str) -> Guess:
+    """The guess, with sentences about what was guessed."""
+    return replace(guess, guessed=(*guess.guessed, *sentences))
+
+
+def _asked(guess: Guess, *sentences: str) -> Guess:
+    """The guess, with sentences about what only the laboratory knows."""
+    return replace(guess, open=(*guess.open, *sentences))

@@ -173,7 +173,7 @@ class Study:
         StudyError
             Every problem that can be found in one pass; rows are counted from 0, as `frame.iloc` does.
         """
-        from xenograft.reading.frames import study_from_frame
+        from xenograft.reading.read import study_from_frame
 
         return study_from_frame(
             frame,
