@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,16 +42,41 @@ def number_pattern(decimal: str) -> str:
     return rf"[+-]?(?:{_DIGITS}{sign}?[0-9]*|{sign}{_DIGITS})(?:e[+-]?{_DIGITS})?"
 
 
+def text_of(column: pd.Series) -> pd.Series:
+    """Cells as text, whitespace trimmed: numbers and dates of a data frame as a spreadsheet shows them."""
+    if isinstance(column.dtype, pd.StringDtype):
+        return column.str.strip()
+    return pd.Series([_shown(value) for value in column.tolist()], index=column.index, dtype="str").str.strip()
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case str():
+            return value
+        case bool():
+            return str(value)
+        case float() if value == value:
+            return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        case datetime() if value is not pd.NaT:
+            return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ")
+        case date() if value is not pd.NaT:
+            return value.isoformat()
+        case _:
+            return "" if pd.isna(value) else str(value)
+
+
 def numbers(text: pd.Series, decimal: str) -> pd.Series:
     """Cells as numbers, NaN where a cell is not one.
 
     Parameters
     ----------
-    text : Series of str
-        Cells, whitespace trimmed.
+    text : Series of str, or of numbers
+        Cells, whitespace trimmed; numbers of a data frame are taken as they are.
     decimal : {".", ","}
         The decimal sign; the other one makes a cell no number, so that 1,234 is never taken for 1.234.
     """
+    if pd.api.types.is_numeric_dtype(text) and not pd.api.types.is_bool_dtype(text):
+        return text.astype(float)
     written = text.where(
         text.str.fullmatch(rf"{number_pattern(decimal)}|[+-]?inf(?:inity)?", case=False, flags=re.ASCII)
     )

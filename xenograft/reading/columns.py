@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from xenograft.errors import did_you_mean, quoted
-from xenograft.reading.cells import below_pattern, days, looks_like_a_date, meanings, numbers
+from xenograft.reading.cells import below_pattern, days, looks_like_a_date, meanings, numbers, text_of
 from xenograft.reading.layouts import Cells
 from xenograft.reading.schema import Columns, ExcludeEntry, Formula
 from xenograft.reading.study_toml import StudyFile
@@ -88,7 +88,7 @@ def rows_in_our_words(file: StudyFile, cells: Cells, columns: Mapping[str, str])
         those at or below their `limit_number` (in `file.unit`).
     """
     entry = file.entry
-    rows = pd.DataFrame({part: cells.rows[name].str.strip() for part, name in columns.items()}, index=cells.rows.index)
+    rows = pd.DataFrame({part: text_of(cells.rows[name]) for part, name in columns.items()}, index=cells.rows.index)
     if entry.guarded:
         for part in set(rows) - set(MEASURES):
             rows[part] = rows[part].str.replace(r"^'", "", regex=True)
@@ -97,7 +97,10 @@ def rows_in_our_words(file: StudyFile, cells: Cells, columns: Mapping[str, str])
     if "day" in rows:
         rows["day_number"] = days(rows["day"], entry)
     for part in set(MEASURES) & set(rows):
-        rows[f"{part}_number"] = numbers(rows[part], entry.decimal)
+        typed = cells.rows[columns[part]]
+        rows[f"{part}_number"] = numbers(
+            rows[part] if isinstance(typed.dtype, pd.StringDtype | np.dtypes.ObjectDType) else typed, entry.decimal
+        )
     rows["missing"], rows["below"], rows["left"] = False, False, ""
     for part in ("volume", "length", "width", "height"):
         if part in rows:

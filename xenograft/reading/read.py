@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -121,12 +121,9 @@ def study_from_frame(
     file = study_file_of(ARGUMENTS, {key: value for key, value in written.items() if value is not None})
     if not file.table_readable:
         raise StudyError(file.problems)
-    rows = pd.DataFrame(
-        {position: _as_text(frame.iloc[:, position]) for position in range(frame.shape[1])}, dtype="str"
-    )
-    rows.columns = [str(column) for column in frame.columns]
-    content = rows.to_csv(index=False).encode("utf-8", "surrogatepass")
-    sheet = Sheet(PLACE, [], checksum=hashlib.sha256(content).hexdigest())
+    rows = frame.set_axis([str(column) for column in frame.columns], axis=1).reset_index(drop=True)
+    hashed = pd.util.hash_pandas_object(rows.astype("str"), index=False).to_numpy().tobytes()
+    sheet = Sheet(PLACE, [], checksum=hashlib.sha256("\0".join(rows.columns).encode() + hashed).hexdigest())
     return study_of(file, sheet, Cells(rows, tuple(rows.columns)))
 
 
@@ -223,28 +220,3 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     return value
-
-
-def _as_text(column: pd.Series) -> list[str]:
-    """Cells as the text from which exactly the same number is read."""
-    return [_cell(value) for value in column.tolist()]
-
-
-def _cell(value: Any) -> str:
-    match value:
-        case str():
-            return value
-        case bool():
-            return str(value)
-        case float():
-            return (
-                "" if value != value else str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-            )
-        case datetime() if value is not pd.NaT:
-            return (
-                value.date().isoformat() if value == datetime.combine(value.date(), datetime.min.time()) else str(value)
-            )
-        case date() if value is not pd.NaT:
-            return value.isoformat()
-        case _:
-            return "" if value is None or value is pd.NaT or value is pd.NA else str(value)
