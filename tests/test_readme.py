@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,10 @@ from xenograft.model.card import ModelCard
 ROOT = Path(__file__).parents[1]
 FIGURE = ROOT / "docs" / "her2-excess.png"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_front_page_can_be_read_to_its_end() -> None:
+    assert len(README.splitlines()) <= 200
 
 
 def test_ci_runs_exactly_the_readmes_test_command() -> None:
@@ -70,6 +75,43 @@ def test_the_verdict_the_readme_quotes_is_the_fixtures(fits: Mapping[str, Fit]) 
     assert re.sub(numbers, "#", sentence) == re.sub(numbers, "#", quoted)
     for ours, theirs in zip(re.findall(numbers, quoted), re.findall(numbers, sentence), strict=True):
         assert float(theirs) == pytest.approx(float(ours), abs=0.03)
+
+
+def table_below(page: str, head: str) -> list[list[str]]:
+    """Cells of the first table of a page of docs/ whose header begins with these words, bold marks left out."""
+    lines = (ROOT / "docs" / page).read_text(encoding="utf-8").replace("**", "").splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith(f"| {head}"))
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines[start:])
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return [cells[0], *cells[2:]]
+
+
+def test_the_error_rates_the_readme_quotes_are_those_of_the_tables() -> None:
+    text = " ".join(README.split())
+    _, *averaged = table_below("what-was-found.md", "truth | studies | called enhanced")
+    wrong = [int(row[2]) + int(row[3]) for row in averaged]
+    assert {row[1] for row in averaged} == {"200"}
+    assert len(averaged) == 4
+    assert f"in four sets of 200 simulated studies it called {min(wrong)} to {max(wrong)} of 200" in text
+    head, *rows = table_below("error-rates.md", "truth | studies")
+    logistic = [dict(zip(head, row, strict=True)) for row in rows if row[0].startswith("logistic")]
+
+    def wrong_in_all(method: str) -> int:
+        return sum(int(row[f"{method}: enhanced / less / wrong"].split(" / ")[2]) for row in logistic)
+
+    assert (
+        f"the exponential model alone is wrong in {wrong_in_all('exponential card')} of "
+        f"{sum(int(row['studies']) for row in logistic)} studies, a mixed linear model in "
+        f"{wrong_in_all('mixed linear model')}, the average in {wrong_in_all('averaged')} "
+    ) in text
+
+
+def test_the_health_of_real_studies_the_readme_quotes_is_that_of_the_table() -> None:
+    head, *rows = table_below("what-was-found.md", "study | fits")
+    fits, passed = (sum(int(row[head.index(column)]) for row in rows) for column in ("fits", "pass"))
+    assert len(rows) == 20
+    assert f"On twenty real studies {passed} of {fits} fits pass" in " ".join(README.split())
+    assert not any("(fail" in row[-1] for row in rows)
 
 
 def test_files_the_readme_links_to_exist() -> None:
