@@ -15,8 +15,11 @@ The last reading of C2 is at the limit of quantification: 20 in ratios, 0 for re
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -321,7 +324,58 @@ def test_the_restricted_mean_and_its_error_by_hand() -> None:
     assert error == pytest.approx(np.sqrt(1.875**2 / 12 + 0.375**2 / 2))
 
 
-def test_the_log_rank_test_is_that_of_scipy() -> None:
+def test_the_median_of_animals_that_all_reach_it_is_the_median_of_their_days() -> None:
+    days = [10, 12, 14, 18, 21, 25, 28, 32, 36, 40, 45, 50, 53, 57, 60, 64, 69, 71, 77, 80]
+    for animals in range(2, 21):
+        first = days[:animals]
+        assert median_interval(first, [True] * animals)[0] == np.median(first), animals
+        assert median_interval(first[::-1], [True] * animals)[0] == np.median(first), animals
+
+
+def test_the_median_is_where_exact_fractions_put_it() -> None:
+    rng = np.random.default_rng(3)
+    halves = 0
+    for animals in [*range(2, 21)] * 5:
+        times, reached = rng.integers(1, 12, animals), rng.random(animals) < 0.7
+        share, at_half, expected = Fraction(1), None, np.inf
+        for day in np.unique(times[reached]):
+            share *= 1 - Fraction(int((reached & (times == day)).sum()), int((times >= day).sum()))
+            if share == Fraction(1, 2):
+                at_half, expected = day, day
+            elif share < Fraction(1, 2):
+                expected = day if at_half is None else (at_half + day) / 2
+                break
+        halves += at_half is not None
+        assert median_interval(times, reached)[0] == expected, (times, reached)
+    assert halves > 5
+
+
+def test_half_of_the_animals_is_not_fewer_than_half() -> None:
+    times = [28, 32, 36, 50, 50, 50]
+    assert median_interval(times, [True] * 3 + [False] * 3)[0] == 36
+    assert median_interval(times, [True] * 2 + [False] * 4)[0] == np.inf
+
+
+def test_medians_and_intervals_are_those_of_survfit() -> None:
+    # R 4.2.2, survival 3.5-3: survfit(Surv(days[1:n], event) ~ 1, conf.type = "log-log"); every fourth censored or none
+    days = [10, 12, 14, 18, 21, 25, 28, 32, 36, 40, 45, 50, 53, 57, 60, 64, 69, 71, 77, 80]
+    inf = np.inf
+    of_survfit = {
+        2: (11, 10, inf, 11, 10, inf), 3: (12, 10, inf, 12, 10, inf), 4: (13, 10, inf, 13, 10, inf),
+        5: (14, 10, inf, 14, 10, inf), 6: (16, 10, inf, 17.5, 10, inf), 7: (18, 10, 25, 21, 10, inf),
+        8: (19.5, 10, 28, 21, 10, 28), 9: (21, 10, 32, 25, 10, inf), 10: (23, 10, 32, 25, 10, inf),
+        11: (25, 12, 36, 28, 12, 40), 12: (26.5, 12, 40, 28, 12, 45), 13: (28, 14, 40, 36, 14, 45),
+        14: (30, 14, 45, 36, 14, 53), 15: (32, 14, 45, 36, 14, 53), 16: (34, 18, 50, 40, 21, 57),
+        17: (36, 18, 53, 40, 21, 57), 18: (38, 21, 53, 45, 25, 60), 19: (40, 21, 57, 45, 25, 69),
+        20: (42.5, 21, 60, 53, 25, 69),
+    }  # fmt: skip
+    for animals, expected in of_survfit.items():
+        seen = days[:animals]
+        found = median_interval(seen, [True] * animals), median_interval(seen, [n % 4 != 3 for n in range(animals)])
+        assert sum(found, ()) == expected, animals
+
+
+def test_the_log_rank_test_of_larger_arms_is_that_of_scipy() -> None:
     rng = np.random.default_rng(1)
     first, second = rng.exponential(10, 12), rng.exponential(25, 12)
     seen = [np.minimum(times, 20) for times in (first, second)]
@@ -333,6 +387,54 @@ def test_the_log_rank_test_is_that_of_scipy() -> None:
     expected = stats.logrank(*data).pvalue
     assert log_rank(seen[0], had[0], seen[1], had[1]) == pytest.approx(float(expected), rel=1e-6)
     assert np.isnan(log_rank([1, 2], [False, False], [1, 2], [False, False]))
+
+
+def test_arms_that_do_not_overlap_have_the_smallest_p_value_that_their_size_allows() -> None:
+    for animals, smallest in {2: 2 / 6, 3: 0.1, 4: 2 / 70, 5: 2 / 252, 8: 2 / 12870, 10: 2 / 184756}.items():
+        early, late = np.arange(1, animals + 1), np.arange(50, 50 + animals)
+        had = np.ones(animals, dtype=bool)
+        assert log_rank(early, had, late, had) == pytest.approx(smallest), animals
+        assert log_rank(late, had, early, had) == pytest.approx(smallest), animals
+
+
+def test_the_log_rank_test_of_small_arms_counts_every_arrangement_of_the_animals() -> None:
+    rng = np.random.default_rng(5)
+    for first, second in ((2, 5), (4, 4), (3, 6), (5, 4)):
+        times, reached = rng.integers(1, 9, first + second), rng.random(first + second) < 0.7
+
+        def difference(order: Any, first: int = first, times: Any = times, reached: Any = reached) -> float:
+            own = np.isin(np.arange(len(times)), order[:first])
+            return sum(
+                (reached & own & (times == day)).sum()
+                - (reached & (times == day)).sum() * (own & (times >= day)).sum() / (times >= day).sum()
+                for day in np.unique(times)
+            )
+
+        found = [abs(difference(chosen)) for chosen in itertools.combinations(range(first + second), first)]
+        expected = np.mean([one >= found[0] - 1e-9 for one in found])
+        p = log_rank(times[:first], reached[:first], times[first:], reached[first:])
+        assert p == pytest.approx(expected)
+        assert p == pytest.approx(log_rank(times[first:], reached[first:], times[:first], reached[:first]))
+
+
+def test_growth_delay_is_between_the_medians_of_six_animals_each() -> None:
+    reaches = {"vehicle": [10, 12, 14, 18, 21, 25], "A": [28, 32, 36, None, None, None]}
+    rows = [
+        (f"{arm[0]}{number}", arm, day, 100.0 if day == 0 else 200.0 if day == reached else 150.0)
+        for arm, days in reaches.items()
+        for number, reached in enumerate(days)
+        for day in (0, 10, 12, 14, 18, 21, 25, 28, 32, 36, 40)
+        if reached is None or day <= reached
+    ]
+    study = Study.from_frame(
+        pd.DataFrame(rows, columns=["animal", "arm", "day", "volume"]),
+        arms={"vehicle": {"control": True}, "A": {"agents": {"A": {"dose": 1.0, "unit": "mg/kg", "start": 0}}}},
+    )
+    assert arm_number(study, "vehicle", "median_time_to_2x") == 16  # between the third and the fourth
+    assert arm_number(study, "A", "median_time_to_2x") == 36  # exactly half, and no fourth event
+    assert arm_number(study, "A", "growth_delay_2x") == 20
+    exact = arm_number(study, "A", "log_rank_2x")
+    assert exact == pytest.approx(2 / 924)  # no way of dealing twelve animals differs more than the one seen
 
 
 def test_survival_curves_are_in_days_as_recorded() -> None:

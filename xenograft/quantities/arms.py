@@ -10,13 +10,17 @@ import pandas as pd
 
 from xenograft.quantities.animals import MULTIPLES, Course, animal_courses, animal_responses, endpoint_of
 from xenograft.quantities.criteria import CRITERIA, time_to_reach
-from xenograft.quantities.survival import kaplan_meier, log_rank, median_interval, restricted_mean
+from xenograft.quantities.survival import MOST_ARRANGEMENTS, kaplan_meier, log_rank, median_interval, restricted_mean
 from xenograft.study.study import Arm, Study
 
 ARM_COLUMNS = ("arm", "quantity", "day", "value", "lower", "upper", "text", "animals", "unit", "reason")
 
 _ON_DAY = "means over the animals still measured on the day, log-linear between readings"
 _KM = "Kaplan-Meier, animals that left before count until their last reading"
+_MIDPOINT = "the midpoint where exactly half are without it until the next event, 95 % interval"
+_EXACT = (
+    f"exact over the at most {MOST_ARRANGEMENTS:,} ways to deal the animals to both arms (10 + 10), else chi-squared"
+)
 _EVENTS: dict[str, str] = {
     **{f"{multiple:g}x": f"{multiple:g} x the baseline" for multiple in MULTIPLES},
     "endpoint": "the endpoint volume",
@@ -36,9 +40,9 @@ ARM_DEFINITIONS: dict[str, tuple[str, str]] = {
         key: (unit, words)
         for event, what in _EVENTS.items()
         for key, (unit, words) in {
-            f"median_time_to_{event}": ("day", f"Median days from the first dose to {what}, {_KM}, 95 % interval"),
+            f"median_time_to_{event}": ("day", f"Median days from the first dose to {what}, {_KM}, {_MIDPOINT}"),
             f"restricted_mean_time_to_{event}": ("day", f"Restricted mean days to {what}, up to the day, {_KM}"),
-            f"log_rank_{event}": ("", f"p value of the log-rank test against the control, times to {what}"),
+            f"log_rank_{event}": ("", f"p value of the log-rank test against the control, times to {what}, {_EXACT}"),
         }.items()
     },
     **{

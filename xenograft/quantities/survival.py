@@ -1,7 +1,9 @@
-"""Kaplan–Meier curves, log-rank tests and restricted means, by lifelines."""
+"""Kaplan–Meier curves and restricted means by lifelines; medians and log-rank tests that are right for small arms."""
 
 from __future__ import annotations
 
+import itertools
+import math
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
@@ -11,7 +13,13 @@ import numpy as np
 import pandas as pd
 from lifelines import KaplanMeierFitter
 from lifelines.statistics import logrank_test
-from lifelines.utils import median_survival_times, restricted_mean_survival_time
+from lifelines.utils import restricted_mean_survival_time
+from numpy.typing import NDArray
+
+MOST_ARRANGEMENTS = 200_000
+"""Up to so many ways of dealing the animals to the two arms (10 + 10 have 184,756) a log-rank test counts them all."""
+_SAME = 1e-9
+"""Shares and scores closer than this are equal: they are ratios of small counts, and products of logs are not exact."""
 
 
 def kaplan_meier(time: Sequence[float], reached: Sequence[bool]) -> pd.DataFrame:
@@ -43,16 +51,45 @@ def kaplan_meier(time: Sequence[float], reached: Sequence[bool]) -> pd.DataFrame
 
 
 def median_time(time: Sequence[float], reached: Sequence[bool]) -> float:
-    """Kaplan–Meier median of the time to an event (days), infinite where fewer than half have it."""
-    return float(_fitted(time, reached).median_survival_time_)
+    """Kaplan–Meier median of the time to an event (days), infinite where fewer than half have it; see below."""
+    return median_interval(time, reached)[0]
 
 
 def median_interval(time: Sequence[float], reached: Sequence[bool]) -> tuple[float, float, float]:
-    """Kaplan–Meier median with its 95 % interval (days); a limit that is not reached is infinite."""
-    fitted = _fitted(time, reached)
-    bounds = cast(pd.DataFrame, median_survival_times(fitted.confidence_interval_))
-    lower, upper = bounds.to_numpy().ravel()
-    return float(fitted.median_survival_time_), float(lower), float(upper)
+    """Kaplan–Meier median with its 95 % interval.
+
+    Where exactly half of the animals are without the event from one event to the next, the median is the midpoint of
+    the two, as in R's survfit and as the median of a list of numbers; where no event follows, it is the first of them.
+
+    Parameters
+    ----------
+    time, reached
+        As in `kaplan_meier`.
+
+    Returns
+    -------
+    median, lower, upper : float
+        Days; a median or a limit that is not reached is infinite. The limits follow the same rule on the limits of the
+        curve (Brookmeyer & Crowley 1982), which has none after the last animal's event.
+    """
+    curve = kaplan_meier(time, reached)
+    median, lower, upper = (
+        _half(curve["elapsed"], curve[share].where((curve["share"] > _SAME) | (share == "share")))
+        for share in ("share", "lower", "upper")
+    )
+    return median, lower, upper
+
+
+def _half(elapsed: pd.Series, share: pd.Series) -> float:
+    """When a falling share first is a half (days)."""
+    at_most = share <= 0.5 + _SAME
+    if not at_most.any():
+        return np.inf
+    first = int(at_most.argmax())
+    below = share < 0.5 - _SAME
+    if below.iloc[first] or not below.any():
+        return float(elapsed.iloc[first])
+    return float(elapsed.iloc[first] + elapsed.iloc[int(below.argmax())]) / 2
 
 
 def restricted_mean(time: Sequence[float], reached: Sequence[bool], until: float) -> tuple[float, float]:
@@ -82,13 +119,44 @@ def restricted_mean(time: Sequence[float], reached: Sequence[bool], until: float
 def log_rank(
     time: Sequence[float], reached: Sequence[bool], other_time: Sequence[float], other_reached: Sequence[bool]
 ) -> float:
-    """p value of the log-rank test that two groups have the same times to an event; NaN without an event."""
+    """p value (two-sided) of the log-rank test that two groups have the same times to an event.
+
+    Parameters
+    ----------
+    time, reached, other_time, other_reached
+        As in `kaplan_meier`, of each group.
+
+    Returns
+    -------
+    float
+        Where the animals can be dealt to the groups in at most `MOST_ARRANGEMENTS` ways: the share of these in which
+        events and their expected number differ at least as much as seen, so 3 against 3 animals give 0.1 at least. Of
+        larger groups: chi-squared. NaN without an event.
+    """
     if not (any(reached) or any(other_reached)):
         return np.nan
+    if math.comb(len(time) + len(other_time), len(time)) <= MOST_ARRANGEMENTS:
+        return _exact_log_rank([*time, *other_time], [*reached, *other_reached], len(time))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # lifelines 0.30 calls pandas in a way that pandas 4 ends
         warnings.simplefilter("ignore", FutureWarning)
         return float(logrank_test(time, other_time, reached, other_reached).p_value)
+
+
+def _exact_log_rank(time: Sequence[float], reached: Sequence[bool], first: int) -> float:
+    """The permutation test: an animal's score is its event minus the cumulative hazard of all animals at its time."""
+    times, events = np.asarray(time, dtype=float), np.asarray(reached, dtype=bool)
+    at_risk = (times >= times[:, None]).sum(axis=1)
+    scores = events - ((times <= times[:, None]) * (events / at_risk)).sum(axis=1)
+    differences = np.abs(scores[_arrangements(len(times), first)].sum(axis=1))
+    return float((differences >= differences[0] - _SAME).mean())
+
+
+@lru_cache(maxsize=16)
+def _arrangements(animals: int, first: int) -> NDArray[np.int16]:
+    """Every choice of the animals of the first group (arrangement, animal); the first choice is the first animals."""
+    choices = itertools.combinations(range(animals), first)
+    return np.fromiter(itertools.chain.from_iterable(choices), dtype=np.int16).reshape(-1, first)
 
 
 def _area(fitted: KaplanMeierFitter, until: float) -> float:
