@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from xenograft.answers.averaging import model_curves, verdicts
+from xenograft.answers.averaging import model_curves
 from xenograft.answers.ranking import compare
+from xenograft.answers.verdicts import verdicts
 from xenograft.errors import StudyError
 from xenograft.fitting.sampling import fit_all
 from xenograft.model.card import read_cards

@@ -11,22 +11,18 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from xenograft.answers import averaging as answers
 from xenograft.answers.averaging import (
     AVERAGED,
-    Verdict,
     animal_table,
     average,
     curve_table,
     interaction,
     interaction_of,
     model_curves,
-    no_conclusion,
-    verdict_words,
-    verdicts,
     whole_days,
 )
 from xenograft.answers.ranking import Comparison, compare
+from xenograft.answers.verdicts import Verdict, no_conclusion, verdict_words, verdicts
 from xenograft.errors import NoHealthyFitError
 from xenograft.fitting.curves import animal_curves, curves
 from xenograft.fitting.fit import Fit
@@ -207,7 +203,7 @@ def test_a_study_without_a_combination_has_an_empty_interaction(
         (0.0, "less than the reference"),
     ],
 )
-@pytest.mark.parametrize("agreement", [None, "agree", "differ in strength"])
+@pytest.mark.parametrize("agreement", [None, "agree", "differ in strength", "opposite directions"])
 def test_the_words_of_a_verdict_change_at_0_975_and_0_025(
     probability: float, words: str, agreement: str | None
 ) -> None:
@@ -258,6 +254,8 @@ def verdict_of(
         (1.0, 0.9, "differ in strength", "not distinguishable by these data"),
         (1.0, 0.96, "differ in strength", "enhanced"),
         (0.0, 0.5, "differ in strength", "not distinguishable by these data"),
+        (0.99, 0.03, "opposite directions", "not distinguishable by these data"),
+        (0.02, 0.9, "opposite directions", "not distinguishable by these data"),
         (1.0, 0.0, "conflict", "not distinguishable by these data: the growth laws disagree"),
         (0.02, 0.98, "conflict", "not distinguishable by these data: the growth laws disagree"),
     ],
@@ -272,13 +270,20 @@ def test_agreement_is_that_of_the_laws_own_verdicts(
     assert found.probability == pytest.approx((exponential + gompertz) / 2, abs=0.03)  # half of 4,000 draws each
 
 
-def test_a_conflict_overrules_even_a_law_with_all_the_weight(
-    fits: Mapping[str, Fit], ranking: Comparison, study: Study
+@pytest.mark.parametrize(
+    ("gompertz", "agreement", "words"),
+    [
+        (0.0, None, "enhanced"),
+        (0.005, None, "enhanced"),
+        (0.02, "conflict", "not distinguishable by these data: the growth laws disagree"),
+    ],
+)
+def test_only_laws_that_carry_weight_have_a_say_in_the_agreement(
+    fits: Mapping[str, Fit], ranking: Comparison, study: Study, gompertz: float, agreement: str | None, words: str
 ) -> None:
     shares = {"exponential": 1.0, "gompertz": 0.0}
-    found = verdict_of(fits, ranking, study, shares, exponential=1.0, gompertz=0.0)
-    assert found.probability == 1.0
-    assert found.words.startswith("not distinguishable")
+    found = verdict_of(fits, ranking, study, shares, exponential=1 - gompertz, gompertz=gompertz)
+    assert (found.agreement, found.words) == (agreement, words)
 
 
 def test_one_law_alone_neither_agrees_nor_disagrees(fits: Mapping[str, Fit], study: Study) -> None:
@@ -289,15 +294,12 @@ def test_one_law_alone_neither_agrees_nor_disagrees(fits: Mapping[str, Fit], stu
 
 
 @pytest.mark.parametrize(
-    ("share", "borderline"), [(0.975, True), (0.97, True), (0.9, False), (0.03, True), (1.0, False)]
+    ("share", "borderline"), [(0.975, True), (0.025, True), (0.985, False), (0.9, False), (1.0, False)]
 )
 def test_a_probability_within_its_own_error_of_a_limit_is_borderline(
-    fits: Mapping[str, Fit], ranking: Comparison, study: Study, share: float, borderline: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(answers, "_mcse", lambda draws: 0.005)
+    fits: Mapping[str, Fit], ranking: Comparison, study: Study, share: float, borderline: bool
+) -> None:
     found = verdict_of(fits, ranking, study, {"exponential": share, "gompertz": share})
-    assert found.mcse == pytest.approx(0.005)  # two laws, half of the draws of each
     assert found.borderline is borderline
 
 

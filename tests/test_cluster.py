@@ -98,13 +98,13 @@ def test_power_on_a_cluster_of_processes_has_the_numbers_of_this_process(tmp_pat
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("xenograft.planning.cluster.PATIENCE", 0.3)
+    monkeypatch.setattr("xenograft.planning.trials.PATIENCE", 0.3)
     with pytest.raises(InputError, match=r"^--scheduler: no Dask scheduler answers at tcp://127\.0\.0\.1:1 "):
         run_trials(square, {"1": 1}, tmp_path / "s.jsonl", about=ABOUT, scheduler="tcp://127.0.0.1:1")
 
 
 def test_without_dask_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("xenograft.planning.cluster.find_spec", lambda _: None)
+    monkeypatch.setattr("xenograft.planning.trials.find_spec", lambda _: None)
     with pytest.raises(InputError) as refused:
         run_trials(square, {"1": 1}, tmp_path / "s.jsonl", about=ABOUT, scheduler="tcp://127.0.0.1:1")
     assert str(refused.value) == (

@@ -10,8 +10,7 @@ import pytest
 from lxml import html as lxml_html
 
 from xenograft.answers.ranking import compare
-from xenograft.displays import MOST_PARAMETERS, parameter_table
-from xenograft.fitting.fit import Fit
+from xenograft.fitting.fit import MOST_PARAMETERS, Fit, parameter_table
 from xenograft.model.card import ModelCard
 from xenograft.study.study import Arm, Dosing, Study
 
@@ -27,8 +26,8 @@ def test_a_study_shows_every_arm_with_its_treatment_and_counts(study: Study) -> 
     assert "40 animals in 4 arms · first dose day 0 · numbers given for day 31" in markup
     rows = [[cell.text for cell in row] for row in lxml_html.fromstring(markup).iter("tr")]
     assert [row[0] for row in rows[1:]] == [arm.name for arm in study.arms]
-    assert rows[2][1] == "T-DM1 3 mg/kg on days 0, 21"
-    assert rows[3][1] == "pertuzumab 15 mg/kg on days 0, 7, … 35 (6 doses)"
+    assert rows[2][1] == "T-DM1 3 mg/kg, days 0, 21"
+    assert rows[3][1] == "pertuzumab 15 mg/kg (first 30), days 0, 7, 14, 21, 28, 35"
     assert sum(int(row[3]) for row in rows[1:]) == len(study.fitted_readings)
 
 

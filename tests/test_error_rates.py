@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xenograft.answers.averaging import AVERAGED, interaction_of, model_curves, verdicts
+from xenograft.answers.averaging import AVERAGED, interaction_of, model_curves
 from xenograft.answers.ranking import compare
+from xenograft.answers.verdicts import verdicts
 from xenograft.fitting.sampling import SamplerSettings, fit_all
 from xenograft.model.card import read_cards
 from xenograft.planning.cells import cells_of

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from xenograft.reading.folder import csv_of
 from xenograft.reading.read import read_study
 from xenograft.simulation.simulate import simulate
 from xenograft.simulation.truth import Truth
-from xenograft.study.folder import csv_of
 from xenograft.study.study import Arm, Dosing, Study
 
 LOADED = Dosing('B "long"', days=(0.0, 3.5, 7.0), doses=(30.0, 15.0, 15.0), unit="mg/kg", ends=True)

@@ -19,9 +19,10 @@ from test_reporting import HOSTILE
 from xenograft.figures.animals import CUT, body_weight, spider, survival, swimmer, waterfall
 from xenograft.figures.checks import influence, prior_and_posterior, residuals, traces
 from xenograft.figures.interaction import combination_against_references, dose_grid, excess_by_day, forest
-from xenograft.figures.theme import NARROW, PAPER, SOFT, WIDE, arm_colours, left_early, save_figures, short, svg
+from xenograft.figures.theme import NARROW, PAPER, SOFT, WIDE, arm_colours, save_figures, short, svg
 from xenograft.figures.volumes import predictive_panels, typical_curves, volume_panels
 from xenograft.study.study import Arm, Dosing, Study
+from xenograft.study.tables import left_early
 
 DAYS = (-3.0, 0.0, 7.0, 14.0)
 NO_CURVES = pd.DataFrame(columns=["animal", "arm", "day", "median"])

@@ -12,8 +12,8 @@ import pytest
 from test_reading import ARMS, table
 
 import xenograft as xg
+from xenograft.files import guarded_text
 from xenograft.reading.read import read_study
-from xenograft.study.folder import guarded
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -166,7 +166,7 @@ def test_a_hostile_name_comes_back_as_it_was_and_computes_nothing(name: str, tmp
 
 
 def test_a_guarded_text_loses_nothing() -> None:
-    assert [guarded(text) for text in ("=1", "-1", "'x", "T-DM1", "")] == ["'=1", "'-1", "''x", "T-DM1", ""]
+    assert [guarded_text(text) for text in ("=1", "-1", "'x", "T-DM1", "")] == ["'=1", "'-1", "''x", "T-DM1", ""]
 
 
 def test_a_name_from_the_data_can_neither_steer_a_terminal_nor_fill_it() -> None:

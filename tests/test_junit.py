@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from xenograft.evidence.judging import GateOutcome
-from xenograft.evidence.junit import junit_xml
+from xenograft.evidence.judging import GateOutcome, junit_xml
 
 SCHEMA = etree.XMLSchema(etree.parse(str(Path(__file__).parent / "junit.xsd")))
 PASSED = GateOutcome("sound", "health", "no claim from a sick fit", True, 0.0, "<= 0", 0.0, "")

@@ -9,12 +9,13 @@ import pytest
 import xarray as xr
 
 from xenograft.answers.averaging import interaction, model_curves
-from xenograft.answers.laws import COLUMNS, answers_by_law
 from xenograft.answers.ranking import Comparison, compare
+from xenograft.answers.verdicts import COLUMNS, answers_by_law
 from xenograft.fitting.fit import Fit
 from xenograft.study.study import Study
 
-ANSWERING = ["exponential-bliss-departure", "gompertz-bliss-departure"]
+ANSWERING = {"exponential-bliss-departure": 0.7, "gompertz-bliss-departure": 0.3}
+GOMPERTZ = "gompertz-bliss-departure"
 EXCESS, RATE = "excess_bliss[T-DM1 + pertuzumab]", "growth_rate[vehicle]"
 
 
@@ -36,9 +37,9 @@ def words(study: Study, curves: Mapping[str, xr.DataArray], quantity: str) -> st
 
 def moved(curves: Mapping[str, xr.DataArray], by: float, arm: str) -> dict[str, xr.DataArray]:
     """The Gompertz card's log volumes of one arm, moved by so much a day."""
-    curve = curves[ANSWERING[1]]
+    curve = curves[GOMPERTZ]
     days = curve["day"] - curve.attrs["first_dose"]
-    return dict(curves) | {ANSWERING[1]: (curve + by * days * (curve["arm"] == arm)).assign_attrs(curve.attrs)}
+    return dict(curves) | {GOMPERTZ: (curve + by * days * (curve["arm"] == arm)).assign_attrs(curve.attrs)}
 
 
 def test_every_answer_is_given_averaged_and_by_answering_card(
@@ -75,6 +76,6 @@ def test_other_answers_are_judged_by_their_intervals(
 
 
 def test_one_law_alone_agrees_with_nobody(curves: Mapping[str, xr.DataArray], study: Study) -> None:
-    table = answers_by_law(study, curves, ANSWERING[:1])
+    table = answers_by_law(study, curves, {GOMPERTZ: 1.0})
     assert table["agreement"].isna().all()
     assert np.isfinite(table["median"]).any()

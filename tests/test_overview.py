@@ -25,8 +25,8 @@ from xenograft.answers.summary import Summary, at_day, long_table, summary
 from xenograft.commands import numbers as cli_numbers
 from xenograft.commands.app import app
 from xenograft.commands.terminal import standard_output
-from xenograft.csv_export import guarded, write_csv
 from xenograft.errors import InputError, NoHealthyFitError
+from xenograft.files import without_formulas, write_csv
 from xenograft.fitting.curves import new_readings
 from xenograft.fitting.fit import Fit
 from xenograft.quantities.estimands import REFERENCES
@@ -58,7 +58,7 @@ def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe_and_numbers_stay_n
     assert [row["arm"] for row in rows] == [*(f"'{text}" for text in nasty[:6]), "T-DM1", "A = B"]
     assert [row["value"] for row in rows] == ["-1.5", "2.0", "", "inf", "0.0", "1.0", "2.0", "3.0"]
     assert "'=name" in rows[0]
-    assert guarded(table)["value"].dtype == float
+    assert without_formulas(table)["value"].dtype == float
 
 
 def test_the_csv_of_a_summary_has_every_number_once(numbers: Summary, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from xenograft.answers.averaging import model_curves, verdicts
+from xenograft.answers.averaging import model_curves
 from xenograft.answers.ranking import compare
+from xenograft.answers.verdicts import verdicts
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.sampling import SamplerSettings, fit, fit_all
 from xenograft.model.card import ModelCard, read_cards

@@ -12,9 +12,8 @@ import pytest
 from test_reporting import content_for
 
 from xenograft.answers.new_animals import predicted_survival
-from xenograft.answers.number_records import raw_numbers
 from xenograft.answers.ranking import compare
-from xenograft.answers.results import collect_results
+from xenograft.answers.results import collect_results, raw_numbers
 from xenograft.fitting.fit import Fit
 from xenograft.quantities.animals import animal_responses
 from xenograft.report.content import report_content

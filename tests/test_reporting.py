@@ -319,7 +319,14 @@ def test_a_failed_predictive_check_is_said_above_everything_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("agreement", "level"), [("agree", "good"), ("differ in strength", "doubt"), ("conflict", "doubt"), (None, "doubt")]
+    ("agreement", "level"),
+    [
+        ("agree", "good"),
+        ("differ in strength", "doubt"),
+        ("opposite directions", "doubt"),
+        ("conflict", "doubt"),
+        (None, "doubt"),
+    ],
 )
 def test_the_lamp_of_the_growth_laws_follows_their_agreement(agreement: str | None, level: str) -> None:
     content = content_for()

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from xenograft.answers.averaging import AVERAGED, interaction, model_curves, verdicts
+from xenograft.answers.averaging import AVERAGED, interaction, model_curves
 from xenograft.answers.ranking import Comparison, compare
-from xenograft.answers.results import collect_results, sentence, to_json
+from xenograft.answers.results import collect_results, to_json
+from xenograft.answers.verdicts import sentence, verdicts
 from xenograft.fitting.fit import Fit, versions
 from xenograft.quantities.estimands import REFERENCES
 from xenograft.study.study import Study
@@ -411,6 +412,7 @@ def test_the_sentence_says_day_size_interval_and_probability(
     [
         ({"agreement": "agree"}, "The growth laws agree."),
         ({"agreement": "differ in strength"}, "The growth laws differ in strength."),
+        ({"agreement": "opposite directions"}, "The growth laws point in opposite directions."),
         ({"agreement": "conflict"}, "The growth laws contradict each other."),
         ({"borderline": True}, "Borderline: the probability is within its Monte-Carlo error of a limit"),
         ({"caution": True}, "Caution: a model that may answer did not sample well"),

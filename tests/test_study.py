@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xenograft.digests import digest_of
+from xenograft.files import digest_of
 from xenograft.study.study import Arm, Dosing, Study
 
 A = Dosing("A", (0.0,), (3.0,), "mg/kg")

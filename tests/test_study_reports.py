@@ -17,7 +17,6 @@ from running import Run
 from test_reporting import content_for
 
 from xenograft.errors import InputError, StudyError
-from xenograft.evidence.markdown import report_markdown
 from xenograft.report import folder as study_reports
 from xenograft.report.content_of_sensitivity import SensitivityTable
 from xenograft.report.folder import (
@@ -28,6 +27,7 @@ from xenograft.report.folder import (
     studies_in,
     write_reports,
 )
+from xenograft.report.markdown import report_markdown
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "her2-four-arm"
 CARD = "exponential-bliss-departure"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xenograft.planning.uniformity import band, counts_below, places
+from xenograft.planning.calibration_record import band, counts_below, places
 
 
 @pytest.mark.parametrize(("number", "level"), [(20, 0.9), (200, 0.95)])

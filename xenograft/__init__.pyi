@@ -1,26 +1,25 @@
 """What `import xenograft as xg` offers, for type checkers and for `lazy_loader`, which imports on first use."""
 
-from .answers.averaging import Interaction, Verdict, average, interaction, model_curves, verdicts
+from .answers.averaging import Interaction, average, interaction, model_curves
 from .answers.interactions import dose_matrix, interaction_numbers
 from .answers.new_animals import best_arms, predicted_responses, predicted_survival
 from .answers.ranking import Comparison, compare
 from .answers.results import collect_results
 from .answers.summary import Summary, summary
-from .csv_export import write_csv
-from .displays import parameter_table
+from .answers.verdicts import Verdict, verdicts
 from .errors import CardError, FitFileError, InputError, NoHealthyFitError, StudyError, XenograftError
 from .evidence.bayes_factor import bayes_factors
 from .evidence.drift import Drift, drift, read_reference, write_reference
 from .evidence.evidence import Evidence, gather_evidence
 from .evidence.gates import Gate, check_gates, read_gates
-from .evidence.judging import GateOutcome, judge_gates
-from .evidence.junit import junit_xml
+from .evidence.judging import GateOutcome, judge_gates, junit_xml
 from .evidence.markdown import comparison_markdown
 from .evidence.parts import predict_from_parts
 from .evidence.predictive_check import PredictiveCheck, predictive_check
 from .evidence.sensitivity import prior_sensitivity, without_each_animal
+from .files import write_csv
 from .fitting.curves import animal_curves, curves
-from .fitting.fit import Fit
+from .fitting.fit import Fit, parameter_table
 from .fitting.health import Health
 from .fitting.pymc_model import build
 from .fitting.sampling import SamplerSettings, fit, fit_all, refit_without

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from xenograft.errors import InputError
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""First characters that make a spreadsheet take text for a formula."""
+
+_COMPUTED = (*FORMULA, "'")
 
 
 @contextmanager
@@ -64,18 +77,96 @@ def _reason_not_written(error: OSError | RuntimeError) -> str | None:
     return None
 
 
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
-
-
 def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def studies_in(folder: str | Path) -> list[Path]:
-    """Every folder with a study.toml below a folder that is no study itself, in order of their names."""
-    place = Path(folder)
-    if not place.is_dir() or (place / "study.toml").is_file():
-        return []
-    return sorted(found.parent for found in place.rglob("study.toml"))
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with an apostrophe before every text that a spreadsheet would take for a formula; numbers stay numbers.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Any; its column names are guarded as well.
+
+    Returns
+    -------
+    DataFrame
+        A copy.
+    """
+    return table.map(_guard).rename(columns=_guard)
+
+
+def write_csv(path: str | Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV (UTF-8), whole or not at all; text that starts like a formula gets an apostrophe before it.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write; replaced if it exists.
+    table : DataFrame
+        Its index is not written; a missing number is an empty cell, an infinite one is "inf".
+    """
+    with replacing(path) as temporary:
+        without_formulas(table).to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def _guard(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def json_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as JSON can hold them: numbers that are not finite are None."""
+    return [{str(key): json_value(value) for key, value in row.items()} for row in table.to_dict(orient="records")]
+
+
+def json_value(value: Any) -> Any:
+    """A table's cell as JSON can hold it."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return finite(value)
+    return None if value is None or value is pd.NA else str(value)
+
+
+def finite(value: Any) -> float | None:
+    """A number, None where there is none or it is not finite, which JSON cannot say."""
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+def digest_of(content: Any) -> str:
+    """SHA-256 of plain data, numbers taken to ten significant digits."""
+    return hashlib.sha256(json.dumps(_to_ten_digits(content), sort_keys=True).encode()).hexdigest()
+
+
+def _to_ten_digits(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _to_ten_digits(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_ten_digits(item) for item in value]
+    if isinstance(value, bool | np.bool_ | str) or value is None:
+        return bool(value) if isinstance(value, np.bool_) else value
+    return f"{float(value):.10g}"
+
+
+def guarded_text(text: str) -> str:
+    """Text that no spreadsheet program computes: what begins like a formula gets an apostrophe in front.
+
+    Text that begins with an apostrophe gets another one, so that taking one off always gives the text back
+    (OWASP, "CSV injection").
+    """
+    return f"'{text}" if text.startswith(_COMPUTED) else text
+
+
+def toml_text(text: str) -> str:
+    """Text as TOML writes it, in quotation marks."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def toml_key(name: str) -> str:
+    """A name as a TOML key, in quotation marks unless it is one plain word."""
+    return name if name.isascii() and name.isalpha() else toml_text(name)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from markupsafe import Markup, escape
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 SHORT_REFERENCES = {"bliss": "Bliss", "hsa": "HSA", "additive": "response additivity"}
+
+UNBROKEN = 32
+"""Letters up to which a cell stays on one line."""
 
 
 def listed(words: Sequence[str]) -> str:
@@ -22,6 +29,22 @@ def few(words: Sequence[str], most: int = 5) -> str:
     return listed(words) if more <= 0 else f"{', '.join(words[:most])} and {more} more"
 
 
+def labelled(table: xr.Dataset) -> pd.Series:
+    """Numbers of a dataset as one column, named as people read them: `growth`, `tgi[T-DM1]`, `bend[T-DM1, 3]`."""
+    values: dict[str, float] = {}
+    for name, variable in table.items():
+        if variable.ndim:
+            values |= {label_of(name, label): float(value) for label, value in variable.to_series().items()}
+        else:
+            values[str(name)] = float(variable)
+    return pd.Series(values, dtype=float)
+
+
+def label_of(name: object, label: object) -> str:
+    """The name of one number among several of its kind; `label` is a tuple where it has several."""
+    return f"{name}[{', '.join(map(str, label)) if isinstance(label, tuple) else label}]"
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A number to so many significant digits, a dash where there is none."""
     if value is None or pd.isna(value):
@@ -32,7 +55,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def breakable(name: str) -> Markup:
     """A name for a narrow column: escaped, and a line may end after each "+" between agents."""
-    return Markup(str(escape(name)).replace("+", "+<wbr>"))
+    return Markup(escape(name).replace("+", "+<wbr>"))
 
 
 def interval_in_words(found: Mapping[Any, Any] | None, digits: int = 3) -> str:
@@ -64,3 +87,60 @@ def share(value: float | None) -> str:
     if value is None:
         return "–"
     return "> 0.999" if value > 0.999 else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def share_in_words(probability: float) -> str:
+    """A probability to three decimals within a sentence."""
+    if probability > 0.999:
+        return "above 0.999"
+    return "below 0.001" if probability < 0.001 else f"{probability:.3f}"
+
+
+def html_card(title: str, kind: str, facts: Sequence[str], parts: Sequence[str]) -> str:
+    """A record in a notebook, with the notebook's own colours, so that light and dark themes both work."""
+    return (
+        f'<div class="xenograft"><p><strong>{escape(title)}</strong> <em>{escape(kind)}</em><br>'
+        f"{escape(' · '.join(facts))}</p>{''.join(parts)}</div>"
+    )
+
+
+def html_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows under the names of their columns; wide ones scroll. Empty where there is none."""
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col" style="text-align:left">{escape(name)}</th>' for name in rows[0])
+    body = "".join("<tr>" + "".join(map(_cell, row.values())) + "</tr>" for row in rows)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div style="overflow-x:auto" tabindex="0">{table}</div>'
+
+
+def html_list(sentences: Sequence[str]) -> str:
+    """Sentences, one below the other; empty where there is none."""
+    return f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in sentences)}</ul>" if sentences else ""
+
+
+def _cell(value: Any) -> str:
+    words = str(value)
+    wrap = "nowrap" if len(words) < UNBROKEN else "normal"
+    return f'<td style="text-align:left;white-space:{wrap}">{escape(words)}</td>'
+
+
+def bullets(sentences: Sequence[str]) -> str:
+    """Sentences as a list in Markdown."""
+    return "\n".join(f"- {markdown_text(words)}" for words in sentences)
+
+
+def markdown_table(frame: pd.DataFrame) -> str:
+    """A table that GitHub shows as one."""
+    columns = [markdown_text(str(name)) for name in frame.columns]
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    lines += [f"| {' | '.join(markdown_text(str(value)) for value in row)} |" for row in frame.itertuples(index=False)]
+    return "\n".join(lines)
+
+
+def markdown_text(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    escaped = text.replace("\\", "\\\\").replace("\n", " ")
+    for mark in ("|", "*", "_", "`", "<", "[", "]"):
+        escaped = escaped.replace(mark, f"\\{mark}")
+    return escaped

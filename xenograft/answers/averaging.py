@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -19,10 +18,6 @@ from xenograft.quantities.estimands import Reference, excess, interval, probabil
 from xenograft.study.study import Study
 
 AVERAGED = "averaged"
-ENHANCED, LESS = 0.975, 0.025
-"""Probabilities of a positive excess from which a verdict is given."""
-
-VERDICT_REFERENCES: Sequence[Reference] = ("bliss", "hsa")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,43 +38,6 @@ class Interaction:
 
     def _repr_html_(self) -> str:
         return self.table.round(3).to_html(index=False)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the study says about a combination at the horizon.
-
-    Parameters
-    ----------
-    combination : str
-        The arm.
-    reference : {"bliss", "hsa"}
-        What no interaction means.
-    day : float
-        The horizon, as recorded.
-    probability : float or None
-        That the excess is above 0, averaged over the answering cards; None without a healthy one.
-    mcse : float or None
-        Monte-Carlo standard error of the probability.
-    words : str
-        "enhanced", "less than the reference", "not distinguishable by these data" or "no conclusion: …".
-    agreement : {"agree", "differ in strength", "conflict"} or None
-        Of the answering cards' own verdicts; None with fewer than two.
-    borderline : bool
-        Whether the probability is within 3 Monte-Carlo standard errors of a limit.
-    caution : bool
-        Whether an answering fit is not *pass*: averaged with caution, or failed and left out.
-    """
-
-    combination: str
-    reference: Reference
-    day: float
-    probability: float | None
-    mcse: float | None
-    words: str
-    agreement: Literal["agree", "differ in strength", "conflict"] | None
-    borderline: bool
-    caution: bool
 
 
 def model_curves(
@@ -165,70 +123,13 @@ def interaction(
 
 def interaction_of(study: Study, curves: xr.DataArray, model: str, reference: Reference) -> Interaction:
     """As `interaction`, from curves already at hand."""
-    draws = _excess(study, curves, reference)
+    draws = excess_by_combination(study, curves, reference)
     table = interval(draws) if draws.size else pd.DataFrame(columns=["median", "lower", "upper"])
     table["probability"] = probability_positive(draws).to_series() if draws.size else None
     table = table.reset_index() if draws.size else table.assign(combination=[], day=[])
     table.insert(0, "model", model)
     table.insert(2, "reference", reference)
     return Interaction(table, draws)
-
-
-def verdicts(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[str, xr.DataArray]) -> list[Verdict]:
-    """A verdict for every combination under Bliss and HSA, at the study's horizon.
-
-    Parameters
-    ----------
-    fits, ranking
-        As in `interaction`.
-    curves : mapping of str to DataArray
-        From `model_curves` (typical).
-    """
-    study, weights = _study(fits), ranking.answer_weights
-    found: list[Verdict] = []
-    for reference in VERDICT_REFERENCES:
-        by_card = {name: _excess(study, curves[name], reference).sel(day=study.horizon) for name in weights}
-        averaged = _excess(study, curves[AVERAGED], reference).sel(day=study.horizon) if weights else None
-        for arm in study.combinations:
-            if averaged is None:
-                words = no_conclusion(fits, ranking)
-                found.append(Verdict(arm.name, reference, study.horizon, None, None, words, None, False, False))
-                continue
-            own = {name: draws.sel(combination=arm.name) for name, draws in by_card.items()}
-            probability = float(probability_positive(averaged.sel(combination=arm.name)))
-            error = float(np.sqrt(sum(weights[name] * _mcse(draws) ** 2 for name, draws in own.items())))
-            agreement = _agreement([float(probability_positive(draws)) for draws in own.values()])
-            found.append(
-                Verdict(
-                    combination=arm.name,
-                    reference=reference,
-                    day=study.horizon,
-                    probability=probability,
-                    mcse=error,
-                    words=verdict_words(probability, agreement),
-                    agreement=agreement,
-                    borderline=any(abs(probability - limit) <= 3 * error for limit in (ENHANCED, LESS)),
-                    caution=any(one.health.status != "pass" for one in fits.values() if one.card.answers),
-                )
-            )
-    return found
-
-
-def verdict_words(probability: float, agreement: str | None) -> str:
-    """The verdict's exact words for a probability that the excess is above 0 (docs/verdict.md#the-four-verdicts)."""
-    if agreement == "conflict":
-        return "not distinguishable by these data: the growth laws disagree"
-    if probability >= ENHANCED:
-        return "enhanced"
-    return "less than the reference" if probability <= LESS else "not distinguishable by these data"
-
-
-def no_conclusion(fits: Mapping[str, Fit], ranking: Comparison) -> str:
-    """The verdict's words when no healthy card may answer."""
-    reasons = [f"{name}: {reason}" for name, reason in ranking.refused.items() if fits[name].card.answers]
-    if not reasons:
-        return "no conclusion: no fitted card leaves the combination free"
-    return f"no conclusion: the sampler did not converge ({'; '.join(reasons)})"
 
 
 def curve_table(study: Study, curves: Mapping[str, xr.DataArray]) -> pd.DataFrame:
@@ -275,8 +176,8 @@ def whole_days(study: Study) -> np.ndarray:
     return np.unique([*np.arange(study.first_dose, last, 1.0), last])
 
 
-def _excess(study: Study, curves: xr.DataArray, reference: Reference) -> xr.DataArray:
-    """Draws of the excess (chain, draw, combination, day)."""
+def excess_by_combination(study: Study, curves: xr.DataArray, reference: Reference) -> xr.DataArray:
+    """Draws of the excess over a reference (chain, draw, combination, day; positive = enhanced), from curves."""
     found = [
         excess(curves, arm.name, reference_names(study, arm), study.control.name, reference)
         for arm in study.combinations
@@ -285,22 +186,6 @@ def _excess(study: Study, curves: xr.DataArray, reference: Reference) -> xr.Data
         return curves.isel(arm=slice(0, 0)).drop_vars("predicted").rename(arm="combination")
     names = pd.Index([arm.name for arm in study.combinations], name="combination")
     return xr.concat(found, dim=names).transpose("chain", "draw", "combination", "day")
-
-
-def _mcse(excess: xr.DataArray) -> float:
-    """Monte-Carlo standard error of the probability that an excess is above 0."""
-    indicator = (excess > 0).astype(float)
-    if float(indicator.std()) == 0:
-        return 0.0
-    return float(az.mcse(indicator.to_dataset(name="positive"), method="mean")["positive"])
-
-
-def _agreement(probabilities: Sequence[float]) -> Literal["agree", "differ in strength", "conflict"] | None:
-    if len(probabilities) < 2:
-        return None
-    if max(probabilities) >= ENHANCED and min(probabilities) <= LESS:
-        return "conflict"
-    return "agree" if len({verdict_words(p, None) for p in probabilities}) == 1 else "differ in strength"
 
 
 def _study(fits: Mapping[str, Fit]) -> Study:

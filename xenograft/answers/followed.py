@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from xenograft.answers.averaging import interaction_of
 from xenograft.fitting.curves import curve_days, curves, predicted_references
 from xenograft.fitting.fit import Fit
+from xenograft.printing import labelled
 from xenograft.quantities.catalogue import arm_estimands
 from xenograft.quantities.estimands import REFERENCES
 from xenograft.study.study import Study
@@ -76,7 +76,7 @@ def quantity_names(study: Study) -> list[str]:
     """Labels of all quantities of a study, known before anything is fitted: `excess_bliss[combination]`, `tgi[arm]`."""
     level = level_curves(study)
     with np.errstate(divide="ignore", invalid="ignore"):  # the numbers of level curves mean nothing
-        return [str(name) for name in flat(quantities_of(study, level).isel(chain=0, draw=0)).index]
+        return [str(name) for name in labelled(quantities_of(study, level).isel(chain=0, draw=0)).index]
 
 
 def level_curves(study: Study) -> xr.DataArray:
@@ -89,18 +89,3 @@ def level_curves(study: Study) -> xr.DataArray:
         coords={"arm": arms, "day": days, "predicted": ("arm", [False] * len(arms))},
         attrs={"of": "typical", "first_dose": study.first_dose},
     )
-
-
-def flat(table: xr.Dataset) -> pd.Series:
-    """A dataset without chain and draw as one column, named as people read it: `tgi[T-DM1]`."""
-    values: dict[str, float] = {}
-    for name, variable in table.items():
-        if not variable.ndim:
-            values[str(name)] = float(variable)
-            continue
-        values |= {_label(str(name), label): float(value) for label, value in variable.to_series().items()}
-    return pd.Series(values, dtype=float)
-
-
-def _label(name: str, label: object) -> str:
-    return f"{name}[{', '.join(map(str, label)) if isinstance(label, tuple) else label}]"

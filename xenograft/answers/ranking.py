@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -16,11 +16,10 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from xenograft.errors import InputError
-from xenograft.fitting.fit import Fit
+from xenograft.fitting.fit import Fit, Refit
+from xenograft.fitting.health import STATUS_MARKS
 from xenograft.model.card import ModelCard
-
-type Refit = Callable[[Fit, Sequence[str]], Fit]
-"""Fits a card again without some animals, as `sampling.refit_without`."""
+from xenograft.printing import html_card, html_list, html_table
 
 COLUMNS = (
     "elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo", "weight", "pseudo_bma_weight", "answers", "answer_weight",
@@ -75,9 +74,8 @@ class Comparison:
         return f"<Comparison of {len(self.table)} cards on {len(self.pointwise)} animals>"
 
     def _repr_html_(self) -> str:
-        from xenograft.displays import comparison_html
 
-        return comparison_html(self)
+        return _comparison_html(self)
 
 
 def compare(fits: Mapping[str, Fit], *, exact: bool = True, refit: Refit | None = None) -> Comparison:
@@ -238,3 +236,29 @@ def _words_that_differ(card: ModelCard, other: ModelCard) -> list[str]:
     prose = {"name", "claim", "priors"}
     ours, theirs = card.model_dump(exclude=prose), other.model_dump(exclude=prose)
     return [key for key in ours if ours[key] != theirs[key]]
+
+
+def _comparison_html(comparison: Comparison) -> str:
+    """A ranking: which card predicts an animal best, the nulls beside what they fix, and what was refused."""
+    table = comparison.table
+    rows = [
+        {
+            "card": name,
+            "elpd": f"{row['elpd']:.1f}",
+            "difference": "best" if row["elpd_diff"] == 0 else f"{row['elpd_diff']:.1f} ± {row['elpd_diff_se']:.1f}",
+            "weight": f"{row['weight']:.2f}",
+            "answer weight": f"{row['answer_weight']:.2f}" if row["answers"] else "null",
+            "animals refitted": int(row["exact_refits"]),
+            "in doubt": int(row["bad_k"]),
+            "health": STATUS_MARKS.get(str(row["health"]), str(row["health"])),
+        }
+        for name, row in table.iterrows()
+    ]
+    nulls = [
+        f"{row['null']} predicts the animals {abs(row['elpd_diff']):.1f} ± {row['elpd_diff_se']:.1f} elpd "
+        f"{'worse' if row['elpd_diff'] < 0 else 'better'} than {row['answering']}"
+        for _, row in comparison.nulls.iterrows()
+    ]
+    refused = [f"{name}: {reason}" for name, reason in comparison.refused.items()]
+    facts = [f"{len(comparison.pointwise)} animals, each left out in turn", "higher elpd predicts better"]
+    return html_card("Comparison", f"{len(table)} cards", facts, [html_table(rows), html_list([*nulls, *refused])])

@@ -7,33 +7,28 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import arviz as az
-import numpy as np
+import pandas as pd
 import xarray as xr
 
-from xenograft.answers.averaging import (
-    AVERAGED,
-    Verdict,
-    averaged_curves,
-    interaction_of,
-    model_curves,
-    no_conclusion,
-    verdicts,
-)
-from xenograft.answers.number_records import arm_records, definitions, interaction_records, predictions, raw_numbers
+from xenograft.answers.averaging import AVERAGED, averaged_curves, model_curves
+from xenograft.answers.interactions import SINGLES, interaction_numbers
+from xenograft.answers.new_animals import best_arms, predicted_responses, predicted_survival
 from xenograft.answers.ranking import Comparison
-from xenograft.fitting.fit import Fit, versions
+from xenograft.answers.summary import arm_numbers
+from xenograft.answers.verdicts import no_conclusion, sentence, verdicts
+from xenograft.files import finite, json_records
+from xenograft.fitting.fit import Fit, parameter_table, versions
 from xenograft.fitting.health import Health
-from xenograft.quantities.estimands import REFERENCES, combination_index, interval
+from xenograft.quantities.animals import RAW_DEFINITIONS, animal_responses
+from xenograft.quantities.arms import ARM_DEFINITIONS, arm_responses, survival_curves
+from xenograft.quantities.catalogue import arm_estimands
+from xenograft.quantities.estimands import REFERENCES
 from xenograft.study.study import Study
 
 SCHEMA = "xenograft-results/1"
 
-REFERENCE_WORDS: Mapping[str, str] = {
-    "bliss": "independent action (Bliss)",
-    "hsa": "the highest single agent (HSA)",
-    "additive": "response additivity",
-}
+INTERVAL = ("median", "lower", "upper")
+SHARES = ("probability", "beyond", "opposite", "margin")
 
 
 def collect_results(
@@ -102,40 +97,6 @@ def to_json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def sentence(study: Study, verdict: Verdict, curves: Mapping[str, xr.DataArray]) -> str:
-    """A verdict as a sentence for people."""
-    if verdict.probability is None:
-        return f"{verdict.combination} against {REFERENCE_WORDS[verdict.reference]}: {verdict.words}."
-    on_the_day = curves[AVERAGED].sel(day=[verdict.day])  # of a grid, all days of all combinations take seconds
-    draws = interaction_of(study, on_the_day, AVERAGED, verdict.reference).draws
-    at_horizon = draws.sel(combination=verdict.combination, day=verdict.day)
-    index = interval(combination_index(at_horizon)).iloc[0]
-    agreement = {
-        "agree": " The growth laws agree.",
-        "differ in strength": " The growth laws differ in strength.",
-        "conflict": " The growth laws contradict each other.",
-        None: "",
-    }[verdict.agreement]
-    return (
-        f"{verdict.combination} against {REFERENCE_WORDS[verdict.reference]}, day {verdict.day:g}: {verdict.words}. "
-        f"Tumours are {index['median']:.2f} times the volume that the reference predicts "
-        f"(95 % interval {index['lower']:.2f} to {index['upper']:.2f}); "
-        f"the probability that the combination does more is {_share(verdict.probability)}.{agreement}{_doubts(verdict)}"
-    )
-
-
-def _doubts(verdict: Verdict) -> str:
-    borderline = " Borderline: the probability is within its Monte-Carlo error of a limit; use more draws."
-    caution = " Caution: a model that may answer did not sample well; look at the health of the fits."
-    return f"{borderline if verdict.borderline else ''}{caution if verdict.caution else ''}"
-
-
-def _share(probability: float) -> str:
-    if probability > 0.999:
-        return "above 0.999"
-    return "below 0.001" if probability < 0.001 else f"{probability:.3f}"
-
-
 def _no_verdict(fits: Mapping[str, Fit], ranking: Comparison) -> str:
     study = next(iter(fits.values())).study
     if not study.combinations:
@@ -160,50 +121,157 @@ def _study(study: Study) -> dict[str, Any]:
 
 def _model(name: str, fit: Fit, ranking: Comparison) -> dict[str, Any]:
     ranked = ranking.table.loc[name].to_dict() if name in ranking.table.index else {}
-    posterior = fit.posterior
-    with np.errstate(divide="ignore", invalid="ignore"):  # of a parameter that never moved: not a number, so null
-        tables = {
-            "mean": posterior.mean(("chain", "draw"), skipna=False),
-            "sd": posterior.std(("chain", "draw"), ddof=1, skipna=False),
-            "lower": posterior.quantile(0.025, ("chain", "draw"), skipna=False),
-            "upper": posterior.quantile(0.975, ("chain", "draw"), skipna=False),
-            "ess_bulk": az.ess(posterior, method="bulk"),
-            "rhat": az.rhat(posterior),
-        }
-    flat = {key: _flat(table) for key, table in tables.items()}
+    parameters = parameter_table(fit)
     return {
         "name": name,
         "claim": fit.card.claim,
         "digest": fit.card.digest,
         "answers": fit.card.answers,
-        "answer_weight": _number(ranked.get("answer_weight")),
-        "weight": _number(ranked.get("weight")),
+        "answer_weight": finite(ranked.get("answer_weight")),
+        "weight": finite(ranked.get("weight")),
         "health": _health(fit.health),
         "refused": ranking.refused.get(name),
-        **{key: _number(ranked.get(key)) for key in ("elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo")},
+        **{key: finite(ranked.get(key)) for key in ("elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo")},
         "bad_k": int(ranked["bad_k"]) if ranked else None,
         "cautions": ranked.get("cautions") or None,
         "attempts": len(fit.attempts),
         "seconds": dict(fit.seconds),
-        "parameters": {parameter: {key: _number(flat[key][parameter]) for key in tables} for parameter in flat["mean"]},
+        "parameters": {str(name): row for name, row in zip(parameters.index, json_records(parameters), strict=True)},
     }
 
 
 def _health(health: Health) -> dict[str, Any]:
     """Measures that are not numbers become null; `failures` says which and why."""
-    measures = {key: _number(value) if isinstance(value, float) else value for key, value in asdict(health).items()}
+    measures = {key: finite(value) if isinstance(value, float) else value for key, value in asdict(health).items()}
     return measures | {"failures": list(health.failures)}
 
 
-def _flat(table: xr.Dataset) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for name, variable in table.items():
-        if variable.ndim:
-            found |= {f"{name}[{label}]": float(value) for label, value in variable.to_series().items()}
-        else:
-            found[str(name)] = float(variable)
-    return found
+def interaction_records(
+    study: Study, curves: Mapping[str, xr.DataArray]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Interaction of every combination at the horizon, per model and reference.
+
+    Parameters
+    ----------
+    study : Study
+        Its combinations.
+    curves : mapping of str to DataArray
+        Typical curves by model.
+
+    Returns
+    -------
+    against_singles, over_pairs : lists of dict
+        Measured against single agents; and, of combinations of three agents or more, against a pair that is an arm and
+        the remaining agents.
+    """
+    against_singles: list[dict[str, Any]] = []
+    over_pairs: list[dict[str, Any]] = []
+    for model, draws in curves.items():
+        table = interaction_numbers(study, draws, model)
+        for reference in REFERENCES:  # the order of earlier versions: by reference, then by arm
+            own = table[table["reference"] == reference]
+            for (combination, against), rows in own.groupby(["combination", "against"], sort=False):
+                by_quantity = rows.set_index("quantity").to_dict("index")
+                records = against_singles if against == SINGLES else over_pairs
+                records.append(_interaction_record(model, reference, combination, against, by_quantity))
+    return against_singles, over_pairs
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if value is not None and np.isfinite(value) else None
+def arm_records(study: Study, curves: Mapping[str, xr.DataArray]) -> list[dict[str, Any]]:
+    """Every number of every arm at the horizon, per model."""
+    records: list[dict[str, Any]] = []
+    for model, draws in curves.items():
+        for (arm, predicted), rows in arm_numbers(study, draws, model).groupby(["arm", "predicted"], sort=False):
+            record = {
+                "model": model, "arm": arm, "of": draws.attrs["of"], "predicted": bool(predicted), "day": study.horizon,
+            }  # fmt: skip
+            records.append(record | {row["quantity"]: _number_record(row) for _, row in rows.iterrows()})
+    return records
+
+
+def definitions(study: Study, curves: Mapping[str, xr.DataArray]) -> dict[str, dict[str, dict[str, str]]]:
+    """What every number of `arms`, of an animal's and of an arm's readings is: unit and definition, by key."""
+    first = next(iter(curves.values()), None)
+    told = {} if first is None else arm_estimands(first.isel(chain=[0], draw=[0]), study)
+    raw = {"animal_readings": RAW_DEFINITIONS, "arm_readings": ARM_DEFINITIONS}
+    return {
+        "arms": {
+            key: {"unit": str(values.attrs["unit"]), "definition": str(values.attrs["definition"])}
+            for key, values in told.items()
+        }
+    } | {
+        place: {
+            key: {"unit": study.unit if unit == "volume" else unit, "definition": words}
+            for key, (unit, words) in found.items()
+        }
+        for place, found in raw.items()
+    }
+
+
+def raw_numbers(study: Study) -> dict[str, Any]:
+    """Numbers of the readings alone: of animals, of arms, and Kaplan–Meier curves."""
+    animals = animal_responses(study)
+    arms = arm_responses(study)
+    return {
+        "day": study.horizon,
+        "animals": [
+            {
+                "animal": animal,
+                "arm": arm,
+                "numbers": {row.quantity: row.text or finite(row.value) for row in rows.itertuples()},
+                "at_least": [row.quantity for row in rows.itertuples() if row.beyond],
+                "reasons": {row.quantity: row.reason for row in rows.itertuples() if row.reason},
+            }
+            for (animal, arm), rows in animals.groupby(["animal", "arm"], sort=False)
+        ],
+        "arms": [
+            {"arm": arm, "numbers": {row["quantity"]: _raw_record(row) for _, row in rows.iterrows()}}
+            for arm, rows in arms.groupby("arm", sort=False)
+        ],
+        "survival": json_records(survival_curves(study)),
+    }
+
+
+def predictions(fits: Mapping[str, Fit], ranking: Comparison) -> dict[str, Any]:
+    """What a new animal would do, from the averaged cards; empty lists where no healthy card answers."""
+    if not ranking.answer_weights:
+        return {"responses": [], "survival": [], "best": []}
+    return {
+        "responses": json_records(predicted_responses(fits, ranking, model=AVERAGED)),
+        "survival": json_records(predicted_survival(fits, ranking, model=AVERAGED)),
+        "best": json_records(best_arms(fits, ranking)),
+    }
+
+
+def _interaction_record(
+    model: str, reference: object, combination: object, against: object, rows: Mapping[Any, Mapping[Any, Any]]
+) -> dict[str, Any]:
+    def sized(quantity: str) -> dict[str, float] | None:
+        return {key: float(rows[quantity][key]) for key in INTERVAL} if quantity in rows else None
+
+    at = rows["excess"]
+    return {
+        "model": model,
+        "combination": combination,
+        "against": against,
+        "reference": reference,
+        "day": float(at["day"]),
+        "excess": sized("excess"),
+        "combination_index": sized("combination_index"),
+        **{key: float(at[key]) for key in SHARES},
+        "whole_course_excess": sized("whole_course_excess"),
+        "largest_excess": sized("largest_excess"),
+        "day_of_largest": sized("day_of_largest"),
+    }
+
+
+def _number_record(row: pd.Series) -> dict[str, Any]:
+    numbers = {key: finite(row[key]) for key in (*INTERVAL, *SHARES, "unreached")} | {"unit": row["unit"]}
+    return numbers | ({"reason": row["reason"]} if row["reason"] else {})
+
+
+def _raw_record(row: pd.Series) -> dict[str, Any]:
+    numbers = {key: finite(row[key]) for key in ("value", "lower", "upper")}
+    told = {"text": row["text"]} if row["text"] else {}
+    reason = {"reason": row["reason"]} if row["reason"] else {}
+    return numbers | {"animals": int(row["animals"]), "unit": row["unit"]} | told | reason

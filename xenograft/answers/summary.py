@@ -18,8 +18,8 @@ from xenograft.answers.averaging import AVERAGED, model_curves
 from xenograft.answers.interactions import SINGLES, interaction_draws, interaction_numbers, measured_against
 from xenograft.answers.new_animals import best_arms, predicted_responses, predicted_survival
 from xenograft.answers.ranking import Comparison
-from xenograft.csv_export import write_csv
 from xenograft.errors import InputError, NoHealthyFitError
+from xenograft.files import write_csv
 from xenograft.fitting.fit import Fit
 from xenograft.quantities.animals import RAW_DEFINITIONS, animal_responses, said
 from xenograft.quantities.arms import ARM_DEFINITIONS, arm_responses, survival_curves

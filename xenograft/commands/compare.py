@@ -9,8 +9,20 @@ import typer
 
 from xenograft.analysis import Analysis
 from xenograft.commands.fit import finish
-from xenograft.commands.options import Cache, Cards, Chains, Draws, JsonPath, Quiet, Reference, Seed, StudyPath
-from xenograft.commands.terminal import plain, standard_output, table_of
+from xenograft.commands.terminal import (
+    Cache,
+    Cards,
+    Chains,
+    Draws,
+    JsonPath,
+    Quiet,
+    ReferenceOption,
+    Seed,
+    StudyPath,
+    plain,
+    standard_output,
+    table_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +52,7 @@ def compare(
         Path | None, typer.Option("--junit", metavar="FILE", help="Where to write the gates as JUnit XML.")
     ] = None,
     cache: Cache = None,
-    reference: Reference = "bliss",
+    reference: ReferenceOption = "bliss",
     seed: Seed = 1,
     draws: Draws = 1000,
     chains: Chains = 4,
@@ -136,7 +148,7 @@ def _write(
 
     from xenograft.answers.results import to_json
     from xenograft.evidence.evidence import evidence_as_data
-    from xenograft.evidence.junit import junit_xml
+    from xenograft.evidence.judging import junit_xml
     from xenograft.evidence.markdown import comparison_markdown
     from xenograft.files import write_text
 

@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from xenograft.analysis import Analysis
-from xenograft.commands.options import Cache, Cards, Chains, Draws, JsonPath, Quiet, Reference, Seed, StudyPath
-from xenograft.commands.terminal import plain, standard_output
+from xenograft.commands.terminal import (
+    Cache,
+    Cards,
+    Chains,
+    Draws,
+    JsonPath,
+    Quiet,
+    ReferenceOption,
+    Seed,
+    StudyPath,
+    plain,
+    standard_output,
+)
 from xenograft.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,14 +79,14 @@ def report(
         Path | None, typer.Option(metavar="FILE", help="A Jinja template that extends report.html.jinja.")
     ] = None,
     cache: Cache = None,
-    reference: Reference = "bliss",
+    reference: ReferenceOption = "bliss",
     seed: Seed = 1,
     draws: Draws = 1000,
     chains: Chains = 4,
     quiet: Quiet = False,
 ) -> None:
     """Fit, compare, average: an HTML report, results.json and the verdict; of many studies one each, and an index."""
-    from xenograft.files import studies_in
+    from xenograft.reading.folder import studies_in
 
     if studies_in(study):
         _report_folder(
@@ -96,9 +107,9 @@ def report(
 
         if analysis.second:
             analysis.second.prepare(svg_by_name)
-        from xenograft.evidence.markdown import report_markdown
         from xenograft.files import write_text
         from xenograft.report.content import report_content
+        from xenograft.report.markdown import report_markdown
         from xenograft.report.page import write_figures, write_html
 
         content = analysis.write_json(json, reference)

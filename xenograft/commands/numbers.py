@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from xenograft.commands.options import Cards, Chains, Draws, Quiet, Seed
-from xenograft.commands.terminal import plain, standard_output, table_of
+from xenograft.commands.terminal import Cards, Chains, Draws, Quiet, Seed, plain, standard_output, table_of
 
 if TYPE_CHECKING:
     import pandas as pd

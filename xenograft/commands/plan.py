@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xenograft.commands.options import Seed
-from xenograft.commands.terminal import plain, standard_output, table_of
+from xenograft.commands.terminal import Seed, plain, standard_output, table_of
 from xenograft.errors import InputError, StudyError
 from xenograft.files import write_text
 
@@ -41,8 +40,8 @@ def simulate(
     """Simulate a study with known truth: study.toml, volumes.csv and truth.toml."""
     from xenograft.planning.card_truth import problems_of_card
     from xenograft.planning.design import read_design, simulate_design
+    from xenograft.reading.folder import csv_of, toml_of
     from xenograft.simulation.truth import read_truth, truth_text
-    from xenograft.study.folder import csv_of, toml_of
 
     planned, true = read_design(design), read_truth(truth)
     made = simulate_design(planned, true, seed=seed, digits=RECORDED_DIGITS)

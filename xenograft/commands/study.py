@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from xenograft.commands.options import StudyPath
-from xenograft.commands.terminal import plain, standard_output, table_of
+from xenograft.commands.terminal import StudyPath, plain, standard_output, table_of
 from xenograft.errors import InputError
 from xenograft.files import replacing, write_text
 from xenograft.study.examples import example_folder

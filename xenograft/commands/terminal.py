@@ -1,12 +1,32 @@
-"""Printing tables and text on standard output."""
+"""What commands share: their options, and printing tables and text on standard output."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="A study.toml, or the folder that holds one.")]
+Cards = Annotated[
+    list[str] | None,
+    typer.Option("-m", "--model", metavar="CARD", help="A shipped card's name, a card file or a folder of cards."),
+]
+Seed = Annotated[int, typer.Option(help="Same seed, same numbers.")]
+Draws = Annotated[int, typer.Option(min=100, help="Posterior draws per chain, after as many for tuning.")]
+Chains = Annotated[int, typer.Option(min=2, help="Independent chains.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")]
+JsonPath = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Where to write results.json.")]
+ReferenceOption = Annotated[
+    Literal["bliss", "hsa"], typer.Option(help="What no interaction means in the study's verdict.")
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option("--cache", metavar="DIR", help="Folder of stored fits: reused where nothing that matters changed."),
+]
 
 
 def standard_output() -> Console:

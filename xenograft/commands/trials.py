@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xenograft.commands.options import Cards, Quiet, Reference, Seed
-from xenograft.commands.terminal import plain, standard_output, table_of
+from xenograft.commands.terminal import Cards, Quiet, ReferenceOption, Seed, plain, standard_output, table_of
 from xenograft.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def power(
         str, typer.Option(metavar="RATE,…", help="Departures of the primary combination (1/day) to compare.")
     ] = "",
     model: Cards = None,
-    reference: Reference = "bliss",
+    reference: ReferenceOption = "bliss",
     studies: Studies = 500,
     seed: Seed = 1,
     workers: Workers = None,
@@ -74,7 +73,7 @@ def power(
     quiet: Quiet = False,
 ) -> None:
     """What a design would find: the chance of each verdict, interval width, bias and coverage, by simulation."""
-    from xenograft.csv_export import write_csv
+    from xenograft.files import write_csv
     from xenograft.model.card import read_cards
     from xenograft.planning.cells import cells_of
     from xenograft.planning.design import read_design
@@ -218,9 +217,9 @@ def _draw_power(table: pd.DataFrame, folder: Path) -> list[str]:
 def _draw(found: Calibration, path: Path) -> None:
     import numpy as np
 
-    from xenograft.figures.figures_calibration import calibration_ranks
+    from xenograft.figures.plans import calibration_ranks
     from xenograft.figures.theme import save_figures
-    from xenograft.planning.uniformity import band, places
+    from xenograft.planning.calibration_record import band, places
 
     if not found.ranked:
         return

@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from xenograft.answers.followed import flat, quantities
+from xenograft.answers.followed import quantities
 from xenograft.errors import InputError, missing_file
 from xenograft.files import write_text
 from xenograft.fitting.fit import Fit, versions
 from xenograft.model.card import ModelCard
+from xenograft.printing import labelled
 from xenograft.study.study import Study
 
 SCHEMA = "xenograft-reference/1"
@@ -177,9 +178,9 @@ def _summary(draws: xr.Dataset) -> pd.DataFrame:
     with np.errstate(divide="ignore", invalid="ignore"):  # of what never moves: not a number, left out
         return pd.DataFrame(
             {
-                "mean": flat(draws.mean(("chain", "draw"))),
-                "sd": flat(draws.std(("chain", "draw"), ddof=1)),
-                "mcse": flat(az.mcse(draws, method="mean")),
+                "mean": labelled(draws.mean(("chain", "draw"))),
+                "sd": labelled(draws.std(("chain", "draw"), ddof=1)),
+                "mcse": labelled(az.mcse(draws, method="mean")),
             }
         )
 

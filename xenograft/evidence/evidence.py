@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from xenograft.answers.averaging import AVERAGED, Verdict, interaction_of, model_curves, verdicts
+from xenograft.answers.averaging import AVERAGED, interaction_of, model_curves
 from xenograft.answers.followed import EXCESS
-from xenograft.answers.laws import answers_by_law
-from xenograft.answers.ranking import Comparison, Refit
+from xenograft.answers.ranking import Comparison
+from xenograft.answers.verdicts import Verdict, answers_by_law, verdicts
 from xenograft.evidence.bayes_factor import bayes_factors
 from xenograft.evidence.parts import predict_from_parts
 from xenograft.evidence.predictive_check import PredictiveCheck, predictive_check
 from xenograft.evidence.sensitivity import prior_sensitivity
-from xenograft.fitting.fit import Fit
+from xenograft.files import finite, json_records
+from xenograft.fitting.fit import Fit, Refit
 from xenograft.quantities.estimands import REFERENCES
 from xenograft.study.study import Study
 
@@ -110,7 +110,7 @@ def gather_evidence(
         ranking=ranking,
         verdicts=tuple(verdicts(fits, ranking, curves)),
         excess={name: _excess(study, draws) for name, draws in curves.items()} if study.combinations else {},
-        laws=answers_by_law(study, curves, answering),
+        laws=answers_by_law(study, curves, ranking.answer_weights),
         parts=parts,
         bayes_factors=bayes_factors([healthy[name] for name in answering] if study.combinations else []),
         sensitivity={name: prior_sensitivity(healthy[name]) for name in answering},
@@ -133,21 +133,22 @@ def evidence_as_data(evidence: Evidence) -> dict[str, Any]:
     """
     ranking = evidence.ranking
     return {
-        "ranking": _records(ranking.table.rename_axis("card").reset_index()),
-        "good_k": _plain(ranking.good_k),
-        "animals": _records(ranking.pointwise.rename_axis("animal").reset_index()),
-        "pareto_k": _records(ranking.pareto_k.rename_axis("animal").reset_index()),
-        "nulls": _records(ranking.nulls),
+        "ranking": json_records(ranking.table.rename_axis("card").reset_index()),
+        "good_k": finite(ranking.good_k),
+        "animals": json_records(ranking.pointwise.rename_axis("animal").reset_index()),
+        "pareto_k": json_records(ranking.pareto_k.rename_axis("animal").reset_index()),
+        "nulls": json_records(ranking.nulls),
         "alike": list(ranking.alike),
         "refused": dict(ranking.refused),
-        "laws": _records(evidence.laws),
-        "parts": _records(evidence.parts),
-        "bayes_factors": _records(evidence.bayes_factors),
+        "laws": json_records(evidence.laws),
+        "parts": json_records(evidence.parts),
+        "bayes_factors": json_records(evidence.bayes_factors),
         "sensitivity": {
-            card: _records(table.rename_axis("quantity").reset_index()) for card, table in evidence.sensitivity.items()
+            card: json_records(table.rename_axis("quantity").reset_index())
+            for card, table in evidence.sensitivity.items()
         },
         "checks": {
-            card: {"by_arm": _records(c.by_arm), "by_day": _records(c.by_day), "warnings": list(c.warnings)}
+            card: {"by_arm": json_records(c.by_arm), "by_day": json_records(c.by_day), "warnings": list(c.warnings)}
             for card, c in evidence.checks.items()
         },
         "verdicts": [asdict(verdict) for verdict in evidence.verdicts],
@@ -163,17 +164,3 @@ def _excess(study: Study, curve: xr.DataArray) -> xr.DataArray:
     at_horizon = curve.sel(day=[study.horizon])
     found = [interaction_of(study, at_horizon, AVERAGED, name).draws for name in REFERENCES]  # pyright: ignore
     return xr.concat(found, dim=pd.Index(list(REFERENCES), name="reference")).isel(day=0, drop=True)
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): _plain(v) for k, v in row.items()} for row in table.to_dict(orient="records")]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return None if value is None or value is pd.NA else str(value)

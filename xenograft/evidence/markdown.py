@@ -1,22 +1,16 @@
-"""Markdown for the summary page of a CI job and for pull requests: a comparison, a report."""
+"""A comparison as Markdown, for the summary page of a CI job and for pull requests."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from xenograft.evidence.evidence import Evidence
 from xenograft.evidence.judging import GateOutcome
-from xenograft.printing import SHORT_REFERENCES, fixed, interval_in_words, share
+from xenograft.printing import bullets, markdown_table, markdown_text
 from xenograft.quantities.estimands import interval
-from xenograft.report.content import ReportContent
-from xenograft.report.words import LEVELS, Level, Light, answer, level_of, lights
-
-MARKS: Mapping[Level, str] = {"good": "✅", "doubt": "⚠️", "bad": "❌"}
-"""Of the confidence in an answer."""
 
 WIDTH = 41
 """Characters of a plotted interval."""
@@ -62,74 +56,13 @@ def comparison_markdown(
         if not table.empty:
             parts += [f"### {title}", markdown_table(table)]
     if listed := [*evidence.warnings, *(f"{name} refused: {why}" for name, why in ranking.refused.items())]:
-        parts += ["### Warnings", _bullets(listed)]
+        parts += ["### Warnings", bullets(listed)]
     if ranking.alike:
         parts += [
             "### Cards that are nearly the same",
             "\n".join(f"- {markdown_text(words)}" for words in ranking.alike),
         ]
     return "\n\n".join(parts) + "\n"
-
-
-def report_markdown(content: ReportContent) -> str:
-    """The first screen of a report: answer, how far to trust it, verdicts, arms, what the answer depends on.
-
-    Parameters
-    ----------
-    content : ReportContent
-        What the report shows.
-
-    Returns
-    -------
-    str
-        GitHub-flavoured Markdown.
-    """
-    results, level = content.results, level_of(content)
-    verdict = results["verdict"]
-    words = f"{verdict['combination']}: {verdict['words']}" if verdict else results["reason"]
-    parts = [f"## {markdown_text(content.title)}", f"{MARKS[level]} **{markdown_text(words)}** ({LEVELS[level][1]})"]
-    if said := answer(content):
-        parts.append(markdown_text(said))
-    parts.append("\n".join(_lamp(lamp) for lamp in lights(content)))
-    if results["verdicts"]:
-        verdicts = pd.DataFrame([_verdict_row(results, row) for row in results["verdicts"]])
-        parts += ["### Verdicts", markdown_table(verdicts)]
-    typical = [row for row in results["arms"] if row["model"] == "averaged" and row["of"] == "typical"]
-    if typical:
-        columns = {"tgi": "TGI (%)", "growth_rate": "growth rate (1/day)", "doubling_time": "doubling time (days)"}
-        arms = [
-            {"arm": row["arm"]} | {name: interval_in_words(row[key]) for key, name in columns.items()}
-            for row in typical
-        ]
-        parts += [
-            f"### Arms on day {content.study.horizon:g}: median (95 % interval)",
-            markdown_table(pd.DataFrame(arms)),
-        ]
-    if content.sensitivity:
-        found = [f"{row.title}: {row.finding}" for row in content.sensitivity]
-        parts += ["### Does the answer depend on our choices?", _bullets(found)]
-    return "\n\n".join(parts) + "\n"
-
-
-def _bullets(sentences: Sequence[str]) -> str:
-    return "\n".join(f"- {markdown_text(words)}" for words in sentences)
-
-
-def _lamp(lamp: Light) -> str:
-    return f"- {MARKS[lamp.level]} **{markdown_text(lamp.name)}:** {markdown_text(lamp.words)}"
-
-
-def _verdict_row(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, str]:
-    keys = ("combination", "reference")
-    own = [r for r in results["interaction"] if r["model"] == "averaged" and all(r[k] == verdict[k] for k in keys)]
-    return {
-        "combination": verdict["combination"],
-        "reference": SHORT_REFERENCES[verdict["reference"]],
-        "verdict": verdict["words"],
-        "excess (log units)": fixed(own[0]["excess"]) if own else "–",
-        "P(excess > 0)": share(verdict["probability"]),
-        "growth laws": verdict["agreement"] or "–",
-    }
 
 
 def ranking_table(evidence: Evidence) -> pd.DataFrame:
@@ -257,19 +190,3 @@ def _gate_row(outcome: GateOutcome) -> dict[str, str]:
         "detail": outcome.detail,
         "why": outcome.why,
     }
-
-
-def markdown_table(frame: pd.DataFrame) -> str:
-    """A table that GitHub shows as one."""
-    columns = [markdown_text(str(name)) for name in frame.columns]
-    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    lines += [f"| {' | '.join(markdown_text(str(value)) for value in row)} |" for row in frame.itertuples(index=False)]
-    return "\n".join(lines)
-
-
-def markdown_text(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    escaped = text.replace("\\", "\\\\").replace("\n", " ")
-    for mark in ("|", "*", "_", "`", "<", "[", "]"):
-        escaped = escaped.replace(mark, f"\\{mark}")
-    return escaped

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xenograft.answers.ranking import Comparison, Refit, expected_log_density, paired_difference
+from xenograft.answers.ranking import Comparison, expected_log_density, paired_difference
 from xenograft.evidence.predictive_check import check_of, reading_probabilities
 from xenograft.fitting.curves import log_likelihood
-from xenograft.fitting.fit import Fit
+from xenograft.fitting.fit import Fit, Refit
 from xenograft.study.study import Arm, Study
 
 COLUMNS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import arviz as az
 import numpy as np
@@ -11,10 +11,12 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers.averaging import interaction_of
-from xenograft.answers.followed import flat, quantities
+from xenograft.answers.followed import quantities
 from xenograft.answers.ranking import Comparison
 from xenograft.fitting.curves import curves, curves_of
 from xenograft.fitting.fit import Fit
+from xenograft.printing import labelled
+from xenograft.quantities.estimands import JudgedReference
 
 SENSITIVE = 0.05
 """Power-scaling sensitivity from which an answer is called sensitive (Kallioinen et al. 2024)."""
@@ -46,11 +48,11 @@ def prior_sensitivity(fit: Fit) -> pd.DataFrame:
     )
     with np.errstate(divide="ignore", invalid="ignore"):  # of what does not move in one arm: not a number, left out
         columns = {
-            "prior": flat(_sensitivity(tree, "prior")),
-            "likelihood": flat(_sensitivity(tree, "likelihood")),
+            "prior": labelled(_sensitivity(tree, "prior")),
+            "likelihood": labelled(_sensitivity(tree, "likelihood")),
         }
         if "departure" in tree["log_prior"]:
-            columns["departure_prior"] = flat(_sensitivity(tree, "prior", "departure"))
+            columns["departure_prior"] = labelled(_sensitivity(tree, "prior", "departure"))
     table = pd.DataFrame(columns).reindex(columns=["prior", "departure_prior", "likelihood"])
     table = table[np.isfinite(table["prior"])]
     table["words"] = [_words(row["prior"], row["likelihood"]) for _, row in table.iterrows()]
@@ -58,7 +60,7 @@ def prior_sensitivity(fit: Fit) -> pd.DataFrame:
 
 
 def without_each_animal(
-    fits: Mapping[str, Fit], ranking: Comparison, *, combination: str, reference: Literal["bliss", "hsa"] = "bliss"
+    fits: Mapping[str, Fit], ranking: Comparison, *, combination: str, reference: JudgedReference = "bliss"
 ) -> pd.DataFrame:
     """The averaged excess at the horizon when one animal is left out, for every animal in turn.
 

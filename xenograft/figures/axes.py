@@ -16,8 +16,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from xenograft.figures.theme import CONTROL, INK, PAPER, SOFT, left_early, short
+from xenograft.figures.theme import CONTROL, INK, PAPER, SOFT, short
 from xenograft.study.study import Study
+from xenograft.study.tables import excluded, left_early
 
 
 def arm_panels(
@@ -157,12 +158,6 @@ def panel_key(study: Study) -> dict[str, Any]:
             [], [], color=INK, marker="s", markersize=5, markerfacecolor="none", linestyle="none"
         )
     return key
-
-
-def excluded(study: Study) -> pd.Series:
-    """Which readings are kept out of the likelihood by name (bool, on the rows of `Study.readings`)."""
-    reasons = study.readings.get("exclude")
-    return pd.Series(False, index=study.readings.index) if reasons is None else reasons.astype("str") != ""
 
 
 def volume_axis(

@@ -14,19 +14,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from xenograft.figures.axes import legend, panel_grid, volume_ticks
-from xenograft.figures.theme import (
-    ARM_COLOURS,
-    CONTROL,
-    INK,
-    MANY,
-    SOFT,
-    THEME,
-    WIDE,
-    arm_colours,
-    short,
-    unit_in_print,
-)
+from xenograft.figures.theme import ARM_COLOURS, CONTROL, INK, MANY, SOFT, THEME, WIDE, arm_colours, short
 from xenograft.study.study import Study
+from xenograft.study.tables import unit_in_print
 
 CHAIN_COLOURS = (*ARM_COLOURS, CONTROL)
 NAMED = 12

@@ -14,21 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from xenograft.figures.axes import legend, make_room, mark_horizon, panel_grid, volume_axis
-from xenograft.figures.theme import (
-    ARM_COLOURS,
-    INK,
-    PAPER,
-    SOFT,
-    THEME,
-    WIDE,
-    arm_colours,
-    doses,
-    order,
-    short,
-    signed,
-    unit_in_print,
-)
+from xenograft.figures.theme import ARM_COLOURS, INK, PAPER, SOFT, THEME, WIDE, arm_colours, doses, order, short, signed
 from xenograft.study.study import Study
+from xenograft.study.tables import unit_in_print
 
 REFERENCES = {
     "bliss": "Bliss: the agents' effects add",

@@ -1,7 +1,8 @@
-"""Figures of a plan: the chance of the verdict over what its cells vary, as curves and as a map."""
+"""Figures of plans and calibrations: the chance of the verdict over what its cells vary, as curves and as a map."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -11,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from xenograft.figures.theme import ARM_COLOURS, INK, NARROW, SOFT, THEME, WIDE
+from xenograft.figures.theme import ARM_COLOURS, CONTROL, INK, NARROW, SOFT, THEME, WIDE, short
 
 WORDS = {
     "animals": "animals per arm",
@@ -24,6 +25,9 @@ WORDS = {
 SHORT = {"animals": "{:g} animals", "every": "every {:g} d", "duration": "{:g} d", "effect": "{:g}/day"}
 ENOUGH = 0.8
 MOST_PANELS = 6
+
+NAMED = ("excess", "log likelihood")
+"""Quantities with a colour of their own, by a word of their names."""
 
 
 @mpl.rc_context(THEME)
@@ -136,3 +140,52 @@ def _label(rows: pd.DataFrame) -> str:
     if (true > -1e-6).all():
         return 'chance of "enhanced"'
     return 'chance of "less"' if (true < 1e-6).all() else "chance of the true verdict"
+
+
+@mpl.rc_context(THEME)
+def calibration_ranks(
+    differences: Mapping[str, Sequence[float]],
+    lower: Sequence[float],
+    upper: Sequence[float],
+    *,
+    outside: Sequence[str],
+    title: str,
+    width: float = 1.4 * NARROW,
+) -> Figure:
+    """Share of the ranks at or below a value, less that value, for each quantity (ECDF difference).
+
+    Parameters
+    ----------
+    differences : mapping of str to sequence (place)
+        Of each quantity at 0, 1/20, … 1. Above 0 early on: truths are lower in the posterior than they should be;
+        a hump up and then down: the posterior is too wide, down and then up: too narrow.
+    lower, upper : sequences (place)
+        Band that all quantities of a calibrated card keep to.
+    outside : sequence of str
+        Quantities to name since they leave it.
+    title : str
+        Above the axes.
+    width : float
+        Inches.
+    """
+    place = np.linspace(0, 1, len(lower))
+    figure = Figure(figsize=(width, 0.62 * width), layout="constrained")
+    axis = figure.subplots()
+    axis.fill_between(place, lower, upper, color=SOFT, alpha=0.16, linewidth=0, label="99 % band of all")
+    colours = iter(ARM_COLOURS)
+    others = 0
+    for name, values in differences.items():
+        named = name in outside or any(word in name for word in NAMED)
+        if named:
+            colour = next(colours, INK)
+            axis.plot(place, values, color=colour, linewidth=1.6, label=short(name, 30), zorder=3)
+        else:
+            others += 1
+            axis.plot(place, values, color=CONTROL, linewidth=0.7, label="parameters" if others == 1 else None)
+    axis.axhline(0.0, color=INK, linewidth=0.8)
+    axis.set_xlim(0, 1)
+    axis.set_xlabel("rank of the truth among the posterior draws")
+    axis.set_ylabel("share of studies beyond uniform")
+    axis.set_title(title)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    return figure

@@ -12,7 +12,6 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -65,23 +64,12 @@ _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 _METADATA: Mapping[str, Any] = {"png": {"Software": None}, "svg": _NO_METADATA, "pdf": {"CreationDate": None}}
 
 
-def unit_in_print(unit: str) -> str:
-    """A unit of volume as people write it."""
-    return {"mm3": "mm³", "cm3": "cm³"}.get(unit, unit)
-
-
 def short(name: str, characters: int) -> str:
     """A name that fits its place; what is left out is in the middle, because arms of a grid differ at their ends."""
     if len(name) <= characters:
         return name
     end = max(characters - 1, 2) // 2
     return f"{name[: max(characters - 1, 2) - end].rstrip()}…{name[-end:].lstrip()}"
-
-
-def left_early(study: Study) -> pd.DataFrame:
-    """Animals whose last fitted reading is before the study's last: `Study.animals` of those."""
-    animals = study.animals
-    return animals[animals["last_day"] < study.fitted_readings["day"].max()]
 
 
 def arm_colours(study: Study) -> dict[str, str]:

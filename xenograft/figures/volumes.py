@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from xenograft.figures.axes import (
     animal_lines,
     arm_panels,
-    excluded,
     label_rows,
     legend,
     mark_horizon,
@@ -22,21 +21,9 @@ from xenograft.figures.axes import (
     panel_key,
     volume_axis,
 )
-from xenograft.figures.theme import (
-    CONTROL,
-    INK,
-    MANY,
-    PAPER,
-    SOFT,
-    THEME,
-    WIDE,
-    arm_colours,
-    left_early,
-    order,
-    short,
-    unit_in_print,
-)
+from xenograft.figures.theme import CONTROL, INK, MANY, PAPER, SOFT, THEME, WIDE, arm_colours, order, short
 from xenograft.study.study import Arm, Study
+from xenograft.study.tables import excluded, left_early, unit_in_print
 
 
 @mpl.rc_context(THEME)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -17,10 +18,14 @@ import xarray as xr
 from xenograft.errors import FitFileError, missing_file
 from xenograft.files import replacing
 from xenograft.fitting.fit_file import SCHEMA, refuse_other_files
-from xenograft.fitting.health import Attempt, Health
+from xenograft.fitting.health import STATUS_MARKS, Attempt, Health
 from xenograft.model.card import ModelCard
 from xenograft.model.curve import Parameters
+from xenograft.printing import html_card, html_list, html_table, labelled
 from xenograft.study.study import Arm, Dosing, Study
+
+MOST_PARAMETERS = 30
+"""Rows of the parameter table; a spline's hundreds of bends would bury the rest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +65,8 @@ class Fit:
         return f"<Fit {self.card.name} of {self.study.name!r}: {self.health.status}, {chains} × {draws} draws>"
 
     def _repr_html_(self) -> str:
-        from xenograft.displays import fit_html
 
-        return fit_html(self)
+        return _fit_html(self)
 
     @property
     def posterior(self) -> xr.Dataset:
@@ -145,6 +149,10 @@ class Fit:
         return fit
 
 
+type Refit = Callable[[Fit, Sequence[str]], Fit]
+"""How to fit again without some animals."""
+
+
 def parameters_of(posterior: xr.Dataset, card: ModelCard) -> Parameters:
     """Draws of a card's parameters as NumPy arrays (chain, draw, …); what the card fixes is filled in."""
     values = {str(name): variable.to_numpy() for name, variable in posterior.items()}
@@ -210,3 +218,61 @@ def _study_from_json(content: dict[str, Any], readings: xr.Dataset) -> Study:
         table[name] = table[name].astype("str")
     table[flags] = table[flags].astype(bool)
     return Study(readings=table, **content)
+
+
+def _fit_html(fit: Fit) -> str:
+    """A fit: whether the sampler did its work, and the parameters."""
+    health, posterior = fit.health, fit.posterior
+    facts = [
+        fit.study.name,
+        f"{posterior.sizes['chain']} × {posterior.sizes['draw']:,} draws",
+        f"seed {fit.seed}",
+        f"R-hat up to {health.max_rhat:.3f}",
+        f"ESS from {health.min_ess_bulk:,.0f}",
+        f"{health.divergences} divergences",
+    ]
+    table = parameter_table(fit)
+    more = f"<p>… and {len(table) - MOST_PARAMETERS} more</p>" if len(table) > MOST_PARAMETERS else ""
+    shown = table.head(MOST_PARAMETERS)
+    rows = [
+        {
+            "parameter": name,
+            "mean": f"{row['mean']:.3g}",
+            "sd": f"{row['sd']:.2g}",
+            "95 % interval": f"{row['lower']:.3g} to {row['upper']:.3g}",
+            "ESS": f"{row['ess_bulk']:,.0f}",
+            "R-hat": f"{row['rhat']:.3f}",
+        }
+        for name, row in shown.iterrows()
+    ]
+    kind = f"Fit, {STATUS_MARKS[health.status]}"
+    return html_card(fit.card.name, kind, facts, [html_list(health.failures), html_table(rows), more])
+
+
+def parameter_table(fit: Fit) -> pd.DataFrame:
+    """The parameters of a fit: what the data say of each, and how well it was sampled.
+
+    Parameters
+    ----------
+    fit : Fit
+        Posterior draws.
+
+    Returns
+    -------
+    DataFrame
+        By parameter, those with a prior first: `mean`, `sd`, `lower`, `upper` (95 %, equal-tailed; rates in 1/day,
+        spreads in log units), `ess_bulk`, `rhat`.
+    """
+    order = {name: place for place, name in enumerate(fit.card.priors)}
+    posterior = fit.posterior[sorted(fit.posterior, key=lambda name: order.get(str(name), len(order)))]
+    over = ("chain", "draw")
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a parameter that never moved: not a number
+        measures = {
+            "mean": posterior.mean(over, skipna=False),
+            "sd": posterior.std(over, ddof=1, skipna=False),
+            "lower": posterior.quantile(0.025, over, skipna=False),
+            "upper": posterior.quantile(0.975, over, skipna=False),
+            "ess_bulk": az.ess(posterior, method="bulk"),
+            "rhat": az.rhat(posterior),
+        }
+    return pd.DataFrame({measure: labelled(table) for measure, table in measures.items()})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import arviz as az
 import numpy as np
 import xarray as xr
+
+from xenograft.printing import labelled
 
 Status = Literal["pass", "caution", "fail"]
 
@@ -21,6 +23,9 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "share at maximum tree depth": (0.01, 0.1),
 }
 """Limits of *pass* and *caution* (docs/mathematics.md#health-of-a-fit); beyond the second a fit fails."""
+
+STATUS_MARKS: Mapping[str, str] = {"pass": "✓ pass", "caution": "! caution", "fail": "✕ fail"}
+"""A status as people read it."""
 
 
 @dataclass(frozen=True)
@@ -142,19 +147,9 @@ def _grade(name: str, value: float) -> int:
 
 
 def _worst(values: xr.Dataset, *, largest: bool) -> tuple[float, str]:
-    named = {
-        f"{name}[{', '.join(map(str, np.atleast_1d(label)))}]" if variable.ndim else str(name): value
-        for name, variable in values.items()
-        for label, value in _labelled(variable)
-    }
-    missing = [name for name, value in named.items() if not np.isfinite(value)]
-    if missing:
-        return np.nan, missing[0]
-    name = (max if largest else min)(named, key=lambda key: named[key])
-    return named[name], name
-
-
-def _labelled(variable: xr.DataArray) -> list[tuple[Any, float]]:
-    if not variable.ndim:
-        return [("", float(variable))]
-    return list(variable.to_series().astype(float).items())
+    named = labelled(values)
+    missing = named.index[~np.isfinite(named)]
+    if len(missing):
+        return np.nan, str(missing[0])
+    name = str(named.idxmax() if largest else named.idxmin())
+    return float(named[name]), name

@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xenograft.answers.ranking import Refit
-from xenograft.digests import digest_of
 from xenograft.errors import FitFileError
-from xenograft.fitting.fit import Fit, versions
+from xenograft.files import digest_of
+from xenograft.fitting.fit import Fit, Refit, versions
 from xenograft.model.card import ModelCard
 from xenograft.study.study import Study
 

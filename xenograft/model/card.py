@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
+from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from xenograft.digests import digest_of
 from xenograft.errors import CardError, did_you_mean, missing_file, problems_of
+from xenograft.files import digest_of
 from xenograft.model.prior import SUPPORTED, Distribution, Prior, PriorName
+from xenograft.printing import html_card, html_table
 
 Growth = Literal["exponential", "gompertz", "spline"]
 Exposure = Literal["constant", "decaying", "delayed"]
@@ -59,9 +61,8 @@ class ModelCard(BaseModel):
         return f"<ModelCard {self.name}>"
 
     def _repr_html_(self) -> str:
-        from xenograft.displays import card_html
 
-        return card_html(self)
+        return _card_html(self)
 
     @property
     def answers(self) -> bool:
@@ -267,3 +268,29 @@ def _needed_priors(card: ModelCard) -> set[str]:
         "small_tumour_error": card.error_small,
     }
     return {"baseline", "growth", "kill", "error"} | {name for name, needed in conditions.items() if needed}
+
+
+def _card_html(card: ModelCard) -> str:
+    """A hypothesis: its claim, its words, and every prior with where it puts 95 % of its mass and why."""
+    exposure = card.exposure
+    said = exposure if isinstance(exposure, str) else ", ".join(f"{agent}: {word}" for agent, word in exposure.items())
+    facts = [
+        f"growth {card.growth}",
+        f"exposure {said}",
+        f"reference {card.reference}",
+        f"departure {card.departure}",
+        f"varies {', '.join(card.varies)}",
+        f"spread {card.spread}",
+        f"error {card.error}",
+        "answers" if card.answers else "null",
+    ]
+    rows = [
+        {
+            "parameter": name,
+            "prior": prior.in_words(),
+            "95 % of it": "{:.3g} to {:.3g}".format(*prior.frozen.ppf([0.025, 0.975])),
+            "why": prior.why,
+        }
+        for name, prior in card.priors.items()
+    ]
+    return html_card(card.name, "Model card", facts, [f"<p>{escape(card.claim)}</p>", html_table(rows)])

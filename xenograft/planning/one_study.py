@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from xenograft.answers.averaging import AVERAGED, average, no_conclusion, verdict_words
+from xenograft.answers.averaging import AVERAGED, average
 from xenograft.answers.ranking import compare
+from xenograft.answers.verdicts import agreement_of, no_conclusion, verdict_words
 from xenograft.fitting.curves import curves_of, reference_names
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.sampling import SamplerSettings, fit
 from xenograft.model.card import ModelCard
 from xenograft.planning.design import Design, simulate_design
 from xenograft.planning.trials import Outcome
-from xenograft.quantities.estimands import excess, probability_positive, quantiles
+from xenograft.quantities.estimands import JudgedReference, excess, probability_positive, quantiles
 from xenograft.simulation.true_excess import true_excess
 from xenograft.simulation.truth import Truth
 from xenograft.study.study import Arm, Study
-
-type Reference = Literal["bliss", "hsa"]
 
 SETTINGS = SamplerSettings(draws=500, tune=500)
 
@@ -51,7 +50,7 @@ class PlannedStudy:
     design: Design
     truth: Truth
     cards: tuple[ModelCard, ...]
-    reference: Reference
+    reference: JudgedReference
     seed: int
     number: int
     settings: SamplerSettings = SETTINGS
@@ -98,7 +97,7 @@ def answer_planned_study(planned: PlannedStudy) -> Outcome:
     return found
 
 
-def _excess(fitted: Fit, study: Study, combination: Arm, reference: Reference) -> xr.DataArray:
+def _excess(fitted: Fit, study: Study, combination: Arm, reference: JudgedReference) -> xr.DataArray:
     curves = curves_of(fitted.posterior, study, fitted.card, [study.horizon])
     names = reference_names(study, combination)
     return excess(curves, combination.name, names, study.control.name, reference).isel(day=0, drop=True)
@@ -110,9 +109,9 @@ def _averaged(fits: Mapping[str, Fit], draws: Mapping[str, xr.DataArray]) -> dic
     weights = ranking.answer_weights
     if not weights:
         return {"words": no_conclusion(fits, ranking)}
-    own = [float(probability_positive(draws[name])) for name in weights]
-    conflict = {verdict_words(probability, None) for probability in own} >= {"enhanced", "less than the reference"}
-    return _answer(average({name: draws[name] for name in weights}, weights), "conflict" if conflict else None)
+    own = {name: draws[name] for name in weights}
+    agreement = agreement_of({name: float(probability_positive(found)) for name, found in own.items()}, weights)
+    return _answer(average(own, weights), agreement)
 
 
 def _answer(draws: xr.DataArray, agreement: str | None = None) -> dict[str, Any]:

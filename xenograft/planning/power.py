@@ -20,8 +20,9 @@ from xenograft.model.choice import why_not
 from xenograft.planning.card_truth import truth_of
 from xenograft.planning.cells import DIMENSIONS, Cell, cell_as_json, example_of, with_effect
 from xenograft.planning.design import Design
-from xenograft.planning.one_study import SETTINGS, PlannedStudy, Reference, answer_planned_study
+from xenograft.planning.one_study import SETTINGS, PlannedStudy, answer_planned_study
 from xenograft.planning.trials import run_trials
+from xenograft.quantities.estimands import JudgedReference
 from xenograft.simulation.truth import Truth, problems_of_truth
 
 ENHANCED, LESS, UNCLEAR, NONE = "enhanced", "less", "not distinguishable", "no conclusion"
@@ -73,7 +74,7 @@ def power(
     *,
     studies: int = 500,
     seed: int = 1,
-    reference: Reference = "bliss",
+    reference: JudgedReference = "bliss",
     workers: int = 0,
     scheduler: str | None = None,
     settings: SamplerSettings = SETTINGS,

@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 Reference = Literal["bliss", "hsa", "additive"]
+JudgedReference = Literal["bliss", "hsa"]
 TgiVersion = Literal["relative", "baseline", "auc", "auc_baseline"]
 
 ROUNDING = 1e-10

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from xenograft.errors import StudyError
+from xenograft.files import toml_text
 from xenograft.reading.cells import WORDS, days, looks_like_a_date, meanings, numbers
 from xenograft.reading.guess_arms import GuessedArm, guess_arms
 from xenograft.reading.layouts import Cells, one_row_per_reading
 from xenograft.reading.schema import Columns, StudyEntry
 from xenograft.reading.sheets import Sheet, read_sheet
 from xenograft.reading.study_toml import study_file_of
-from xenograft.study.folder import toml_text
 
 SYNONYMS: Mapping[str, Sequence[str]] = {
     "animal": ("animal", "mouse", "subject", "rat", "ear tag", "tag", "id"),

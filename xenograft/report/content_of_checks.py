@@ -12,6 +12,7 @@ import xarray as xr
 from scipy import stats
 
 from xenograft.fitting.fit import Fit
+from xenograft.printing import label_of
 
 TRACED = 6
 """Parameters of a fit that is not *pass* whose draws are shown: those with the largest R-hat."""
@@ -98,7 +99,7 @@ def densities(fit: Fit) -> pd.DataFrame:
             continue
         low, high = _range(flat, prior.frozen)
         value = np.linspace(low, high, 160)
-        name = f"{parameter}[{label}]" if label else parameter
+        name = label_of(parameter, label) if label else parameter
         density = stats.gaussian_kde(flat[:: max(1, flat.size // 2000)])(value)
         parts.append(
             pd.DataFrame({"parameter": name, "unit": prior.unit, "value": value, "prior": prior.frozen.pdf(value),
@@ -121,7 +122,7 @@ def trace_table(fit: Fit) -> pd.DataFrame:
         chains, length = draws.shape
         order = stats.rankdata(draws, axis=None) / draws.size
         table = pd.DataFrame({
-            "parameter": f"{parameter}[{label}]" if label else parameter,
+            "parameter": label_of(parameter, label) if label else parameter,
             "chain": np.repeat(np.arange(chains), length),
             "draw": np.tile(np.arange(length), chains),
             "value": draws.ravel(),

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from xenograft.answers.new_animals import Event
-from xenograft.figures.theme import unit_in_print
 from xenograft.quantities.criteria import CRITERIA
 from xenograft.study.study import Study
+from xenograft.study.tables import unit_in_print
 
 CRITERION_NAMES = {
     "mrecist": "mRECIST (Gao 2015)",

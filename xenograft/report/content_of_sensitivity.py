@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xenograft.answers.averaging import AVERAGED, VERDICT_REFERENCES, verdict_words
+from xenograft.answers.averaging import AVERAGED
 from xenograft.answers.followed import EXCESS
 from xenograft.answers.ranking import Comparison
+from xenograft.answers.verdicts import VERDICT_REFERENCES, verdict_words
 from xenograft.evidence.sensitivity import SENSITIVE, prior_sensitivity, without_each_animal
 from xenograft.fitting.fit import Fit
 from xenograft.printing import SHORT_REFERENCES, few, fixed, listed, share

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 import pandas as pd
 
 from xenograft.answers import averaging as answers
-from xenograft.figures.axes import excluded
-from xenograft.figures.theme import left_early, unit_in_print
 from xenograft.printing import SHORT_REFERENCES, fixed, number, share
 from xenograft.report.content import ReportContent
 from xenograft.report.drawings_of_checks import Drawing, animal_drawings, check_drawings, sampler_drawings
+from xenograft.study.tables import excluded, left_early, unit_in_print
 
 FEW_COMBINATIONS = 3
 """Up to so many combinations each have their own figures; beyond, the primary one and the grid."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from xenograft.figures.theme import NARROW, WIDE, left_early, svg
+from xenograft.figures.theme import NARROW, WIDE, svg
 from xenograft.report.content import ReportContent
+from xenograft.study.tables import left_early
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -17,12 +17,14 @@ import pandas as pd
 from xenograft.analysis import Analysis
 from xenograft.answers.results import to_json
 from xenograft.errors import InputError, XenograftError
-from xenograft.evidence.markdown import MARKS, markdown_table, markdown_text
-from xenograft.files import studies_in, write_text
+from xenograft.files import write_text
 from xenograft.model.card import read_cards
-from xenograft.printing import SHORT_REFERENCES, fixed, share
+from xenograft.printing import SHORT_REFERENCES, fixed, markdown_table, markdown_text, share
+from xenograft.quantities.estimands import JudgedReference
+from xenograft.reading.folder import studies_in
 from xenograft.report.content import report_content
 from xenograft.report.drawings import svg_by_name
+from xenograft.report.markdown import MARKS
 from xenograft.report.page import check_layout, write_figures, write_html
 from xenograft.report.words import LEVELS, Level, level_of, lights, most_inhibited
 
@@ -83,7 +85,7 @@ def write_reports(
     folder: str | Path,
     *,
     cards: Sequence[str] | None = None,
-    reference: Literal["bliss", "hsa"] = "bliss",
+    reference: JudgedReference = "bliss",
     title: str | None = None,
     logo: str | Path | None = None,
     template: str | Path | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -15,9 +15,7 @@ from xenograft import printing as printed
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.results import collect_results, to_json
 from xenograft.errors import InputError, missing_file, unknown_choice
-from xenograft.evidence.markdown import report_markdown
-from xenograft.figures.axes import excluded
-from xenograft.figures.theme import WIDE, left_early, save_figures, unit_in_print
+from xenograft.figures.theme import WIDE, save_figures
 from xenograft.files import write_text
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.processes import Worker
@@ -25,12 +23,15 @@ from xenograft.model.card import ModelCard
 from xenograft.model.choice import by_reason
 from xenograft.model.prior import Prior
 from xenograft.quantities.criteria import CRITERION_WORDS
+from xenograft.quantities.estimands import JudgedReference
 from xenograft.report import words as words
 from xenograft.report.content import ReportContent, report_content
 from xenograft.report.content_of_responses import CRITERION_NAMES, Responses
 from xenograft.report.drawings import combinations_shown, drawings, svg_by_name
 from xenograft.report.drawings_of_checks import SECTIONS
+from xenograft.report.markdown import report_markdown
 from xenograft.study.study import Arm, Study
+from xenograft.study.tables import excluded, left_early, unit_in_print
 
 LOGO_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
 LARGEST_LOGO = 1_000_000
@@ -43,7 +44,7 @@ def write_report(
     fits: Mapping[str, Fit],
     ranking: Comparison,
     *,
-    reference: Literal["bliss", "hsa"] = "bliss",
+    reference: JudgedReference = "bliss",
     title: str | None = None,
     logo: str | Path | None = None,
     template: str | Path | None = None,
@@ -304,23 +305,13 @@ def _arm_row(study: Study, arm: Arm) -> dict[str, Any]:
     return {
         "name": arm.name,
         "control": arm.control,
-        "treatment": [_treatment(dosing) for dosing in arm.dosings],
+        "treatment": [dosing.in_words() for dosing in arm.dosings],
         "animals": len(animals),
         "readings": int(animals["readings"].sum()),
         "censored": int(animals["censored"].sum()),
         "baseline": float(animals["baseline"].median()),
         "left": int((early["arm"] == arm.name).sum()),
     }
-
-
-def _treatment(dosing: Any) -> str:
-    days = [f"{day:g}" for day in dosing.days]
-    if not dosing.schedule_known:
-        return f"{dosing.label()}, from day {days[0]}"
-    loading = dosing.doses and dosing.doses[0] != dosing.doses[-1]
-    first = f" (first {dosing.doses[0]:g})" if loading else ""
-    listed = ", ".join(days) if len(days) <= 8 else f"{', '.join(days[:3])}, … {days[-1]} ({len(days)} doses)"
-    return f"{dosing.label()}{first}, day{'s' if len(days) > 1 else ''} {listed}"
 
 
 def _priors(cards: Mapping[str, ModelCard]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from xenograft.answers.verdicts import Agreement
 from xenograft.model.card import ModelCard
 from xenograft.printing import SHORT_REFERENCES, few, interval_in_words, share
 from xenograft.quantities.estimands import REFERENCES
@@ -220,7 +221,8 @@ def lights(content: ReportContent) -> list[Light]:
         found = [Light("Health of the fits", "good", f"{len(status)} of {len(status)} answering models pass")]
     verdict = results["verdict"]
     if verdict and verdict["probability"] is not None:
-        found.append(_agreement(verdict["agreement"], failed))
+        weights = {m["name"]: m["answer_weight"] for m in results["models"] if m["answer_weight"] is not None}
+        found.append(_agreement(verdict["agreement"], weights, failed))
         if verdict["borderline"]:
             words = "the probability is within its Monte-Carlo error of a limit; use more draws"
             found.append(Light("Verdict", "doubt", words))
@@ -246,13 +248,18 @@ def _short(title: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _agreement(agreement: str | None, failed: list[str]) -> Light:
-    words: dict[str | None, tuple[Level, str]] = {
+def _agreement(agreement: Agreement | None, weights: Mapping[str, float], failed: list[str]) -> Light:
+    words: Mapping[Agreement, tuple[Level, str]] = {
         "agree": ("good", "the laws give the same verdict"),
         "differ in strength": ("doubt", "same direction, not the same verdict"),
+        "opposite directions": ("doubt", "opposite directions, not the same verdict"),
         "conflict": ("doubt", "the laws contradict each other"),
-        None: ("doubt", "one law only; the answer was not tried under another"),
     }
+    if agreement is None and len(weights) > 1:
+        alone = max(weights, key=lambda name: weights[name])
+        return Light("Growth laws", "doubt", f"{alone} carries the whole weight; the others predict the animals worse")
+    if agreement is None:
+        return Light("Growth laws", "doubt", "one law only; the answer was not tried under another")
     level, said = words[agreement]
     if failed and agreement == "agree":
         return Light("Growth laws", "doubt", f"those that converged agree; {', '.join(failed)} did not converge")

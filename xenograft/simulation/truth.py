@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from xenograft.errors import InputError, missing_file, problems_of, quoted
-from xenograft.study.folder import toml_key
+from xenograft.files import toml_key
 from xenograft.study.study import Arm, Dosing
 
 type _Factor = Annotated[float, Field(gt=0)]

@@ -1,1 +1,1 @@
-"""A study: arms, doses, readings, what follows from them without arithmetic, and its folder on disk."""
+"""A study: arms, doses, readings, and what follows from them without arithmetic."""

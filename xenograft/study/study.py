@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from xenograft.digests import digest_of
+from xenograft.files import digest_of
+from xenograft.printing import html_card, html_list, html_table
 
 REFERENCE_VOLUME = 100.0
 """Volume (mm³) at which the growth rate of a tumour is quoted, docs/mathematics.md#the-tumour."""
@@ -58,6 +59,15 @@ class Dosing:
     def label(self) -> str:
         """The agent and its dose level in words, for example "T-DM1 3 mg/kg"."""
         return self.agent if self.level is None else f"{self.agent} {self.level:g} {self.unit or ''}".strip()
+
+    def in_words(self) -> str:
+        """The agent, its dose and its days, for example "T-DM1 3 mg/kg, days 0, 21"."""
+        days = [f"{day:g}" for day in self.days]
+        if not self.schedule_known:
+            return f"{self.label()}, from day {days[0]}"
+        first = f" (first {self.doses[0]:g})" if self.doses and self.doses[0] != self.doses[-1] else ""
+        listed = ", ".join(days) if len(days) <= 8 else f"{', '.join(days[:3])}, … {days[-1]} ({len(days)} doses)"
+        return f"{self.label()}{first}, day{'s' if len(days) > 1 else ''} {listed}"
 
 
 @dataclass(frozen=True)
@@ -206,7 +216,7 @@ class Study:
         InputError
             A file is there already, or the folder cannot be written to.
         """
-        from xenograft.study.folder import write_study
+        from xenograft.reading.folder import write_study
 
         write_study(self, folder, replace=replace)
 
@@ -214,9 +224,8 @@ class Study:
         return f"<Study {self.name!r}: {len(self.animals)} animals in {len(self.arms)} arms>"
 
     def _repr_html_(self) -> str:
-        from xenograft.displays import study_html
 
-        return study_html(self)
+        return _study_html(self)
 
     @cached_property
     def control(self) -> Arm:
@@ -346,3 +355,29 @@ class Study:
             for arm in self.arms
         )
         return digest_of({"unit": self.unit, "arms": arms, "readings": list(rows)})
+
+
+def _study_html(study: Study) -> str:
+    """A study: its arms with treatment, animals and readings, and what the reader should know."""
+    animals, by_arm = study.animals, study.animals.groupby("arm")
+    unit = study.unit.replace("mm3", "mm³")
+    rows = [
+        {
+            "arm": arm.name,
+            "treatment": "; ".join(dosing.in_words() for dosing in arm.dosings) or ("control" if arm.control else ""),
+            "animals": len(own := animals[animals["arm"] == arm.name]),
+            "readings": int(own["readings"].sum()),
+            "at or below the limit": int(own["censored"].sum()),
+            f"median baseline ({unit})": f"{own['baseline'].median():.0f}",
+            "last day": f"{own['last_day'].max():g}",
+        }
+        for arm in study.arms
+    ]
+    facts = [
+        f"{len(animals)} animals in {by_arm.ngroups} arms",
+        f"first dose day {study.first_dose:g}",
+        f"numbers given for day {study.horizon:g}",
+        *([f"limit {study.limit_of_quantification:g} {unit}"] if study.limit_of_quantification else []),
+        *([f"endpoint {study.endpoint_volume:g} {unit}"] if study.endpoint_volume else []),
+    ]
+    return html_card(study.name, "Study", facts, [html_table(rows), html_list(study.notices)])

@@ -70,15 +70,31 @@ def excluded_table(study: Study) -> pd.DataFrame:
     """The excluded readings: `animal`, `arm`, `day`, `volume` (in the study's unit), `reason`; empty without any."""
     if "exclude" not in study.readings:
         return pd.DataFrame()
-    excluded = study.readings[study.readings["exclude"] != ""]
-    return excluded[["animal", "arm", "day", "volume", "exclude"]].rename(columns={"exclude": "reason"})
+    found = study.readings[excluded(study)]
+    return found[["animal", "arm", "day", "volume", "exclude"]].rename(columns={"exclude": "reason"})
+
+
+def unit_in_print(unit: str) -> str:
+    """A unit of volume as people write it."""
+    return {"mm3": "mm³", "cm3": "cm³"}.get(unit, unit)
+
+
+def left_early(study: Study) -> pd.DataFrame:
+    """Animals whose last fitted reading is before the study's last: `Study.animals` of those."""
+    animals = study.animals
+    return animals[animals["last_day"] < study.fitted_readings["day"].max()]
+
+
+def excluded(study: Study) -> pd.Series:
+    """Which readings are kept out of the likelihood by name (bool, on the rows of `Study.readings`)."""
+    reasons = study.readings.get("exclude")
+    return pd.Series(False, index=study.readings.index) if reasons is None else reasons.astype("str") != ""
 
 
 def _counted_readings(study: Study) -> dict[str, pd.Series]:
     """Marks on the readings that the summary counts where there are any."""
     readings = study.readings
-    excluded = readings["exclude"] != "" if "exclude" in readings else pd.Series(data=False, index=readings.index)
-    return {"at or below the limit": readings["censored"] & readings["fitted"], "excluded": excluded}
+    return {"at or below the limit": readings["censored"] & readings["fitted"], "excluded": excluded(study)}
 
 
 def _named(animals: pd.Series) -> str:

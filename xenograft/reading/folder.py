@@ -1,10 +1,9 @@
-"""A study written as files, in the one form that every study can be given (docs/study-files.md)."""
+"""Study folders: where they are, and a study written in the one form that every study can be given."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ import numpy as np
 import pandas as pd
 
 from xenograft.errors import InputError
-from xenograft.files import replacing
+from xenograft.files import guarded_text, replacing, toml_key, toml_text
 from xenograft.study.study import Arm, Dosing, Study
 
 _TEXTS = ("animal", "arm", "cohort", "cage", "reason_left", "exclude")
-_COMPUTED = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 def write_study(study: Study, folder: str | Path, *, replace: bool = False) -> None:
@@ -47,23 +45,12 @@ def write_study(study: Study, folder: str | Path, *, replace: bool = False) -> N
             temporary.write_text(text, encoding="utf-8", newline="")
 
 
-def guarded(text: str) -> str:
-    """Text that no spreadsheet program computes: what begins like a formula gets an apostrophe in front.
-
-    Text that begins with an apostrophe gets another one, so that taking one off always gives the text back
-    (OWASP, "CSV injection").
-    """
-    return f"'{text}" if text.startswith(_COMPUTED) else text
-
-
-def toml_text(text: str) -> str:
-    """Text as TOML writes it, in quotation marks."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def toml_key(name: str) -> str:
-    """A name as a TOML key, in quotation marks unless it is one plain word."""
-    return name if name.isascii() and name.isalpha() else toml_text(name)
+def studies_in(folder: str | Path) -> list[Path]:
+    """Every folder with a study.toml below a folder that is no study itself, in order of their names."""
+    place = Path(folder)
+    if not place.is_dir() or (place / "study.toml").is_file():
+        return []
+    return sorted(found.parent for found in place.rglob("study.toml"))
 
 
 def toml_of(study: Study) -> str:
@@ -94,7 +81,7 @@ def csv_of(study: Study) -> str:
         Volumes in its unit.
     """
     readings = study.readings
-    columns: dict[str, Iterable[str]] = {part: map(guarded, readings[part]) for part in _TEXTS if part in readings}
+    columns: dict[str, Iterable[str]] = {part: map(guarded_text, readings[part]) for part in _TEXTS if part in readings}
     days, volumes = map(_number, readings["day"]), map(_number, readings["volume"])
     marks = np.where(readings["censored"], "<", "")
     columns |= {"day": days, "volume": (mark + volume for mark, volume in zip(marks, volumes, strict=True))}
@@ -153,7 +140,8 @@ def _limit(study: Study) -> float | None:
 
 
 def _is_guarded(study: Study) -> bool:
-    return any(study.readings[part].str.startswith(_COMPUTED).any() for part in _TEXTS if part in study.readings)
+    texts = {str(text) for part in _TEXTS if part in study.readings for text in study.readings[part].unique()}
+    return any(guarded_text(text) != text for text in texts)
 
 
 def _number(value: float) -> str:

@@ -1,0 +1,72 @@
+"""A report's first screen as Markdown, for a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from xenograft.printing import SHORT_REFERENCES, bullets, fixed, interval_in_words, markdown_table, markdown_text, share
+from xenograft.report.content import ReportContent
+from xenograft.report.words import LEVELS, Level, Light, answer, level_of, lights
+
+MARKS: Mapping[Level, str] = {"good": "✅", "doubt": "⚠️", "bad": "❌"}
+"""Of the confidence in an answer."""
+
+
+def report_markdown(content: ReportContent) -> str:
+    """The first screen of a report: answer, how far to trust it, verdicts, arms, what the answer depends on.
+
+    Parameters
+    ----------
+    content : ReportContent
+        What the report shows.
+
+    Returns
+    -------
+    str
+        GitHub-flavoured Markdown.
+    """
+    results, level = content.results, level_of(content)
+    verdict = results["verdict"]
+    words = f"{verdict['combination']}: {verdict['words']}" if verdict else results["reason"]
+    parts = [f"## {markdown_text(content.title)}", f"{MARKS[level]} **{markdown_text(words)}** ({LEVELS[level][1]})"]
+    if said := answer(content):
+        parts.append(markdown_text(said))
+    parts.append("\n".join(_lamp(lamp) for lamp in lights(content)))
+    if results["verdicts"]:
+        verdicts = pd.DataFrame([_verdict_row(results, row) for row in results["verdicts"]])
+        parts += ["### Verdicts", markdown_table(verdicts)]
+    typical = [row for row in results["arms"] if row["model"] == "averaged" and row["of"] == "typical"]
+    if typical:
+        columns = {"tgi": "TGI (%)", "growth_rate": "growth rate (1/day)", "doubling_time": "doubling time (days)"}
+        arms = [
+            {"arm": row["arm"]} | {name: interval_in_words(row[key]) for key, name in columns.items()}
+            for row in typical
+        ]
+        parts += [
+            f"### Arms on day {content.study.horizon:g}: median (95 % interval)",
+            markdown_table(pd.DataFrame(arms)),
+        ]
+    if content.sensitivity:
+        found = [f"{row.title}: {row.finding}" for row in content.sensitivity]
+        parts += ["### Does the answer depend on our choices?", bullets(found)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _lamp(lamp: Light) -> str:
+    return f"- {MARKS[lamp.level]} **{markdown_text(lamp.name)}:** {markdown_text(lamp.words)}"
+
+
+def _verdict_row(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, str]:
+    keys = ("combination", "reference")
+    own = [r for r in results["interaction"] if r["model"] == "averaged" and all(r[k] == verdict[k] for k in keys)]
+    return {
+        "combination": verdict["combination"],
+        "reference": SHORT_REFERENCES[verdict["reference"]],
+        "verdict": verdict["words"],
+        "excess (log units)": fixed(own[0]["excess"]) if own else "–",
+        "P(excess > 0)": share(verdict["probability"]),
+        "growth laws": verdict["agreement"] or "–",
+    }
