@@ -17,7 +17,8 @@ from xenograft.reading.cells import WORDS, days, looks_like_a_date, meanings, nu
 from xenograft.reading.guess_arms import GuessedArm, guess_arms
 from xenograft.reading.layouts import Cells, one_row_per_reading
 from xenograft.reading.schema import Columns, StudyEntry
-from xenograft.reading.sheets import Sheet, read_sheet
+from xenograft.reading.sheet import Sheet
+from xenograft.reading.sheets import read_sheet
 from xenograft.reading.study_toml import study_file_of
 
 SYNONYMS: Mapping[str, Sequence[str]] = {

@@ -12,7 +12,7 @@ import pandas as pd
 from xenograft.errors import StudyError, quoted
 from xenograft.reading.cells import days, why_no_day
 from xenograft.reading.schema import StudyEntry
-from xenograft.reading.sheets import Sheet, letters
+from xenograft.reading.sheet import Sheet, letters
 from xenograft.reading.study_toml import StudyFile, counted
 
 READ_DOWN = ("animal", "arm", "day", "cohort", "cage", "study", "reason_left")
@@ -77,7 +77,11 @@ def one_row_per_reading(file: StudyFile, sheet: Sheet) -> Cells:
             body, {part: names.index(words[part]) for part in READ_DOWN if words[part] in names}, file, sheet
         )
         body.columns = names
-        return Cells(body, tuple(names))
+        reasons = _excluded(sheet, body, [names.index(words[part]) for part in MEASURED if words[part] in names])
+        if reasons is not None:
+            kept = body[words["exclude"]].str.strip() if words["exclude"] in names else ""
+            body[words["exclude"]] = reasons.mask(reasons == "", kept)
+        return Cells(body, tuple(body.columns))
     return _melted(file, sheet, header, body, top)
 
 
@@ -98,7 +102,7 @@ def _melted(file: StudyFile, sheet: Sheet, header: list[list[str]], body: pd.Dat
     candidates = [j for j in range(len(header[0])) if j not in named.values() and j not in ignored]
     candidates = [j for j in candidates if body[j].str.strip().ne("").any()]
     headings = _headings(entry, header, candidates, sheet.merged, top)
-    columns, problems, unread = _reading_columns(file, place, headings, body, top)
+    columns, problems, unread = _reading_columns(file, sheet, headings, body, top)
     if missing := list(_missing_parts(file, place, named, header)):
         raise StudyError(missing)
     notices: list[str] = []
@@ -109,7 +113,7 @@ def _melted(file: StudyFile, sheet: Sheet, header: list[list[str]], body: pd.Dat
         if not problems:
             problems.append(_no_reading_columns(file, place, header))
         raise StudyError(problems)
-    blocks = [_block(body, named, group) for group in _grouped(columns)]
+    blocks = [_block(sheet, body, named, group) for group in _grouped(columns)]
     rows = pd.concat(blocks).sort_index(kind="stable")
     return Cells(
         rows.reset_index(drop=True).fillna(""),
@@ -165,7 +169,7 @@ def _headings(
 
 
 def _reading_columns(
-    file: StudyFile, place: str, headings: Mapping[int, Mapping[str, str]], body: pd.DataFrame, top: int
+    file: StudyFile, sheet: Sheet, headings: Mapping[int, Mapping[str, str]], body: pd.DataFrame, top: int
 ) -> tuple[list[_Column], list[str], list[str]]:
     """The columns that hold readings, what is wrong with the others, and those left unread."""
     entry = file.entry
@@ -174,19 +178,22 @@ def _reading_columns(
     unread: list[str] = []
     dated = _days_of_headings(headings, entry) if "day" in entry.header_parts else {}
     counts: dict[str, int] = {}
-    row_of = {part: top + 1 + level for level, part in enumerate(entry.header_parts)}
+    row_of = {part: top + level for level, part in enumerate(entry.header_parts)}
     for position, said in headings.items():
-        column = f"{place}, cell {letters(position)}"
+
+        def cell(part: str, position: int = position) -> str:
+            return f"{sheet.place}, cell {sheet.address(row_of[part], position)}"
+
         blank = [part for part, text in said.items() if not text and part != "measure"]
         if blank:
             filled = counted(int(body[position].str.strip().ne("").sum()), "cell")
             finding = f"the heading is blank ({blank[0]}) above {filled}"
-            problems.append(f"{column}{row_of[blank[0]]}: {finding}. Fill it in, or empty the column.")
+            problems.append(f"{cell(blank[0])}: {finding}. Fill it in, or empty the column.")
             continue
         if "day" in said and np.isnan(dated[said["day"]]):
             if re.search(r"\d", said["day"]):
                 why = why_no_day(said["day"], file.place, entry)
-                problems.append(f"{column}{row_of['day']}: the day of the column {why} Else add it to ignore_columns.")
+                problems.append(f"{cell('day')}: the day of the column {why} Else add it to ignore_columns.")
             else:
                 unread.append(said["day"])
             continue
@@ -194,7 +201,7 @@ def _reading_columns(
         if measure is None:
             words = ", ".join(MEASURED)
             finding = f"the heading says {quoted(said['measure'])}, which is none of {words}"
-            problems.append(f"{column}{row_of['measure']}: {finding}. Name it under [columns] in {file.place}.")
+            problems.append(f"{cell('measure')}: {finding}. Name it under [columns] in {file.place}.")
             continue
         known = {part: text for part, text in said.items() if part != "measure"}
         if "arm" in known and "animal" not in known:
@@ -235,16 +242,33 @@ def _grouped(columns: Iterable[_Column]) -> list[list[_Column]]:
     return groups
 
 
-def _block(body: pd.DataFrame, named: Mapping[str, int], group: Sequence[_Column]) -> pd.DataFrame:
+def _block(sheet: Sheet, body: pd.DataFrame, named: Mapping[str, int], group: Sequence[_Column]) -> pd.DataFrame:
     first = group[0]
     block = pd.DataFrame({part: body[position].str.strip() for part, position in named.items()}, index=body.index)
     for part, text in first.said.items():
         block[part] = text
     for column in group:
         block[column.measure] = body[column.position].str.strip()
-    block["cell"] = letters(first.position) + body.index.astype(str)
+    if sheet.addresses:
+        block["cell"] = [sheet.address(row - 1, first.position) for row in body.index]
+    else:
+        block["cell"] = letters(first.position) + body.index.astype(str)
+    reasons = _excluded(sheet, body, [column.position for column in group])
+    if reasons is not None:
+        block["exclude"] = reasons
     block.index = body.index * 100_000 + first.position
     return block
+
+
+def _excluded(sheet: Sheet, body: pd.DataFrame, positions: Sequence[int]) -> pd.Series | None:
+    """Why the file itself excludes readings, by row of the body; None where it excludes none at all."""
+    if not sheet.excluded:
+        return None
+    told = [
+        next((sheet.excluded[row - 1, at] for at in positions if (row - 1, at) in sheet.excluded), "")
+        for row in body.index
+    ]
+    return pd.Series(told, index=body.index, dtype="str")
 
 
 def _missing_parts(file: StudyFile, place: str, named: Mapping[str, int], header: list[list[str]]) -> Iterable[str]:

@@ -17,9 +17,9 @@ from xenograft.reading.columns import chosen_columns, rows_in_our_words, with_ex
 from xenograft.reading.layouts import Cells, one_row_per_reading
 from xenograft.reading.problems import problems_of_table
 from xenograft.reading.remarks import notices_of
-from xenograft.reading.sheets import OTHER_SPREADSHEETS, SEPARATORS, Sheet, read_sheet
+from xenograft.reading.sheet import Sheet
+from xenograft.reading.sheets import read_sheet, suffixes
 from xenograft.reading.study_toml import StudyFile, read_study_file, study_file_of
-from xenograft.reading.xlsx import SPREADSHEETS
 from xenograft.study.study import Arm, Dosing, Study
 
 PLACE, ARGUMENTS = "data frame", "arguments"
@@ -45,7 +45,7 @@ def read_study(path: str | Path) -> Study:
     """
     path = Path(path)
     path = path / "study.toml" if path.is_dir() else path
-    if path.suffix.lower() in (*SEPARATORS, *SPREADSHEETS, *OTHER_SPREADSHEETS):
+    if path.suffix.lower() in suffixes():
         raise StudyError(f"{path.name}: is a table. Give the study.toml that names it as data.")
     file = read_study_file(path)
     if file.table is None or not file.table_readable:
