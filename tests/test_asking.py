@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from test_reading import ARMS, table
+from tables import ARMS, table
 from typer.testing import CliRunner
 
 from xenograft.commands.app import app

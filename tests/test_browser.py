@@ -14,8 +14,7 @@ from typing import Any
 
 import axe_core_python
 import pytest
-from test_reporting import HOSTILE, content_for
-from test_study_reports import GOOD, REFUSED
+from invented_report import GOOD, HOSTILE, REFUSED, content_for
 
 from xenograft.report.folder import index_page
 from xenograft.report.page import render

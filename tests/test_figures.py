@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from invented_report import HOSTILE
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from test_reporting import HOSTILE
 
 from xenograft.figures.animals import CUT, body_weight, spider, survival, swimmer, waterfall
 from xenograft.figures.checks import influence, prior_and_posterior, residuals, traces

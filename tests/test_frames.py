@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_reading import ARMS, table
+from tables import ARMS, table
 
 import xenograft as xg
 from xenograft.files import guarded_text

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_reading import ARMS, table
+from tables import ARMS, table
 
 from xenograft.errors import InputError, StudyError
 from xenograft.reading.guess_study import guess_study, toml_of_guess

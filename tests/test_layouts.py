@@ -9,7 +9,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from test_reading import ARMS, table
+from tables import ARMS, table
 
 from xenograft.errors import StudyError
 from xenograft.reading.read import read_study

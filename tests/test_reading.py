@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tables import ARMS, table
 
 from xenograft.errors import StudyError
 from xenograft.reading.read import read_study
@@ -15,33 +16,6 @@ from xenograft.study.tables import summary_table
 
 BROKEN = Path(__file__).parents[1] / "fixtures" / "broken-studies"
 REAL = Path(__file__).parents[2] / "shared" / "data"
-
-ARMS = """
-[arms.vehicle]
-control = true
-
-[arms.A]
-agents.A = { dose = 3.0, unit = "mg/kg", days = [0] }
-
-[arms.B]
-agents.B = { dose = [30, 15, 15], unit = "mg/kg", days = [0, 7, 14] }
-
-[arms.AB]
-agents.A = { dose = 3.0, unit = "mg/kg", days = [0] }
-agents.B = { dose = [30, 15, 15], unit = "mg/kg", days = { from = 0, every = 7, times = 3 } }
-"""
-DAYS = (-3, 0, 7, 14)
-
-
-def table(animals=2, days=DAYS) -> pd.DataFrame:
-    """A four-arm table as text: every animal grows, arm by arm more slowly."""
-    rows = [
-        (f"{arm}{number}", arm, f"{day:g}", f"{100 + 10 * number + (20 - 5 * order) * (day + 3):g}")
-        for order, arm in enumerate(("vehicle", "A", "B", "AB"))
-        for number in range(1, animals + 1)
-        for day in days
-    ]
-    return pd.DataFrame(rows, columns=["animal", "arm", "day", "volume"])
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from test_reporting import content_for
+from invented_report import content_for
 
 from xenograft.answers.new_animals import predicted_survival
 from xenograft.answers.ranking import compare

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from test_reporting import content_for
+from invented_report import content_for
 
 from xenograft.answers.averaging import interaction
 from xenograft.answers.ranking import Comparison, compare

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from invented_report import GOOD, REFUSED, VERDICT, content_for
 from running import Run
-from test_reporting import content_for
 
 from xenograft.errors import InputError, StudyError
 from xenograft.report import folder as study_reports
@@ -32,12 +32,6 @@ from xenograft.report.markdown import report_markdown
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "her2-four-arm"
 CARD = "exponential-bliss-departure"
 
-VERDICT = {"combination": "A + B", "reference": "bliss", "day": 14.0, "probability": 0.99, "words": "enhanced",
-           "agreement": "agree"}  # fmt: skip
-EXCESS = {"median": 0.5, "lower": 0.1, "upper": 0.9}
-GOOD = StudyReport("one", "Study one", "good", VERDICT, excess=EXCESS, combination_index=EXCESS, animals=12,
-                   written=True)  # fmt: skip
-REFUSED = StudyReport("b<ad", "b<ad", reason="b<ad/study.toml: no arm is the control. Name one.", exit_code=2)
 SICK = StudyReport(
     "sick", "Sick", "bad", VERDICT | {"probability": None, "words": "no conclusion: the sampler did not converge"},
     animals=12, written=True, exit_code=3, doubts=("Health of the fits",),

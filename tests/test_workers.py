@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from test_reporting import content_for
+from invented_report import content_for
 
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.processes import Worker, enter_own_directory, own_flags
