@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_worked_examples import CURVES, curves_of, study_of
+from worked_example import CURVES, curves_of, study_of
 
 from xenograft.answers.interactions import (
     SINGLES,

@@ -26,6 +26,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
+from worked_example import ARMS, CURVES, VOLUMES, curves_of, study_of
 
 from xenograft.quantities.animals import RAW_DEFINITIONS, animal_responses, said
 from xenograft.quantities.arms import ARM_DEFINITIONS, arm_responses, survival_curves
@@ -47,36 +48,9 @@ from xenograft.quantities.whole_course import (
     time_to_regrowth,
     whole_course_excess,
 )
-from xenograft.study.study import Arm, Dosing, Study
+from xenograft.study.study import Study
 
 LN2 = float(np.log(2))
-A, B = Dosing("A", (0.0,)), Dosing("B", (0.0, 7.0))
-ARMS = (Arm("vehicle", control=True), Arm("A", dosings=(A,)), Arm("B", dosings=(B,)), Arm("A + B", dosings=(A, B)))
-VOLUMES = {
-    ("vehicle", "V1"): (100, 200, 400),
-    ("vehicle", "V2"): (200, 400, 800),
-    ("A", "A1"): (100, 100, 200, 200),
-    ("A", "A2"): (200, 200, 400, 400),
-    ("B", "B1"): (100, 150, 300, 600),
-    ("B", "B2"): (200, 300, 600, 1200),
-    ("A + B", "C1"): (100, 50, 50, 50),
-    ("A + B", "C2"): (200, 100, 20, 20),
-}
-WEIGHTS = {"C1": (20.0, 17.0, 16.0, 20.0)}
-"""Of C1, in g; every other animal stays at 20 g."""
-
-
-def study_of(volumes=VOLUMES, **changes: object) -> Study:
-    rows = [
-        {
-            "animal": animal, "arm": arm, "day": 10.0 * visit, "volume": float(volume), "censored": volume == 20,
-            "fitted": True, "baseline": visit == 0, "weight": WEIGHTS.get(animal, (20.0,) * 4)[visit],
-        }
-        for (arm, animal), own in volumes.items()
-        for visit, volume in enumerate(own)
-    ]  # fmt: skip
-    study = Study("worked", "mm3", ARMS, pd.DataFrame(rows), limit_of_quantification=20.0, endpoint_volume=800.0)
-    return replace(study, **changes)
 
 
 @cache
@@ -452,17 +426,6 @@ def test_survival_curves_are_in_days_as_recorded() -> None:
 
 
 # Curves
-
-
-CURVES = {"vehicle": (100, 200, 400), "A": (100, 100, 200), "B": (100, 150, 300), "A + B": (100, 25, 50)}
-
-
-def curves_of(volumes=CURVES, days=(0.0, 10.0, 20.0)) -> xr.DataArray:
-    values = np.log(np.array(list(volumes.values()), dtype=float))[None, None]
-    coords = {"chain": [0], "draw": [0], "arm": list(volumes), "day": list(days)}
-    return xr.DataArray(
-        values, dims=("chain", "draw", "arm", "day"), coords=coords, attrs={"of": "typical", "first_dose": 0.0}
-    )
 
 
 def by_arm(values: xr.DataArray) -> dict[str, float]:
