@@ -65,11 +65,12 @@ def numbered(offset: float, draws: int = 1000) -> xr.DataArray:
     return xr.DataArray(values, dims=("chain", "draw"), coords={"chain": range(4), "draw": range(draws)})
 
 
-@pytest.mark.parametrize("weight", [0.0, 0.001, 0.25, 0.5, 0.8, 1.0])
-def test_draws_are_mixed_in_proportion_to_the_weights(weight: float) -> None:
-    mixed = average({"a": numbered(0), "b": numbered(1e6)}, {"a": weight, "b": 1 - weight})
-    assert mixed.sizes == {"chain": 4, "draw": 1000}
-    assert ((mixed < 1e6).sum("draw") == round(1000 * weight)).all()  # in every chain
+def test_draws_are_mixed_in_proportion_to_the_weights(subtests: pytest.Subtests) -> None:
+    for weight in [0.0, 0.001, 0.25, 0.5, 0.8, 1.0]:
+        with subtests.test(weight=weight):
+            mixed = average({"a": numbered(0), "b": numbered(1e6)}, {"a": weight, "b": 1 - weight})
+            assert mixed.sizes == {"chain": 4, "draw": 1000}
+            assert ((mixed < 1e6).sum("draw") == round(1000 * weight)).all()  # in every chain
 
 
 def test_the_draws_of_an_average_are_spread_over_the_whole_chain() -> None:
@@ -191,9 +192,8 @@ def test_a_study_without_a_combination_has_an_empty_interaction(
 # Verdicts
 
 
-@pytest.mark.parametrize(
-    ("probability", "words"),
-    [
+def test_the_words_of_a_verdict_change_at_0_975_and_0_025(subtests: pytest.Subtests) -> None:
+    for probability, words in [
         (1.0, "enhanced"),
         (0.975, "enhanced"),
         (0.97499, "not distinguishable by these data"),
@@ -201,13 +201,10 @@ def test_a_study_without_a_combination_has_an_empty_interaction(
         (0.02501, "not distinguishable by these data"),
         (0.025, "less than the reference"),
         (0.0, "less than the reference"),
-    ],
-)
-@pytest.mark.parametrize("agreement", [None, "agree", "differ in strength", "opposite directions"])
-def test_the_words_of_a_verdict_change_at_0_975_and_0_025(
-    probability: float, words: str, agreement: str | None
-) -> None:
-    assert verdict_words(probability, agreement) == words
+    ]:
+        for agreement in [None, "agree", "differ in strength", "opposite directions"]:
+            with subtests.test(probability=probability, words=words):
+                assert verdict_words(probability, agreement) == words
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])

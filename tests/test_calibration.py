@@ -63,17 +63,18 @@ def card() -> ModelCard:
     return read_cards("exponential-bliss-departure")["exponential-bliss-departure"]
 
 
-@pytest.mark.parametrize("name", LAWFUL)
-def test_a_truth_drawn_for_a_card_grows_the_curves_of_the_card(name: str) -> None:
-    card = read_cards(name)[name]
-    bare = bare_study(card)
-    for seed in range(5):
-        drawn = prior_draws(bare, card, 1, seed=seed)
-        truth = truth_of(card, drawn.squeeze(("chain", "draw"), drop=True), bare.arms)
-        assert problems_of_card(card, truth, bare.arms) == []
-        days = [3.0, 8.0, 21.0]
-        claimed = curves_of(drawn, bare, card, days).squeeze(("chain", "draw"))
-        np.testing.assert_allclose(true_curves(bare.arms, truth, days), claimed, rtol=1e-6, atol=1e-6)
+def test_a_truth_drawn_for_a_card_grows_the_curves_of_the_card(subtests: pytest.Subtests) -> None:
+    for name in LAWFUL:
+        with subtests.test(name=name):
+            card = read_cards(name)[name]
+            bare = bare_study(card)
+            for seed in range(5):
+                drawn = prior_draws(bare, card, 1, seed=seed)
+                truth = truth_of(card, drawn.squeeze(("chain", "draw"), drop=True), bare.arms)
+                assert problems_of_card(card, truth, bare.arms) == []
+                days = [3.0, 8.0, 21.0]
+                claimed = curves_of(drawn, bare, card, days).squeeze(("chain", "draw"))
+                np.testing.assert_allclose(true_curves(bare.arms, truth, days), claimed, rtol=1e-6, atol=1e-6)
 
 
 def test_a_truth_has_the_spreads_and_errors_that_were_drawn() -> None:
@@ -213,13 +214,14 @@ def test_the_calibration_of_a_card_that_changed_is_refused(kept: Calibration, ca
     ]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "xenograft-calibration/1"}', '{"schema": "other/1"}'])
-def test_a_file_that_is_no_calibration_is_refused(text: str, tmp_path: Path) -> None:
-    (tmp_path / "other.json").write_text(text)
-    with pytest.raises(InputError) as refused:
-        read_calibration(tmp_path / "other.json")
-    expected = f"{tmp_path / 'other.json'}: this is no calibration. Run `xenograft calibrate` again."
-    assert str(refused.value) == expected
+def test_a_file_that_is_no_calibration_is_refused(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for text in ["", "[]", "{}", '{"schema": "xenograft-calibration/1"}', '{"schema": "other/1"}']:
+        with subtests.test(text=text):
+            (tmp_path / "other.json").write_text(text)
+            with pytest.raises(InputError) as refused:
+                read_calibration(tmp_path / "other.json")
+            expected = f"{tmp_path / 'other.json'}: this is no calibration. Run `xenograft calibrate` again."
+            assert str(refused.value) == expected
 
 
 @pytest.mark.usefixtures("fits")
@@ -233,13 +235,14 @@ def test_the_command_calibrates_in_two_processes_as_in_one(run: Run, card: Model
     assert read_calibration(tmp_path / "out" / f"{card.name}.json") == here
 
 
-@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
-def test_what_is_stored_says_that_the_card_as_it_is_is_calibrated(path: Path) -> None:
-    found = read_calibration(path)
-    assert found.card == path.stem
-    assert problems_of_calibration(path.name, found, read_cards(path.stem)[path.stem]) == []
-    assert found.studies >= 200
-    assert path.with_suffix(".svg").is_file()
+def test_what_is_stored_says_that_the_card_as_it_is_is_calibrated(subtests: pytest.Subtests) -> None:
+    for path in STORED:
+        with subtests.test(path=path):
+            found = read_calibration(path)
+            assert found.card == path.stem
+            assert problems_of_calibration(path.name, found, read_cards(path.stem)[path.stem]) == []
+            assert found.studies >= 200
+            assert path.with_suffix(".svg").is_file()
 
 
 def test_the_table_says_what_is_stored() -> None:

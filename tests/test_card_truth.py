@@ -30,9 +30,8 @@ def problems(card: dict[str, Any], truth: dict[str, Any], arms: tuple[Arm, ...] 
 DECAYING = {"exposure": {"A": "decaying", "B": "decaying"}, "waning": {"A": 0.1, "B": 0.2}}
 
 
-@pytest.mark.parametrize(
-    ("card", "truth"),
-    [
+def test_a_truth_that_a_card_holds_possible_is_accepted(subtests: pytest.Subtests) -> None:
+    for card, truth in [
         ({}, {}),
         ({}, {"departure": {"A + B": 0.0}, "dropout": 0.01}),
         ({"departure": "none"}, {"departure": {}}),
@@ -46,57 +45,89 @@ DECAYING = {"exposure": {"A": "decaying", "B": "decaying"}, "waning": {"A": 0.1,
         ({"error": "student"}, {"degrees_of_freedom": 4.0}),
         ({"spread": "arm"}, {"spread": {"A": 2.0}, "error_factor": {"B": 2.0}}),
         ({"error_small": True}, {"small_tumour_error": 5.0}),
-    ],
-)  # fmt: skip
-def test_a_truth_that_a_card_holds_possible_is_accepted(card: dict[str, Any], truth: dict[str, Any]) -> None:
-    assert problems(card, truth) == []
+    ]:
+        with subtests.test(card=card, truth=truth):
+            assert problems(card, truth) == []
 
 
-@pytest.mark.parametrize(
-    ("card", "truth", "sentence"),
-    [
-        ({"growth": "gompertz"}, {},
-            'law = "exponential", and the card c claims gompertz growth. Set law = "gompertz".'),
-        ({"exposure": "decaying"}, DECAYING | {"exposure": {"B": "decaying"}, "waning": {"B": 0.1}},
-            'exposure."A" is constant, and the card c claims decaying. Set exposure."A" = "decaying", and waning."A".'),
-        ({}, {"exposure": {"A": "delayed"}, "onset": {"A": 0.2}},
-            'exposure."A" is delayed, and the card c claims constant. Set exposure."A" = "constant".'),
-        ({"reference": "hsa", "departure": "none"}, {"departure": {}},
-            'reference = "bliss", and the card c claims hsa. Set reference = "hsa".'),
+def test_a_truth_that_a_card_excludes_is_refused(subtests: pytest.Subtests) -> None:
+    for card, truth, sentence in [
+        (
+            {"growth": "gompertz"},
+            {},
+            'law = "exponential", and the card c claims gompertz growth. Set law = "gompertz".',
+        ),
+        (
+            {"exposure": "decaying"},
+            DECAYING | {"exposure": {"B": "decaying"}, "waning": {"B": 0.1}},
+            'exposure."A" is constant, and the card c claims decaying. Set exposure."A" = "decaying", and waning."A".',
+        ),
+        (
+            {},
+            {"exposure": {"A": "delayed"}, "onset": {"A": 0.2}},
+            'exposure."A" is delayed, and the card c claims constant. Set exposure."A" = "constant".',
+        ),
+        (
+            {"reference": "hsa", "departure": "none"},
+            {"departure": {}},
+            'reference = "bliss", and the card c claims hsa. Set reference = "hsa".',
+        ),
         ({"departure": "none"}, {}, 'departure is not 0, and the card c claims departure = "none". Remove departure.'),
         ({}, {"departure": {}}, 'the card c estimates a departure. Add departure."A + B", 0 for none.'),
-        ({"varies": ("baseline", "growth", "effect")}, {},
-            "the card c claims that animals vary in effect. Add sd_effect."),
+        (
+            {"varies": ("baseline", "growth", "effect")},
+            {},
+            "the card c claims that animals vary in effect. Add sd_effect.",
+        ),
         ({}, {"sd_cohort": 0.1}, "sd_cohort is not 0, and the card c claims no such variation. Remove sd_cohort."),
-        ({"varies": ("baseline",)}, {"sd_growth": 0.0},
-            "correlation is not 0, and the card c has none. Remove correlation."),
-        ({}, {"spread": {"A": 2.0}},
-            "spread differs between arms, and the card c claims that it does not. Remove spread."),
-        ({}, {"error_factor": {"A": 2.0}},
-            "error_factor differs between arms, and the card c claims one error. Remove error_factor."),
+        (
+            {"varies": ("baseline",)},
+            {"sd_growth": 0.0},
+            "correlation is not 0, and the card c has none. Remove correlation.",
+        ),
+        (
+            {},
+            {"spread": {"A": 2.0}},
+            "spread differs between arms, and the card c claims that it does not. Remove spread.",
+        ),
+        (
+            {},
+            {"error_factor": {"A": 2.0}},
+            "error_factor differs between arms, and the card c claims one error. Remove error_factor.",
+        ),
         ({"error": "student"}, {}, "the card c claims Student errors. Add degrees_of_freedom."),
-        ({}, {"degrees_of_freedom": 4.0},
-            "degrees_of_freedom is given, and the card c claims normal errors. Remove it."),
+        (
+            {},
+            {"degrees_of_freedom": 4.0},
+            "degrees_of_freedom is given, and the card c claims normal errors. Remove it.",
+        ),
         ({"error_small": True}, {}, "the card c claims a larger error of small tumours. Add small_tumour_error."),
-        ({}, {"small_tumour_error": 5.0},
-            "small_tumour_error is not 0, and the card c claims no such error. Remove it."),
+        (
+            {},
+            {"small_tumour_error": 5.0},
+            "small_tumour_error is not 0, and the card c claims no such error. Remove it.",
+        ),
         ({}, {"error": 0.0}, "error is 0, and the card c claims that readings vary. Add error."),
-        ({}, {"responder_share": 0.1, "responder_factor": 2.0},
-            "no card claims a share of responders. Remove responder_share and responder_factor."),
-        ({}, {"outlier_share": 0.1, "outlier_factor": 2.0},
-            "no card claims a share of outlying readings. Remove outlier_share and outlier_factor."),
-    ],
-)  # fmt: skip
-def test_a_truth_that_a_card_excludes_is_refused(card: dict[str, Any], truth: dict[str, Any], sentence: str) -> None:
-    assert problems(card, truth) == [f"truth.toml: {sentence}"]
+        (
+            {},
+            {"responder_share": 0.1, "responder_factor": 2.0},
+            "no card claims a share of responders. Remove responder_share and responder_factor.",
+        ),
+        (
+            {},
+            {"outlier_share": 0.1, "outlier_factor": 2.0},
+            "no card claims a share of outlying readings. Remove outlier_share and outlier_factor.",
+        ),
+    ]:
+        with subtests.test(card=card, truth=truth):
+            assert problems(card, truth) == [f"truth.toml: {sentence}"]
 
 
 LADDER = (ARMS[0], *(Arm(f"A {x:g}", dosings=(Dosing("A", (0.0,), (x,), "mg/kg"),)) for x in (1.0, 2.0, 4.0)))
 
 
-@pytest.mark.parametrize(
-    ("effect", "kills", "fits"),
-    [
+def test_the_kill_rates_of_a_dose_ladder_follow_the_cards_dose_effect(subtests: pytest.Subtests) -> None:
+    for effect, kills, fits in [
         ("free", (0.04, 0.01, 0.02), True),
         ("linear", (0.01, 0.02, 0.04), True),
         ("linear", (0.01, 0.02, 0.03), False),
@@ -104,16 +135,13 @@ LADDER = (ARMS[0], *(Arm(f"A {x:g}", dosings=(Dosing("A", (0.0,), (x,), "mg/kg")
         ("power", (0.01, 0.01 * 2**0.5, 0.02), True),
         ("power", (0.01, 0.015, 0.02), False),
         ("power", (-0.01, 0.015, 0.02), False),
-    ],
-)
-def test_the_kill_rates_of_a_dose_ladder_follow_the_cards_dose_effect(
-    effect: str, kills: tuple[float, ...], fits: bool
-) -> None:
-    kill = {f"A {dose}": rate for dose, rate in zip((1, 2, 4), kills, strict=True)}
-    found = problems({"dose_effect": effect}, {"kill": kill, "departure": {}}, LADDER)
-    how = {"linear": "in proportion to its dose", "power": "as a power of its dose"}.get(effect)
-    sentence = f"truth.toml: the kill rates of A do not rise {how}, as the card c claims. Change kill."
-    assert found == ([] if fits else [sentence])
+    ]:
+        with subtests.test(effect=effect, kills=kills):
+            kill = {f"A {dose}": rate for dose, rate in zip((1, 2, 4), kills, strict=True)}
+            found = problems({"dose_effect": effect}, {"kill": kill, "departure": {}}, LADDER)
+            how = {"linear": "in proportion to its dose", "power": "as a power of its dose"}.get(effect)
+            sentence = f"truth.toml: the kill rates of A do not rise {how}, as the card c claims. Change kill."
+            assert found == ([] if fits else [sentence])
 
 
 def test_departures_shared_by_a_study_are_equal() -> None:
@@ -145,6 +173,7 @@ def example_of(card: ModelCard) -> dict[str, Any]:
     return merged
 
 
-@pytest.mark.parametrize("card", read_cards().values(), ids=lambda card: card.name)
-def test_every_shipped_card_holds_a_truth_possible_that_follows_its_words(card: ModelCard) -> None:
-    assert problems_of_card(card, Truth(**(TRUE | example_of(card))), ARMS) == []
+def test_every_shipped_card_holds_a_truth_possible_that_follows_its_words(subtests: pytest.Subtests) -> None:
+    for card in read_cards().values():
+        with subtests.test(card=card):
+            assert problems_of_card(card, Truth(**(TRUE | example_of(card))), ARMS) == []

@@ -30,12 +30,13 @@ DRAWS = 4000
 BROKEN_NAMES = sorted(file.stem for file in BROKEN.glob("*.toml"))
 
 
-@pytest.mark.parametrize("name", BROKEN_NAMES)
-def test_a_broken_card_gets_its_sentence(name: str) -> None:
-    with pytest.raises(CardError) as caught:
-        read_card(BROKEN / f"{name}.toml")
-    assert list(caught.value.problems) == (BROKEN / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-    assert caught.value.exit_code == 2
+def test_a_broken_card_gets_its_sentence(subtests: pytest.Subtests) -> None:
+    for name in BROKEN_NAMES:
+        with subtests.test(name=name):
+            with pytest.raises(CardError) as caught:
+                read_card(BROKEN / f"{name}.toml")
+            assert list(caught.value.problems) == (BROKEN / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+            assert caught.value.exit_code == 2
 
 
 def test_every_broken_card_has_its_sentence_and_every_sentence_its_card() -> None:
@@ -70,53 +71,63 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
         read_card(tmp_path / "card.toml")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_prior_of_a_card_is_needed(cards: dict[str, ModelCard], name: str, tmp_path: Path) -> None:
-    for parameter in cards[name].priors:
-        content = _content(name)
-        del content["priors"][parameter]
-        with pytest.raises(CardError) as caught:
-            read_card(_written(content, tmp_path))
-        missing = f"{name}.toml: the prior of {parameter} is missing. Add [priors.{parameter}]."
-        assert caught.value.problems == (missing,)
+def test_every_prior_of_a_card_is_needed(
+    cards: dict[str, ModelCard], tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for name in NAMES:
+        with subtests.test(name=name):
+            for parameter in cards[name].priors:
+                content = _content(name)
+                del content["priors"][parameter]
+                with pytest.raises(CardError) as caught:
+                    read_card(_written(content, tmp_path))
+                missing = f"{name}.toml: the prior of {parameter} is missing. Add [priors.{parameter}]."
+                assert caught.value.problems == (missing,)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_key_of_a_card_without_a_default_is_needed(name: str, tmp_path: Path) -> None:
-    for key in ("name", "claim", "growth", "exposure", "reference", "departure", "varies", "error"):
-        content = _content(name)
-        del content[key]
-        with pytest.raises(CardError) as caught:
-            read_card(_written(content, tmp_path, name))
-        assert caught.value.problems == (f'{name}.toml: "{key}" is missing. Add it.',)
+def test_every_key_of_a_card_without_a_default_is_needed(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for name in NAMES:
+        with subtests.test(name=name):
+            for key in ("name", "claim", "growth", "exposure", "reference", "departure", "varies", "error"):
+                content = _content(name)
+                del content[key]
+                with pytest.raises(CardError) as caught:
+                    read_card(_written(content, tmp_path, name))
+                assert caught.value.problems == (f'{name}.toml: "{key}" is missing. Add it.',)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_digest_does_not_see_layout(cards: dict[str, ModelCard], name: str, tmp_path: Path) -> None:
-    content = _content(name)
-    content["priors"] = {parameter: dict(reversed(p.items())) for parameter, p in reversed(content["priors"].items())}
-    content = dict(reversed(content.items()))  # the priors stay last: TOML has no way back to the top
-    content["priors"] = content.pop("priors")
-    content["varies"] = content["varies"][::-1]
-    for prior in content["priors"].values():
-        for key, value in prior.items():  # 2.0 and 2 are one number
-            prior[key] = int(value) if isinstance(value, float) and value.is_integer() else value
-    assert read_card(_written(content, tmp_path)).digest == cards[name].digest
+def test_the_digest_does_not_see_layout(cards: dict[str, ModelCard], tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for name in NAMES:
+        with subtests.test(name=name):
+            content = _content(name)
+            content["priors"] = {
+                parameter: dict(reversed(p.items())) for parameter, p in reversed(content["priors"].items())
+            }
+            content = dict(reversed(content.items()))  # the priors stay last: TOML has no way back to the top
+            content["priors"] = content.pop("priors")
+            content["varies"] = content["varies"][::-1]
+            for prior in content["priors"].values():
+                for key, value in prior.items():  # 2.0 and 2 are one number
+                    prior[key] = int(value) if isinstance(value, float) and value.is_integer() else value
+            assert read_card(_written(content, tmp_path)).digest == cards[name].digest
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_digest_sees_every_number_and_distribution(cards: dict[str, ModelCard], name: str) -> None:
-    card = cards[name]
-    digests = [card.digest]
-    for parameter, prior in card.priors.items():
-        for key, value in prior.arguments.items():
-            moved = prior.model_copy(update={key: value + 1e-6})
-            digests.append(card.model_copy(update={"priors": card.priors | {parameter: moved}}).digest)
-        others = [word for word in SUPPORTED[parameter] if word != prior.distribution]
-        for word in others:
-            other = Prior(distribution=word, **dict.fromkeys(ARGUMENTS[word], 0.4), unit=prior.unit, why=prior.why)
-            digests.append(card.model_copy(update={"priors": card.priors | {parameter: other}}).digest)
-    assert len(set(digests)) == len(digests)
+def test_the_digest_sees_every_number_and_distribution(cards: dict[str, ModelCard], subtests: pytest.Subtests) -> None:
+    for name in NAMES:
+        with subtests.test(name=name):
+            card = cards[name]
+            digests = [card.digest]
+            for parameter, prior in card.priors.items():
+                for key, value in prior.arguments.items():
+                    moved = prior.model_copy(update={key: value + 1e-6})
+                    digests.append(card.model_copy(update={"priors": card.priors | {parameter: moved}}).digest)
+                others = [word for word in SUPPORTED[parameter] if word != prior.distribution]
+                for word in others:
+                    other = Prior(
+                        distribution=word, **dict.fromkeys(ARGUMENTS[word], 0.4), unit=prior.unit, why=prior.why
+                    )
+                    digests.append(card.model_copy(update={"priors": card.priors | {parameter: other}}).digest)
+            assert len(set(digests)) == len(digests)
 
 
 def test_the_digest_sees_every_word_of_the_vocabulary(cards: dict[str, ModelCard]) -> None:
@@ -143,22 +154,26 @@ def test_a_null_fixes_what_the_answering_card_of_its_growth_leaves_free(cards: d
         assert freer == ([] if card.answers else [f"{family}-bliss-departure"])
 
 
-@pytest.mark.parametrize("distribution", sorted(set(ARGUMENTS) - {"LKJ"}))
-def test_a_prior_in_scipy_is_the_one_in_pymc(distribution: str) -> None:
-    prior = Prior(distribution=distribution, **dict.fromkeys(ARGUMENTS[distribution], 1.7), unit="", why="A test.")
-    at = np.array([0.11, 0.4, 0.83])
-    theirs = pm.logp(getattr(pm, distribution).dist(**prior.arguments), at).eval(mode="FAST_COMPILE")
-    assert np.allclose(prior.frozen.logpdf(at), theirs)
+def test_a_prior_in_scipy_is_the_one_in_pymc(subtests: pytest.Subtests) -> None:
+    for distribution in sorted(set(ARGUMENTS) - {"LKJ"}):
+        with subtests.test(distribution=distribution):
+            prior = Prior(
+                distribution=distribution, **dict.fromkeys(ARGUMENTS[distribution], 1.7), unit="", why="A test."
+            )
+            at = np.array([0.11, 0.4, 0.83])
+            theirs = pm.logp(getattr(pm, distribution).dist(**prior.arguments), at).eval(mode="FAST_COMPILE")
+            assert np.allclose(prior.frozen.logpdf(at), theirs)
 
 
-@pytest.mark.parametrize("eta", [0.5, 1.0, 2.0, 7.0])
-def test_the_prior_of_a_correlation_is_that_of_lewandowski_kurowicka_and_joe(eta: float) -> None:
+def test_the_prior_of_a_correlation_is_that_of_lewandowski_kurowicka_and_joe(subtests: pytest.Subtests) -> None:
     """The density of a 2 × 2 correlation matrix is its determinant to the power η − 1 (LKJ 2009)."""
-    prior = Prior(distribution="LKJ", eta=eta, unit="none", why="A test.")
-    at = np.linspace(-0.95, 0.95, 9)
-    relative = prior.frozen.pdf(at) / prior.frozen.pdf(0.0)
-    assert np.allclose(relative, (1 - at**2) ** (eta - 1))
-    assert prior.frozen.support() == (-1, 1)
+    for eta in [0.5, 1.0, 2.0, 7.0]:
+        with subtests.test(eta=eta):
+            prior = Prior(distribution="LKJ", eta=eta, unit="none", why="A test.")
+            at = np.linspace(-0.95, 0.95, 9)
+            relative = prior.frozen.pdf(at) / prior.frozen.pdf(0.0)
+            assert np.allclose(relative, (1 - at**2) ** (eta - 1))
+            assert prior.frozen.support() == (-1, 1)
 
 
 def test_every_shipped_card_is_listed_in_its_readme(cards: dict[str, ModelCard]) -> None:
@@ -217,20 +232,23 @@ def test_cards_are_found_by_name_file_and_folder(tmp_path: Path) -> None:
         read_card(tmp_path / "absent.toml")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_priors_imply_what_is_known_of_xenografts(study: Study, cards: dict[str, ModelCard], name: str) -> None:
+def test_the_priors_imply_what_is_known_of_xenografts(
+    study: Study, cards: dict[str, ModelCard], subtests: pytest.Subtests
+) -> None:
     """models/README.md#where-the-priors-come-from."""
-    card = cards[name]
-    draws = prior_draws(study, card, DRAWS, seed=1)
-    doubling = np.log(2) / draws["growth"].to_numpy()  # of a vehicle tumour of the reference volume
-    assert np.mean((doubling > 2) & (doubling < 60)) >= 0.95
-    curves = curves_of(draws, study, card, [0.0, 21.0])
-    treated = curves.sel(day=21.0, arm=[arm.name for arm in study.arms if not arm.control])
-    assert (treated < 0).mean(("chain", "draw")).max() < 0.10  # below 1 mm³, in the arm where most are
-    if card.departure == "estimated":
-        arm = study.combinations[0]
-        found = excess(curves, arm.name, reference_names(study, arm), study.control.name).sel(day=21.0)
-        assert float((abs(found) < 1.3).mean()) >= 0.95
+    for name in NAMES:
+        with subtests.test(name=name):
+            card = cards[name]
+            draws = prior_draws(study, card, DRAWS, seed=1)
+            doubling = np.log(2) / draws["growth"].to_numpy()  # of a vehicle tumour of the reference volume
+            assert np.mean((doubling > 2) & (doubling < 60)) >= 0.95
+            curves = curves_of(draws, study, card, [0.0, 21.0])
+            treated = curves.sel(day=21.0, arm=[arm.name for arm in study.arms if not arm.control])
+            assert (treated < 0).mean(("chain", "draw")).max() < 0.10  # below 1 mm³, in the arm where most are
+            if card.departure == "estimated":
+                arm = study.combinations[0]
+                found = excess(curves, arm.name, reference_names(study, arm), study.control.name).sel(day=21.0)
+                assert float((abs(found) < 1.3).mean()) >= 0.95
 
 
 BEHIND = {"correlation_unit", "bend_scaled", "cohort_standard", "departure_of_study", "kill_at_top_dose"}

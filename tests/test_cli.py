@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from running import Run
+from tables import ARMS, table
 
 from xenograft import files
 from xenograft.fitting import sampling
@@ -76,18 +77,16 @@ def test_help_names_every_command(run: Run) -> None:
     assert run("-h").out == found.out
 
 
-@pytest.mark.parametrize(
-    "command", ["check", "models", "example", "fit", "compare", "report", "estimands", "reference"]
-)
-def test_every_command_explains_itself(run: Run, command: str) -> None:
-    found = run(command, "--help")
-    assert (found.code, found.err) == (0, "")
-    assert f"xenograft {command}" in found.out
+def test_every_command_explains_itself(run: Run, subtests: pytest.Subtests) -> None:
+    for command in ["check", "models", "example", "fit", "compare", "report", "estimands", "reference"]:
+        with subtests.test(command=command):
+            found = run(command, "--help")
+            assert (found.code, found.err) == (0, "")
+            assert f"xenograft {command}" in found.out
 
 
-@pytest.mark.parametrize(
-    ("words", "named"),
-    [
+def test_wrong_usage_is_named_with_exit_code_2(run: Run, subtests: pytest.Subtests) -> None:
+    for words, named in [
         (("reprot", "study"), "reprot"),
         (("report", FIXTURE, "--sed", "1"), "--sed"),
         (("report",), "STUDY"),
@@ -97,14 +96,13 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
         (("report", FIXTURE, "--chains", "1"), "--chains"),
         (("report", FIXTURE, "--seed", "one"), "--seed"),
         (("report", FIXTURE, "--reference", "loewe"), "--reference"),
-    ],
-)
-def test_wrong_usage_is_named_with_exit_code_2(run: Run, words: tuple[object, ...], named: str) -> None:
-    found = run(*words)
-    assert found.code == 2
-    assert named in found.err
-    assert "Traceback" not in found.err
-    assert found.out == ""
+    ]:
+        with subtests.test(words=words, named=named):
+            found = run(*words)
+            assert found.code == 2
+            assert named in found.err
+            assert "Traceback" not in found.err
+            assert found.out == ""
 
 
 # check, models, example
@@ -131,23 +129,36 @@ def test_check_prints_what_the_reader_should_know(run: Run, tmp_path: Path, stud
     assert "note: No arm receives two agents or more: there is no combination to judge." in found.out
 
 
-@pytest.mark.parametrize("folder", sorted(BROKEN.iterdir()), ids=lambda folder: folder.name)
-def test_check_prints_every_problem_of_a_broken_study(run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    monkeypatch.chdir(folder)
-    found = run("check", "study.toml")
-    sentences = (folder / "expected.txt").read_text(encoding="utf-8").splitlines()
-    assert (found.code, found.out) == (2, "")
-    shown = found.err.splitlines()
-    assert shown[:10] == sentences[:10]
-    assert shown[10:] == ([f"… and {len(sentences) - 10} more."] if len(sentences) > 10 else [])
+def test_check_prints_the_problems_of_a_broken_study(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentences of every broken study are in test_reading."""
+    for name in ("everything-at-once", "no-arms"):
+        monkeypatch.chdir(BROKEN / name)
+        found = run("check", "study.toml")
+        assert (found.code, found.out) == (2, "")
+        assert found.err == (BROKEN / name / "expected.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", ["check", "fit", "compare", "report", "estimands"])
-def test_a_study_that_is_not_there_is_named_by_every_command(run: Run, command: str, tmp_path: Path) -> None:
-    found = run(command, "nowhere.toml", *(("-o", "fits") if command == "fit" else ()))
+def test_check_prints_the_first_ten_of_many_problems_and_counts_the_others(run: Run, tmp_path: Path) -> None:
+    rows = table(animals=3)
+    rows.loc[:12, "volume"] = "-4"
+    rows.to_csv(tmp_path / "volumes.csv", index=False)
+    (tmp_path / "study.toml").write_text(f'name = "Study"\ndata = "volumes.csv"\n{ARMS}', encoding="utf-8")
+    found = run("check", tmp_path)
     assert (found.code, found.out) == (2, "")
-    assert found.err == "nowhere.toml: there is no such file. Check the path.\n"
-    assert list(tmp_path.iterdir()) == []
+    *shown, others = found.err.splitlines()
+    assert all(line.startswith("volumes.csv, row ") for line in shown)
+    assert (len(shown), others) == (10, "… and 3 more.")
+
+
+def test_a_study_that_is_not_there_is_named_by_every_command(
+    run: Run, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for command in ["check", "fit", "compare", "report", "estimands"]:
+        with subtests.test(command=command):
+            found = run(command, "nowhere.toml", *(("-o", "fits") if command == "fit" else ()))
+            assert (found.code, found.out) == (2, "")
+            assert found.err == "nowhere.toml: there is no such file. Check the path.\n"
+            assert list(tmp_path.iterdir()) == []
 
 
 def test_models_lists_every_shipped_card_with_its_claim(run: Run, cards: Mapping[str, ModelCard]) -> None:

@@ -40,9 +40,8 @@ def mrecist_of(*volumes: float, days: tuple[float, ...] = DAYS) -> str:
 # mRECIST
 
 
-@pytest.mark.parametrize(
-    ("volumes", "expected"),
-    [
+def test_an_animal_in_each_class_of_mrecist(subtests: pytest.Subtests) -> None:
+    for volumes, expected in [
         ((100, 60, 2, 50), "CR"),  # BR −98, BAR (0 − 40 − 98)/3 = −46
         ((100, 90, 2, 80), "PR"),  # BR −98, but BAR (0 − 10 − 98)/3 = −36 is not below −40
         ((100, 70, 40, 60), "PR"),  # BR −60, BAR (0 − 30 − 60)/3 = −30
@@ -50,24 +49,24 @@ def mrecist_of(*volumes: float, days: tuple[float, ...] = DAYS) -> str:
         ((100, 110, 120, 130), "SD"),  # BR 20, BAR (0 + 10 + 20)/3 = 10
         ((100, 300, 130, 300), "PD"),  # BR 30, but BAR (0 + 200 + 30)/3 = 77
         ((100, 150, 200, 250), "PD"),
-    ],
-)
-def test_an_animal_in_each_class_of_mrecist(volumes: tuple[float, ...], expected: str) -> None:
-    assert mrecist_of(*volumes) == expected
+    ]:
+        with subtests.test(volumes=volumes, expected=expected):
+            assert mrecist_of(*volumes) == expected
 
 
-@pytest.mark.parametrize("name", list(MRECIST_LIMITS))
-@pytest.mark.parametrize("place", [0, 1])
-def test_an_animal_on_a_boundary_of_mrecist_is_not_in_the_better_class(name: str, place: int) -> None:
-    limits = list(MRECIST_LIMITS[name])
-    inside = [limit - 1e-9 for limit in limits]
-    on_boundary = [
-        limit if position == place else below
-        for position, (limit, below) in enumerate(zip(limits, inside, strict=True))
-    ]
-    classes = CRITERIA["mrecist"]
-    assert str(mrecist_class(*inside)) == name
-    assert str(mrecist_class(*on_boundary)) == classes[classes.index(name) + 1]
+def test_an_animal_on_a_boundary_of_mrecist_is_not_in_the_better_class(subtests: pytest.Subtests) -> None:
+    for name in list(MRECIST_LIMITS):
+        for place in [0, 1]:
+            with subtests.test(name=name, place=place):
+                limits = list(MRECIST_LIMITS[name])
+                inside = [limit - 1e-9 for limit in limits]
+                on_boundary = [
+                    limit if position == place else below
+                    for position, (limit, below) in enumerate(zip(limits, inside, strict=True))
+                ]
+                classes = CRITERIA["mrecist"]
+                assert str(mrecist_class(*inside)) == name
+                assert str(mrecist_class(*on_boundary)) == classes[classes.index(name) + 1]
 
 
 def test_mrecist_looks_from_day_10_on_and_averages_from_the_first_reading() -> None:
@@ -154,27 +153,24 @@ def _mrecist_by_thresholds(rows: object, first_dose: float) -> str:
 # Genentech
 
 
-@pytest.mark.parametrize(
-    ("volumes", "expected"),
-    [
+def test_an_animal_in_each_class_of_the_genentech_studies(subtests: pytest.Subtests) -> None:
+    for volumes, expected in [
         ((100, 40, 10, 0), "CR"),
         ((100, 0, 0, 30), "PR"),  # gone in between, but not at the last reading
         ((100, 50, 80, 200), "PR"),  # exactly half counts
         ((100, 50.1, 80, 200), "none"),
         ((100, 40, 0, NAN), "CR"),
         ((100, NAN, NAN, NAN), ""),
-    ],
-)
-def test_an_animal_in_each_class_of_the_genentech_studies(volumes: tuple[float, ...], expected: str) -> None:
-    assert str(genentech_class(np.array(volumes, dtype=float))) == expected
+    ]:
+        with subtests.test(volumes=volumes, expected=expected):
+            assert str(genentech_class(np.array(volumes, dtype=float))) == expected
 
 
 # PPTP
 
 
-@pytest.mark.parametrize(
-    ("volumes", "expected"),
-    [
+def test_an_animal_in_each_class_of_the_pptp(subtests: pytest.Subtests) -> None:
+    for volumes, expected in [
         ((300, 200, 90, 80), "MCR"),
         ((300, 99.9, 150, 400), "CR"),
         ((300, 100, 150, 400), "PR"),  # 100 mm³ is measurable, but at most half of 300
@@ -185,10 +181,9 @@ def test_an_animal_in_each_class_of_the_genentech_studies(volumes: tuple[float, 
         ((100, 99, 99, 99), "MCR"),
         ((300, NAN, NAN, NAN), ""),
         ((300, 280, NAN, NAN), "SD"),
-    ],
-)
-def test_an_animal_in_each_class_of_the_pptp(volumes: tuple[float, ...], expected: str) -> None:
-    assert str(pptp_class(np.array(volumes, dtype=float))) == expected
+    ]:
+        with subtests.test(volumes=volumes, expected=expected):
+            assert str(pptp_class(np.array(volumes, dtype=float))) == expected
 
 
 def test_the_measurable_volume_can_be_given_in_another_unit() -> None:

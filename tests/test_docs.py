@@ -117,10 +117,11 @@ def test_the_definitions_are_those_of_the_package() -> None:
     assert page(text) == text, "run: uv run python benchmarks/definitions.py"
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_in_the_projects_own_pages_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
-        assert (path.parent / target).exists(), target
+def test_links_in_the_projects_own_pages_lead_somewhere(subtests: pytest.Subtests) -> None:
+    for path in PAGES:
+        with subtests.test(path=path):
+            for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+                assert (path.parent / target).exists(), target
 
 
 def sections(path: Path) -> set[str]:

@@ -15,13 +15,14 @@ SCENARIOS = {scenario.name: scenario for scenario in error_rates.scenarios()}
 PAGE = Path(__file__).parents[1] / "docs" / "error-rates.md"
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_no_scenario_has_an_interaction(name: str) -> None:
-    truth = SCENARIOS[name].truth
-    assert not any(truth.departure.values())
-    excess = float(true_excess(error_rates.ARMS, truth, 28.0).squeeze())
-    saturates = truth.law in ("logistic", "exponential-linear")
-    assert (abs(excess) > 0.01) if saturates else (excess == 0.0)
+def test_no_scenario_has_an_interaction(subtests: pytest.Subtests) -> None:
+    for name in SCENARIOS:
+        with subtests.test(name=name):
+            truth = SCENARIOS[name].truth
+            assert not any(truth.departure.values())
+            excess = float(true_excess(error_rates.ARMS, truth, 28.0).squeeze())
+            saturates = truth.law in ("logistic", "exponential-linear")
+            assert (abs(excess) > 0.01) if saturates else (excess == 0.0)
 
 
 def test_the_scenarios_are_those_that_were_asked_for() -> None:

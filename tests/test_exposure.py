@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -59,23 +59,30 @@ def test_slowing_and_waning_are_exchangeable_in_the_kernel(u: float, slowing: fl
     assert float(kernel(np.array(u), slowing, waning)) == float(kernel(np.array(u), waning, slowing))
 
 
-@pytest.mark.parametrize("u", [0.3, 7.0, 40.0])
-@pytest.mark.parametrize(
-    ("slowing", "waning"),
-    [
-        (0.0, 0.0), (0.2, 0.2), (0.0, 0.3), (0.3, 0.0), (1e-9, 0.0), (0.0, 1e-9), (0.1, 0.1 + 1e-12), (0.05, 0.8),
-        *((0.1, 0.1 + sign * near * SERIES_BELOW / 7) for sign in (-1, 1) for near in (1 - 1e-6, 1 + 1e-6)),
-    ],
-)  # fmt: skip
 def test_value_and_gradients_of_the_kernel_are_its_integrals(
-    with_gradients: Callable[..., Any], u: float, slowing: float, waning: float
+    with_gradients: Callable[..., Any], subtests: pytest.Subtests
 ) -> None:
-    value, by_slowing, by_waning = (float(part) for part in with_gradients(u, slowing, waning))
-    assert value == pytest.approx(_moment(u, slowing, waning), rel=1e-10)
-    # the series leaves out x³/24, whose derivative by a rate is u² x²/8 at most
-    left_out = u**2 * SERIES_BELOW**2 / 4
-    assert by_slowing == pytest.approx(-_moment(u, slowing, waning, lambda s: u - s), rel=1e-9, abs=left_out)
-    assert by_waning == pytest.approx(-_moment(u, slowing, waning, lambda s: s), rel=1e-9, abs=left_out)
+    for u in [0.3, 7.0, 40.0]:
+        for slowing, waning in [
+            (0.0, 0.0),
+            (0.2, 0.2),
+            (0.0, 0.3),
+            (0.3, 0.0),
+            (1e-9, 0.0),
+            (0.0, 1e-9),
+            (0.1, 0.1 + 1e-12),
+            (0.05, 0.8),
+            *((0.1, 0.1 + sign * near * SERIES_BELOW / 7) for sign in (-1, 1) for near in (1 - 1e-6, 1 + 1e-6)),
+        ]:
+            with subtests.test(u=u, slowing=slowing):
+                value, by_slowing, by_waning = (float(part) for part in with_gradients(u, slowing, waning))
+                assert value == pytest.approx(_moment(u, slowing, waning), rel=1e-10)
+                # the series leaves out x³/24, whose derivative by a rate is u² x²/8 at most
+                left_out = u**2 * SERIES_BELOW**2 / 4
+                assert by_slowing == pytest.approx(
+                    -_moment(u, slowing, waning, lambda s: u - s), rel=1e-9, abs=left_out
+                )
+                assert by_waning == pytest.approx(-_moment(u, slowing, waning, lambda s: s), rel=1e-9, abs=left_out)
 
 
 def test_gradients_agree_with_finite_differences_at_random_rates(with_gradients: Callable[..., Any]) -> None:
@@ -91,13 +98,14 @@ def test_gradients_agree_with_finite_differences_at_random_rates(with_gradients:
             assert float(found) == pytest.approx(float(high - low) / (2 * step), abs=step**2 * u**4 / 24 + 1e-10 * u)
 
 
-@pytest.mark.parametrize("u", [-1e-12, -3.0, -1e5, 0.0])
-@pytest.mark.parametrize(("slowing", "waning"), [(0.0, 0.0), (0.2, 0.2), (0.0, 0.5), (5.0, 0.1)])
 def test_before_the_exposure_the_kernel_and_its_gradients_are_zero(
-    with_gradients: Callable[..., Any], u: float, slowing: float, waning: float
+    with_gradients: Callable[..., Any], subtests: pytest.Subtests
 ) -> None:
-    assert [float(part) for part in with_gradients(u, slowing, waning)] == [0.0, 0.0, 0.0]
-    assert float(kernel(np.array(u), slowing, waning)) == 0.0
+    for u in [-1e-12, -3.0, -1e5, 0.0]:
+        for slowing, waning in [(0.0, 0.0), (0.2, 0.2), (0.0, 0.5), (5.0, 0.1)]:
+            with subtests.test(u=u, slowing=slowing):
+                assert [float(part) for part in with_gradients(u, slowing, waning)] == [0.0, 0.0, 0.0]
+                assert float(kernel(np.array(u), slowing, waning)) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -155,22 +163,25 @@ COURSES: dict[str, tuple[Dosing, ...]] = {
 DAYS = np.array([-2.0, 3.0, 4.5, 5.0, 9.5, 13.0, 13.5, 20.0, 27.0, 34.9, 60.0])
 
 
-@pytest.mark.parametrize("slowing", [None, 0.0, 1e-6, 0.05, 0.6])
-@pytest.mark.parametrize("course", COURSES)
-def test_exposure_lasts_from_the_last_start_to_the_first_end(course: str, slowing: float | None) -> None:
-    dosings = COURSES[course]
-    study = _study(Arm("first", dosings=(_weekly("D", 1.0),)), Arm("treated", dosings=dosings))
-    given_to = schedule(study)
-    assert study.first_dose == 1.0  # days as recorded differ from those of the model
-    rate = None if slowing is None else np.array(slowing)
-    of_dosing, of_combination = accumulated_exposure(DAYS - study.first_dose, given_to, rate)
-    expected = [[_exposed_days((dosing,), day, slowing) for day in DAYS] for dosing in dosings]
-    # the independent formula subtracts two exponentials and loses 1e-16/β
-    tolerance = {"rtol": 1e-9, "atol": 1e-12 + 1e-15 / (slowing or 1.0)}
-    assert np.allclose(of_dosing[1:], expected, **tolerance)
-    assert of_combination.shape == (int(len(dosings) > 1), len(DAYS))
-    if len(dosings) > 1:
-        assert np.allclose(of_combination[0], [_exposed_days(dosings, day, slowing) for day in DAYS], **tolerance)
+def test_exposure_lasts_from_the_last_start_to_the_first_end(subtests: pytest.Subtests) -> None:
+    for slowing in [None, 0.0, 1e-6, 0.05, 0.6]:
+        for course in COURSES:
+            with subtests.test(slowing=slowing, course=course):
+                dosings = COURSES[course]
+                study = _study(Arm("first", dosings=(_weekly("D", 1.0),)), Arm("treated", dosings=dosings))
+                given_to = schedule(study)
+                assert study.first_dose == 1.0  # days as recorded differ from those of the model
+                rate = None if slowing is None else np.array(slowing)
+                of_dosing, of_combination = accumulated_exposure(DAYS - study.first_dose, given_to, rate)
+                expected = [[_exposed_days((dosing,), day, slowing) for day in DAYS] for dosing in dosings]
+                # the independent formula subtracts two exponentials and loses 1e-16/β
+                tolerance = {"rtol": 1e-9, "atol": 1e-12 + 1e-15 / (slowing or 1.0)}
+                assert np.allclose(of_dosing[1:], expected, **tolerance)
+                assert of_combination.shape == (int(len(dosings) > 1), len(DAYS))
+                if len(dosings) > 1:
+                    assert np.allclose(
+                        of_combination[0], [_exposed_days(dosings, day, slowing) for day in DAYS], **tolerance
+                    )
 
 
 @reproducible
@@ -258,24 +269,27 @@ def _rates(given_to: Schedule) -> tuple[np.ndarray | None, np.ndarray | None]:
     return np.full(waning, WANING) if waning else None, np.full(onset, ONSET) if onset else None
 
 
-@pytest.mark.parametrize("slowing", [None, 0.0, 0.05, WANING, ONSET, 2 * WANING, WANING + ONSET])
-@pytest.mark.parametrize("second", KINDS)
-@pytest.mark.parametrize("first", KINDS)
-def test_exposures_and_their_product_accumulate_as_their_integrals(
-    first: str, second: str, slowing: float | None
-) -> None:
-    ends = _weekly("B", 5.0, 2, every=4.0, ends=True)
-    for a, b in ((PULSES, LATE_PULSE), (ONE_PULSE, PULSES), (PULSES, ends), (ONE_PULSE, _weekly("B", 1.0))):
-        b = Dosing("B", b.days, b.doses, ends=b.ends)
-        study = _study(Arm("a", dosings=(a,)), Arm("b", dosings=(b,)), Arm("ab", dosings=(a, b)))
-        given_to = schedule(study, exposure={"A": first, "B": second})
-        rate = None if slowing is None else np.array(slowing)
-        of_dosing, of_combination = accumulated_exposure(ELAPSED, given_to, rate, *_rates(given_to))
-        days = (ELAPSED + study.first_dose).tolist()
-        expected = [[_accumulated(kinds, day, slowing) for day in days] for kinds in ({a: first}, {b: second})]
-        assert np.allclose(of_dosing, expected, rtol=1e-8, atol=1e-9)
-        assert np.allclose(of_combination[0], [_accumulated({a: first, b: second}, day, slowing) for day in days],
-                           rtol=1e-8, atol=1e-9)  # fmt: skip
+def test_exposures_and_their_product_accumulate_as_their_integrals(subtests: pytest.Subtests) -> None:
+    rates = (None, 0.0, 0.05, WANING, ONSET, 2 * WANING, WANING + ONSET)
+    for slowing, first, second in product(rates, KINDS, KINDS):
+        with subtests.test(slowing=slowing, first=first, second=second):
+            ends = _weekly("B", 5.0, 2, every=4.0, ends=True)
+            for a, b in (
+                (PULSES, LATE_PULSE),
+                (ONE_PULSE, PULSES),
+                (PULSES, ends),
+                (ONE_PULSE, _weekly("B", 1.0)),
+            ):
+                b = Dosing("B", b.days, b.doses, ends=b.ends)
+                study = _study(Arm("a", dosings=(a,)), Arm("b", dosings=(b,)), Arm("ab", dosings=(a, b)))
+                given_to = schedule(study, exposure={"A": first, "B": second})
+                rate = None if slowing is None else np.array(slowing)
+                of_dosing, of_combination = accumulated_exposure(ELAPSED, given_to, rate, *_rates(given_to))
+                days = (ELAPSED + study.first_dose).tolist()
+                expected = [[_accumulated(kinds, day, slowing) for day in days] for kinds in ({a: first}, {b: second})]
+                assert np.allclose(of_dosing, expected, rtol=1e-8, atol=1e-9)
+                together = [_accumulated({a: first, b: second}, day, slowing) for day in days]
+                assert np.allclose(of_combination[0], together, rtol=1e-8, atol=1e-9)
 
 
 def test_three_agents_of_three_kinds_act_together_as_their_product() -> None:

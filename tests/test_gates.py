@@ -122,16 +122,19 @@ def test_every_kind_of_gate_is_tried() -> None:
     assert {passing["kind"] for passing, _ in CASES.values()} == set(KINDS)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_gate_passes_and_fails_on_what_it_looks_at(case: str, evidence: Evidence, folder: Path) -> None:
-    for rule, passes in zip(CASES[case], (True, False), strict=True):
-        (outcome,) = judge_gates([gate(**rule)], evidence, folder=folder)
-        assert outcome.passed is passes, outcome.line
-        assert outcome.found is not None
-        assert np.isfinite(outcome.found)
-        assert (outcome.margin or 0) >= 0 if passes else (outcome.margin or 0) <= 0
-        assert outcome.line.startswith("pass  a rule: found " if passes else "FAIL  a rule: found ")
-        assert outcome.asked == f"{rule['operator']} {rule['value']:g}"
+def test_a_gate_passes_and_fails_on_what_it_looks_at(
+    evidence: Evidence, folder: Path, subtests: pytest.Subtests
+) -> None:
+    for case in CASES:
+        with subtests.test(case=case):
+            for rule, passes in zip(CASES[case], (True, False), strict=True):
+                (outcome,) = judge_gates([gate(**rule)], evidence, folder=folder)
+                assert outcome.passed is passes, outcome.line
+                assert outcome.found is not None
+                assert np.isfinite(outcome.found)
+                assert (outcome.margin or 0) >= 0 if passes else (outcome.margin or 0) <= 0
+                assert outcome.line.startswith("pass  a rule: found " if passes else "FAIL  a rule: found ")
+                assert outcome.asked == f"{rule['operator']} {rule['value']:g}"
 
 
 def test_what_is_found_is_what_the_tables_say(evidence: Evidence) -> None:
@@ -192,18 +195,19 @@ def test_a_card_that_is_not_in_the_reference_fails_its_drift_gate(evidence: Evid
     assert outcome.line == (f"FAIL  a rule: nothing to judge ({NULL} is not in the stored reference), asked <= 0.1")
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case not in ("health", "coverage warnings")])
-def test_without_a_healthy_fit_nothing_passes(case: str, fits: Mapping[str, Fit], folder: Path) -> None:
-    sick = {
-        name: replace(fit, health=replace(fit.health, status="fail", failures=("R-hat 1.3 (growth)",)))
-        for name, fit in fits.items()
-        if name.startswith("exponential")
-    }
-    nothing = gather_evidence(sick, compare(sick, exact=False))
-    (outcome,) = judge_gates([gate(**CASES[case][0])], nothing, folder=folder)
-    assert (outcome.passed, outcome.found) == (False, None)
-    if "card" in CASES[case][0]:
-        assert outcome.detail == "the sampler did not converge (R-hat 1.3 (growth))"
+def test_without_a_healthy_fit_nothing_passes(fits: Mapping[str, Fit], folder: Path, subtests: pytest.Subtests) -> None:
+    for case in [case for case in CASES if case not in ("health", "coverage warnings")]:
+        with subtests.test(case=case):
+            sick = {
+                name: replace(fit, health=replace(fit.health, status="fail", failures=("R-hat 1.3 (growth)",)))
+                for name, fit in fits.items()
+                if name.startswith("exponential")
+            }
+            nothing = gather_evidence(sick, compare(sick, exact=False))
+            (outcome,) = judge_gates([gate(**CASES[case][0])], nothing, folder=folder)
+            assert (outcome.passed, outcome.found) == (False, None)
+            if "card" in CASES[case][0]:
+                assert outcome.detail == "the sampler did not converge (R-hat 1.3 (growth))"
 
 
 def test_a_failed_fit_is_counted_and_named(fits: Mapping[str, Fit]) -> None:
@@ -217,11 +221,12 @@ def test_a_failed_fit_is_counted_and_named(fits: Mapping[str, Fit]) -> None:
 # What a file may say
 
 
-@pytest.mark.parametrize("file", sorted(BROKEN.glob("*.toml")), ids=lambda file: file.stem)
-def test_every_problem_of_a_broken_file_is_a_sentence(file: Path) -> None:
-    with pytest.raises(InputError) as raised:
-        read_gates(file)
-    assert list(raised.value.problems) == file.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
+def test_every_problem_of_a_broken_file_is_a_sentence(subtests: pytest.Subtests) -> None:
+    for file in sorted(BROKEN.glob("*.toml")):
+        with subtests.test(file=file):
+            with pytest.raises(InputError) as raised:
+                read_gates(file)
+            assert list(raised.value.problems) == file.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -229,37 +234,45 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_gates(tmp_path / "gates.toml")
 
 
-@pytest.mark.parametrize(
-    ("rule", "sentence"),
-    [
-        ({"kind": "rank", "card": "exponential-blis"},
-         'card = "exponential-blis" is none of exponential-bliss-departure, exponential-bliss. '
-         'Did you mean "exponential-bliss"?'),
-        ({"kind": "rank", "card": NULL, "against": "hsa"},
-         'against = "hsa" is none of exponential-bliss-departure, exponential-bliss.'),
-        ({"kind": "probability", "combination": "T-DM1 + pertuzumb"},
-         f'combination = "T-DM1 + pertuzumb" is none of {COMBINATION}. Did you mean "{COMBINATION}"?'),
-        ({"kind": "excess", "card": "avraged"},
-         'card = "avraged" is none of averaged, exponential-bliss-departure, exponential-bliss. '
-         'Did you mean "averaged"?'),
-        ({"kind": "coverage", "arm": "vehicel"},
-         'arm = "vehicel" is none of vehicle, T-DM1, pertuzumab, T-DM1 + pertuzumab. Did you mean "vehicle"?'),
+def test_a_name_that_nothing_has_is_refused_before_fitting(
+    study: Study, cards: Mapping[str, ModelCard], tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for rule, sentence in [
+        (
+            {"kind": "rank", "card": "exponential-blis"},
+            'card = "exponential-blis" is none of exponential-bliss-departure, exponential-bliss. '
+            'Did you mean "exponential-bliss"?',
+        ),
+        (
+            {"kind": "rank", "card": NULL, "against": "hsa"},
+            'against = "hsa" is none of exponential-bliss-departure, exponential-bliss.',
+        ),
+        (
+            {"kind": "probability", "combination": "T-DM1 + pertuzumb"},
+            f'combination = "T-DM1 + pertuzumb" is none of {COMBINATION}. Did you mean "{COMBINATION}"?',
+        ),
+        (
+            {"kind": "excess", "card": "avraged"},
+            'card = "avraged" is none of averaged, exponential-bliss-departure, exponential-bliss. '
+            'Did you mean "averaged"?',
+        ),
+        (
+            {"kind": "coverage", "arm": "vehicel"},
+            'arm = "vehicel" is none of vehicle, T-DM1, pertuzumab, T-DM1 + pertuzumab. Did you mean "vehicle"?',
+        ),
         ({"kind": "sensitivity", "quantity": "exces"}, 'Did you mean "excess_hsa"?'),
         ({"kind": "bayes_factor", "card": NULL}, f'card = "{NULL}" is none of {DEPARTURE}.'),
         ({"kind": "parts", "card": DEPARTURE}, f'card = "{DEPARTURE}" is none of {NULL}.'),
         ({"kind": "drift", "reference": "nowhere.json", "operator": "<="}, "nowhere.json: there is no such file."),
-    ],
-)  # fmt: skip
-def test_a_name_that_nothing_has_is_refused_before_fitting(
-    rule: dict[str, Any], sentence: str, study: Study, cards: Mapping[str, ModelCard], tmp_path: Path
-) -> None:
-    own = {name: cards[name] for name in (DEPARTURE, NULL)}
-    rule = {"operator": ">=", "value": 0} | rule
-    with pytest.raises(InputError) as raised:
-        check_gates(tmp_path / "gates.toml", [gate(**rule)], study, own)
-    (problem,) = raised.value.problems
-    assert problem.startswith('gates.toml, gate "a rule": ')
-    assert sentence in problem
+    ]:
+        with subtests.test(rule=rule, sentence=sentence):
+            own = {name: cards[name] for name in (DEPARTURE, NULL)}
+            rule = {"operator": ">=", "value": 0} | rule
+            with pytest.raises(InputError) as raised:
+                check_gates(tmp_path / "gates.toml", [gate(**rule)], study, own)
+            (problem,) = raised.value.problems
+            assert problem.startswith('gates.toml, gate "a rule": ')
+            assert sentence in problem
 
 
 def test_names_that_are_there_are_accepted(study: Study, cards: Mapping[str, ModelCard], folder: Path) -> None:

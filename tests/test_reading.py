@@ -41,13 +41,14 @@ def problems_in(study_of, rows, **how) -> tuple[str, ...]:
 # Broken studies
 
 
-@pytest.mark.parametrize("folder", sorted(BROKEN.iterdir()), ids=lambda folder: folder.name)
-def test_a_broken_study_is_refused_in_the_expected_sentences(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    with pytest.raises(StudyError) as raised:
-        read_study("study.toml")
-    assert list(raised.value.problems) == (folder / "expected.txt").read_text(encoding="utf-8").splitlines()
-    assert raised.value.exit_code == 2
+def test_a_broken_study_is_refused_in_the_expected_sentences(monkeypatch, subtests: pytest.Subtests):
+    for folder in sorted(BROKEN.iterdir()):
+        with subtests.test(folder=folder):
+            monkeypatch.chdir(folder)
+            with pytest.raises(StudyError) as raised:
+                read_study("study.toml")
+            assert list(raised.value.problems) == (folder / "expected.txt").read_text(encoding="utf-8").splitlines()
+            assert raised.value.exit_code == 2
 
 
 def test_a_missing_file_is_named_with_the_whole_path(tmp_path):

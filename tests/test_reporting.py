@@ -31,12 +31,21 @@ def test_the_verdict_stands_before_the_first_figure(page: str) -> None:
     assert page.index("A + B: enhanced") < page.index("<figure")
 
 
-@pytest.mark.parametrize(
-    "section",
-    ["answer", "figures", "numbers", "sensitivity", "models", "methods", "animals", "health", "provenance", "terms"],
-)
-def test_every_section_is_there(page: str, section: str) -> None:
-    assert f'id="{section}"' in page
+def test_every_section_is_there(page: str, subtests: pytest.Subtests) -> None:
+    for section in [
+        "answer",
+        "figures",
+        "numbers",
+        "sensitivity",
+        "models",
+        "methods",
+        "animals",
+        "health",
+        "provenance",
+        "terms",
+    ]:
+        with subtests.test(section=section):
+            assert f'id="{section}"' in page
 
 
 def test_the_figures_of_these_tests_are_blank() -> None:

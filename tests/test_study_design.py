@@ -93,9 +93,8 @@ def test_readings_from_another_day_on_are_fitted_where_the_design_says_so(tmp_pa
     assert later.fitted_readings["day"].min() == 4.0
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "sentences"),
-    [
+def test_a_broken_design_says_what_to_mend(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for old, new, sentences in [
         ("cohorts = 2", "cohorts = 1", ["cohorts is 1; it must be greater than or equal to 2."]),
         (
             "cohorts = 2",
@@ -132,30 +131,42 @@ def test_readings_from_another_day_on_are_fitted_where_the_design_says_so(tmp_pa
             ],
         ),
         ("visits = { from = -3, every = 3.5, times = 6 }\n", "", ['"visits" is missing. Add it.']),
-        ("from = -3, every = 3.5", "from = -30, every = 3.5", [
-            "the last visit is on day -12.5 and the first dose on day 0. Add visits after it.",
-            "horizon = 14; it must be after the first dose (day 0) and not after the last visit (day -12.5).",
-        ]),
-        ("horizon = 14", "horizon = 0",
-            ["horizon = 0; it must be after the first dose (day 0) and not after the last visit (day 14.5)."]),
-        ("horizon = 14", "fit_from = 15",
-            ["fit_from = 15 is after the last visit (day 14.5). Give an earlier day."]),
-        ('unit = "cm3"', 'unit = "photons/s"',
-            ['unit = "photons/s"; studies are simulated in mm3. Remove unit, and give volumes in mm³.']),
-        ("control = true", "control = false", [
-            "no arm has control = true. Add it to the vehicle arm.",
-            "arm control: it receives no agent and is not the control. "
-            "Add agents.NAME = { … }, control = true, or ignore = true.",
-        ]),
+        (
+            "from = -3, every = 3.5",
+            "from = -30, every = 3.5",
+            [
+                "the last visit is on day -12.5 and the first dose on day 0. Add visits after it.",
+                "horizon = 14; it must be after the first dose (day 0) and not after the last visit (day -12.5).",
+            ],
+        ),
+        (
+            "horizon = 14",
+            "horizon = 0",
+            ["horizon = 0; it must be after the first dose (day 0) and not after the last visit (day 14.5)."],
+        ),
+        ("horizon = 14", "fit_from = 15", ["fit_from = 15 is after the last visit (day 14.5). Give an earlier day."]),
+        (
+            'unit = "cm3"',
+            'unit = "photons/s"',
+            ['unit = "photons/s"; studies are simulated in mm3. Remove unit, and give volumes in mm³.'],
+        ),
+        (
+            "control = true",
+            "control = false",
+            [
+                "no arm has control = true. Add it to the vehicle arm.",
+                "arm control: it receives no agent and is not the control. "
+                "Add agents.NAME = { … }, control = true, or ignore = true.",
+            ],
+        ),
         ('primary = "A + B"', 'primary = "A"', ['primary = "A" is not one of A + B.']),
-    ],
-)  # fmt: skip
-def test_a_broken_design_says_what_to_mend(tmp_path: Path, old: str, new: str, sentences: list[str]) -> None:
-    assert old in DESIGN
-    with pytest.raises(InputError) as refused:
-        read_design(written(tmp_path, DESIGN.replace(old, new)))
-    places = ("plan.toml: ", "plan.toml, ")
-    assert [p.removeprefix(places[0]).removeprefix(places[1]) for p in refused.value.problems] == sentences
+    ]:
+        with subtests.test(old=old, new=new):
+            assert old in DESIGN
+            with pytest.raises(InputError) as refused:
+                read_design(written(tmp_path, DESIGN.replace(old, new)))
+            places = ("plan.toml: ", "plan.toml, ")
+            assert [p.removeprefix(places[0]).removeprefix(places[1]) for p in refused.value.problems] == sentences
 
 
 def test_a_design_that_is_not_there_or_not_toml_is_refused(tmp_path: Path) -> None:

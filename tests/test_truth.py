@@ -50,9 +50,8 @@ def test_a_written_truth_says_what_each_parameter_means_and_nothing_that_is_at_i
     )
 
 
-@pytest.mark.parametrize(
-    ("changed", "sentence"),
-    [
+def test_a_truth_that_says_something_about_nothing_is_refused(subtests: pytest.Subtests) -> None:
+    for changed, sentence in [
         ({"exposure": {"D": "delayed"}, "onset": {"D": 0.1}}, 'truth: exposure."D" is an agent of no arm. Remove it.'),
         ({"kill": {"A": 0.1, "B": 0.1, "C": 0.1}}, 'truth: kill."C" is an agent of no arm. Remove it.'),
         ({"spread": {"C": 2.0}}, 'truth: spread."C" is not an arm. Name one of vehicle, A, B, A + B.'),
@@ -61,13 +60,12 @@ def test_a_written_truth_says_what_each_parameter_means_and_nothing_that_is_at_i
             {"sd_cohort": 0.1},
             "truth: sd_cohort changes nothing in a design without cohorts. Give cohorts, or remove it.",
         ),
-    ],
-)
-def test_a_truth_that_says_something_about_nothing_is_refused(changed: dict[str, Any], sentence: str) -> None:
-    truth = Truth(**{"baseline": 170.0, "growth": 0.08, "kill": {"A": 0.03, "B": 0.02}, **changed})
-    with pytest.raises(InputError) as refused:
-        simulate(ARMS, truth, days=[0.0, 7.0], seed=1)
-    assert refused.value.problems == (sentence,)
+    ]:
+        with subtests.test(changed=changed, sentence=sentence):
+            truth = Truth(**{"baseline": 170.0, "growth": 0.08, "kill": {"A": 0.03, "B": 0.02}, **changed})
+            with pytest.raises(InputError) as refused:
+                simulate(ARMS, truth, days=[0.0, 7.0], seed=1)
+            assert refused.value.problems == (sentence,)
 
 
 @pytest.mark.parametrize("growth", [40.0, -40.0])
@@ -76,9 +74,8 @@ def test_a_truth_whose_tumours_no_number_can_hold_is_refused(growth: float) -> N
         simulate(ARMS[:2], Truth(baseline=170.0, growth=growth, kill={"A": 0.1}), days=[0.0, 20.0], seed=1)
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
+def test_a_broken_truth_file_says_what_to_mend(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    for text, sentence in [
         (
             'law = "gompertz"\nbaseline = 170.0\ngrowth = 0.08\n',
             'truth.toml: law = "gompertz" needs slowing. Add it.',
@@ -123,14 +120,13 @@ def test_a_truth_whose_tumours_no_number_can_hold_is_refused(growth: float) -> N
         ("baseline = 170.0\n", 'truth.toml: "growth" is missing. Add it.'),
         ("baseline = 170.0\ngrowth = 0.08\nkil = 1\n", 'truth.toml: unknown key "kil". Did you mean "kill"?'),
         ("baseline = \n", "truth.toml: this is not a TOML file: Invalid value (at line 1, column 12). Mend that line."),
-    ],
-)
-def test_a_broken_truth_file_says_what_to_mend(tmp_path: Path, text: str, sentence: str) -> None:
-    path = tmp_path / "truth.toml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError) as refused:
-        read_truth(path)
-    assert refused.value.problems == (sentence,)
+    ]:
+        with subtests.test(text=text, sentence=sentence):
+            path = tmp_path / "truth.toml"
+            path.write_text(text, encoding="utf-8")
+            with pytest.raises(InputError) as refused:
+                read_truth(path)
+            assert refused.value.problems == (sentence,)
 
 
 def test_a_truth_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -76,9 +76,8 @@ def arm_number(study: Study, arm: str, quantity: str, column: str = "value", day
 # Arms, from the readings
 
 
-@pytest.mark.parametrize(
-    ("quantity", "expected"),
-    [
+def test_a_number_of_an_arm_by_hand(subtests: pytest.Subtests) -> None:
+    for quantity, expected in [
         # means at day 20: vehicle 600, A 300, B 450, A + B (50 + 20)/2 = 35
         ("tgi", {"vehicle": 0, "A": 50, "B": 25, "A + B": 100 * (1 - 35 / 600)}),
         ("tc", {"vehicle": 100, "A": 50, "B": 75, "A + B": 100 * 35 / 600}),
@@ -112,27 +111,24 @@ def arm_number(study: Study, arm: str, quantity: str, column: str = "value", day
         ("mrecist_sd", {"vehicle": 0, "A": 100, "B": 0, "A + B": 50}),
         ("genentech_pr", {"vehicle": 0, "A + B": 50}),
         ("pptp_pd", {"vehicle": 100, "A": 100, "B": 100, "A + B": 0}),
-    ],
-)  # fmt: skip
-def test_a_number_of_an_arm_by_hand(quantity: str, expected: dict[str, float]) -> None:
-    found = {arm: arm_number(worked(), arm, quantity) for arm in expected}
-    assert found == pytest.approx(expected)
-    assert not any(arm_number(worked(), arm, quantity, "reason") for arm in expected)
+    ]:
+        with subtests.test(quantity=quantity, expected=expected):
+            found = {arm: arm_number(worked(), arm, quantity) for arm in expected}
+            assert found == pytest.approx(expected)
+            assert not any(arm_number(worked(), arm, quantity, "reason") for arm in expected)
 
 
-@pytest.mark.parametrize(
-    ("arm", "quantity", "reason"),
-    [
+def test_a_number_that_does_not_exist_says_why(subtests: pytest.Subtests) -> None:
+    for arm, quantity, reason in [
         ("A", "median_time_to_4x", "fewer than half the animals reach 4 x the baseline"),
         ("A", "growth_delay_4x", "fewer than half the animals reach 4 x the baseline"),
         ("B", "growth_delay_5x", "fewer than half the animals of vehicle reach 5 x the baseline"),
         ("A", "log_cell_kill", "fewer than half the animals reach 4 x the baseline"),
         ("vehicle", "log_rank_2x", "the control itself"),
-    ],
-)
-def test_a_number_that_does_not_exist_says_why(arm: str, quantity: str, reason: str) -> None:
-    assert arm_number(worked(), arm, quantity, "reason") == reason
-    assert not np.isfinite(arm_number(worked(), arm, quantity))
+    ]:
+        with subtests.test(arm=arm, quantity=quantity):
+            assert arm_number(worked(), arm, quantity, "reason") == reason
+            assert not np.isfinite(arm_number(worked(), arm, quantity))
 
 
 def test_after_the_control_has_gone_a_ratio_says_so() -> None:
@@ -168,36 +164,41 @@ def test_dosing_days_that_are_not_known_give_no_net_cell_kill() -> None:
 # Animals, from the readings
 
 
-@pytest.mark.parametrize(
-    ("animal", "quantity", "expected"),
-    [
-        ("V1", "baseline", 100), ("V1", "rtv", 4), ("V1", "growth_rate", LN2 / 10), ("C2", "rtv", 0.1),
+def test_a_number_of_an_animal_by_hand(subtests: pytest.Subtests) -> None:
+    for animal, quantity, expected in [
+        ("V1", "baseline", 100),
+        ("V1", "rtv", 4),
+        ("V1", "growth_rate", LN2 / 10),
+        ("C2", "rtv", 0.1),
         # changes 0, 100, 300: best 100, running means 50 and 133
-        ("V1", "best_response", 100), ("V1", "best_average_response", 50),
+        ("V1", "best_response", 100),
+        ("V1", "best_average_response", 50),
         # changes 0, -50, -100, -100: running means -25, -50, -62.5
-        ("C2", "best_response", -100), ("C2", "best_average_response", -62.5),
-        ("V1", "time_to_2x", 10), ("B1", "time_to_2x", 10 + 10 * np.log(4 / 3) / LN2), ("V2", "endpoint_time", 20),
-        ("C1", "weight_nadir", -20), ("C1", "days_below_85", 10 + 10 * 5 / 20), ("C1", "days_below_80", 0),
-    ],
-)  # fmt: skip
-def test_a_number_of_an_animal_by_hand(animal: str, quantity: str, expected: float) -> None:
-    assert animal_number(worked(), animal, quantity) == pytest.approx(expected)
-    assert not animal_number(worked(), animal, quantity, "beyond")
+        ("C2", "best_response", -100),
+        ("C2", "best_average_response", -62.5),
+        ("V1", "time_to_2x", 10),
+        ("B1", "time_to_2x", 10 + 10 * np.log(4 / 3) / LN2),
+        ("V2", "endpoint_time", 20),
+        ("C1", "weight_nadir", -20),
+        ("C1", "days_below_85", 10 + 10 * 5 / 20),
+        ("C1", "days_below_80", 0),
+    ]:
+        with subtests.test(animal=animal, quantity=quantity):
+            assert animal_number(worked(), animal, quantity) == pytest.approx(expected)
+            assert not animal_number(worked(), animal, quantity, "beyond")
 
 
-@pytest.mark.parametrize(
-    ("animal", "classes"),
-    [
+def test_the_classes_of_an_animal_by_hand(subtests: pytest.Subtests) -> None:
+    for animal, classes in [
         ("V1", ("PD", "none", "PD")),
         ("A1", ("SD", "none", "PD2")),  # no reading at 4 x: PD2
         ("B1", ("PD", "none", "PD1")),  # 4 x on day 24.2, at most 1.5 times the control's median of 20
         ("C1", ("SD", "PR", "MCR")),  # BR is -50, not below; 50 mm3 is not measurable
         ("C2", ("CR", "CR", "MCR")),  # the censored reading counts as 0
-    ],
-)
-def test_the_classes_of_an_animal_by_hand(animal: str, classes: tuple[str, str, str]) -> None:
-    found = tuple(animal_number(worked(), animal, key, "text") for key in ("mrecist", "genentech", "pptp"))
-    assert found == classes
+    ]:
+        with subtests.test(animal=animal, classes=classes):
+            found = tuple(animal_number(worked(), animal, key, "text") for key in ("mrecist", "genentech", "pptp"))
+            assert found == classes
 
 
 def test_a_time_that_is_not_reached_is_a_lower_limit() -> None:
