@@ -1,4 +1,7 @@
-"""When readings were taken: what a row of headings, or a column, says about days, hours, weeks or dates (DESIGN 8.1)."""
+"""When readings were taken: what a row of headings, or a column, says about days, hours, weeks or dates.
+
+See docs/study-files.md.
+"""
 
 from __future__ import annotations
 
