@@ -89,7 +89,11 @@ def guess_study(table: Path, *, sheet: str | None = None) -> Guess:
     if row > 1:
         guess.keys["header_row"] = str(row)
         guess = _said(guess, f"The header is in row {row}.")
-    guess = _with_layout(guess, read.rows[row - 1 :])
+    if read.says:
+        guess = replace(guess, keys=guess.keys | dict(read.says), columns=dict(read.columns))
+        guess = _said(guess, f"Laid out as the file itself says: {read.says['layout'].strip(chr(34))}.")
+    else:
+        guess = _with_layout(guess, read.rows[row - 1 :])
     guess = _with_unit(guess, read.rows[: row + 1])
     return _with_contents(guess, _cells_of(guess, read), decimal)
 

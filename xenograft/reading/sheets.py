@@ -12,6 +12,7 @@ from pathlib import Path
 
 from xenograft.errors import StudyError, missing_file, quoted
 from xenograft.reading.delimited import SEPARATORS, read_delimited
+from xenograft.reading.pzfx import read_pzfx
 from xenograft.reading.schema import StudyEntry
 from xenograft.reading.sheet import Sheet
 from xenograft.reading.xlsx import SPREADSHEETS, cells_of_spreadsheet
@@ -53,6 +54,7 @@ def _read_workbook(place: str, content: bytes, entry: StudyEntry) -> Sheet:
 FORMATS: list[Format] = [
     Format("a table of text", tuple(SEPARATORS), read_delimited),
     Format("an Excel workbook", SPREADSHEETS, _read_workbook, has_tables=True),
+    Format("a GraphPad Prism file", (".pzfx",), read_pzfx, has_tables=True),
 ]
 """Every kind of file that is read; a new one is a module with its reader, and a line here."""
 
