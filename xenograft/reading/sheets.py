@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xenograft.errors import StudyError, missing_file, quoted
+from xenograft.reading.columnar import FEATHER, PARQUET, read_columnar
 from xenograft.reading.delimited import SEPARATORS, read_delimited
 from xenograft.reading.pzfx import read_pzfx
 from xenograft.reading.schema import StudyEntry
@@ -55,6 +56,8 @@ FORMATS: list[Format] = [
     Format("a table of text", tuple(SEPARATORS), read_delimited),
     Format("an Excel workbook", SPREADSHEETS, _read_workbook, has_tables=True),
     Format("a GraphPad Prism file", (".pzfx",), read_pzfx, has_tables=True),
+    Format("a Parquet file", PARQUET, read_columnar),
+    Format("a Feather file", FEATHER, read_columnar),
 ]
 """Every kind of file that is read; a new one is a module with its reader, and a line here."""
 
