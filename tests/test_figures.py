@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from xenograft.figures.theme import NARROW, PAPER, SOFT, WIDE, arm_colours, save
 from xenograft.figures.volumes import predictive_panels, typical_curves, volume_panels
 from xenograft.study.study import Arm, Dosing, Study
 from xenograft.study.tables import left_early
+
+pytestmark = pytest.mark.xdist_group("figures")  # they share what `figure_of` has drawn
 
 DAYS = (-3.0, 0.0, 7.0, 14.0)
 NO_CURVES = pd.DataFrame(columns=["animal", "arm", "day", "median"])
@@ -108,9 +111,22 @@ def excess_of(*models: str) -> pd.DataFrame:
     )  # fmt: skip
 
 
-@pytest.fixture(params=list(STUDIES))
-def study(request: pytest.FixtureRequest) -> Study:
-    return STUDIES[request.param]
+@cache
+def figure_of(name: str, kind: str, width: float = WIDE) -> Figure:
+    """A figure of one kind of study; the tests that look at it share it, since drawing takes a second."""
+    return DRAW[name](STUDIES[kind], width)
+
+
+NARROW_KINDS = ("four", "sixteen", "more hostile")
+"""Kinds whose figures are drawn for a telephone as well."""
+
+
+def figures_of(name: str, *, narrow: bool = True) -> Iterator[tuple[str, Study, Figure]]:
+    """A figure of every kind of study, as wide as a page and, where it may matter, as narrow as a telephone."""
+    for kind, study in STUDIES.items():
+        yield kind, study, figure_of(name, kind)
+    for kind in NARROW_KINDS if narrow else ():
+        yield f"{kind}, narrow", STUDIES[kind], figure_of(name, kind, NARROW)
 
 
 def texts_of(drawing: str) -> list[str]:
@@ -120,21 +136,22 @@ def texts_of(drawing: str) -> list[str]:
     return [t.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").lstrip("\u200b") for t in plain]
 
 
-@pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_every_arm_has_its_panel_in_the_studys_order(study: Study, width: float) -> None:
-    figure = volume_panels(study, curves_of(study), NO_CURVES, width=width)
-    assert len(figure.axes) == len(study.arms)
-    for axis, arm in zip(figure.axes, study.arms, strict=True):
-        start = axis.get_title(loc="left").split("…")[0]
-        assert arm.name.startswith(start)
+def test_every_arm_has_its_panel_in_the_studys_order(subtests: pytest.Subtests) -> None:
+    for kind, study, figure in figures_of("panels"):
+        with subtests.test(kind):
+            assert len(figure.axes) == len(study.arms)
+            for axis, arm in zip(figure.axes, study.arms, strict=True):
+                start = axis.get_title(loc="left").split("…")[0]
+                assert arm.name.startswith(start)
 
 
-def test_panels_show_every_reading_once(study: Study) -> None:
-    figure = volume_panels(study, curves_of(study), NO_CURVES)
-    for axis, arm in zip(figure.axes, study.arms, strict=True):
-        marks = [line for line in axis.lines if line.get_marker() in ("o", "v")]
-        shown = sorted(float(y) for line in marks for y in line.get_ydata())
-        assert shown == pytest.approx(sorted(study.readings.loc[study.readings["arm"] == arm.name, "volume"]))
+def test_panels_show_every_reading_once(subtests: pytest.Subtests) -> None:
+    for kind, study, figure in figures_of("panels", narrow=False):
+        with subtests.test(kind):
+            for axis, arm in zip(figure.axes, study.arms, strict=True):
+                marks = [line for line in axis.lines if line.get_marker() in ("o", "v")]
+                shown = sorted(float(y) for line in marks for y in line.get_ydata())
+                assert shown == pytest.approx(sorted(study.readings.loc[study.readings["arm"] == arm.name, "volume"]))
 
 
 def test_readings_that_are_not_fitted_are_open_and_in_the_key() -> None:
@@ -164,30 +181,38 @@ def test_limit_and_endpoint_are_lines_only_where_the_study_has_them() -> None:
     assert levels == {90.0, 200.0}
 
 
-def test_all_panels_share_their_axes_and_volumes_are_logarithmic(study: Study) -> None:
-    axes = volume_panels(study, curves_of(study), NO_CURVES).axes
-    assert {axis.get_yscale() for axis in axes} == {"log"}
-    assert len({(axis.get_xlim(), axis.get_ylim()) for axis in axes}) == 1
+def test_all_panels_share_their_axes_and_volumes_are_logarithmic(subtests: pytest.Subtests) -> None:
+    for kind, _, figure in figures_of("panels"):
+        with subtests.test(kind):
+            axes = figure.axes
+            assert {axis.get_yscale() for axis in axes} == {"log"}
+            assert len({(axis.get_xlim(), axis.get_ylim()) for axis in axes}) == 1
 
 
-def test_panels_need_no_curves(study: Study) -> None:
-    assert "<svg" in svg(volume_panels(study, NO_CURVES, NO_CURVES), "a")
+def test_panels_need_no_curves() -> None:
+    for kind in ("two", "one animal an arm", "all censored"):
+        assert "<svg" in svg(volume_panels(STUDIES[kind], NO_CURVES, NO_CURVES), "a")
 
 
-def test_an_arm_has_one_colour_in_every_figure(study: Study) -> None:
-    curves, colours = curves_of(study), arm_colours(study)
-    assert len(set(colours.values())) == len(study.arms)
-    for axis in typical_curves(study, curves).axes:
-        assert [to_hex(line.get_color()) for line in axis.lines[: len(study.arms)]] == list(colours.values())
-    for axis, arm in zip(volume_panels(study, curves, NO_CURVES).axes, study.arms, strict=True):
-        assert max(axis.lines, key=lambda line: line.get_linewidth()).get_color() == colours[arm.name]
+def test_an_arm_has_one_colour_in_every_figure(subtests: pytest.Subtests) -> None:
+    for kind, study, panels in figures_of("panels", narrow=False):
+        with subtests.test(kind):
+            colours = arm_colours(study)
+            assert len(set(colours.values())) == len(study.arms)
+            for axis in figure_of("typical", kind).axes:
+                assert [to_hex(line.get_color()) for line in axis.lines[: len(study.arms)]] == list(colours.values())
+            for axis, arm in zip(panels.axes, study.arms, strict=True):
+                assert max(axis.lines, key=lambda line: line.get_linewidth()).get_color() == colours[arm.name]
 
 
-@pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_typical_curves_name_every_arm(study: Study, width: float) -> None:
-    words = texts_of(svg(typical_curves(study, curves_of(study), width=width), "a"))
-    for arm in study.arms:
-        assert any(arm.name == word or ("…" in word and arm.name.startswith(word.split("…")[0])) for word in words)
+def test_typical_curves_name_every_arm(subtests: pytest.Subtests) -> None:
+    for kind, study, figure in figures_of("typical"):
+        with subtests.test(kind):
+            words = texts_of(svg(figure, "a"))
+            for arm in study.arms:
+                assert any(
+                    arm.name == word or ("…" in word and arm.name.startswith(word.split("…")[0])) for word in words
+                )
 
 
 def test_bands_are_left_out_where_they_would_bury_each_other() -> None:
@@ -320,16 +345,17 @@ def bands_of(study: Study) -> pd.DataFrame:
     return course.assign(lower50=middle / 1.3, upper50=middle * 1.3, lower90=middle / 2, upper90=middle * 2)
 
 
-def test_predictions_stand_behind_every_fitted_reading(study: Study) -> None:
-    figure = predictive_panels(study, bands_of(study))
-    for axis, arm in zip(figure.axes, study.arms, strict=True):
-        assert len(axis.collections) == 2
-        outer = axis.collections[0].get_paths()[0].vertices[:, 1]
-        course = bands_of(study).loc[lambda table, arm=arm: table["arm"] == arm.name]
-        assert (outer.min(), outer.max()) == pytest.approx((course["lower90"].min(), course["upper90"].max()))
-        shown = [float(y) for line in axis.lines if line.get_marker() in ("o", "v") for y in line.get_ydata()]
-        fitted = study.fitted_readings.loc[lambda table, arm=arm: table["arm"] == arm.name]
-        assert sorted(shown) == pytest.approx(sorted(fitted["volume"]))
+def test_predictions_stand_behind_every_fitted_reading(subtests: pytest.Subtests) -> None:
+    for kind, study, figure in figures_of("predictive", narrow=False):
+        with subtests.test(kind):
+            for axis, arm in zip(figure.axes, study.arms, strict=True):
+                assert len(axis.collections) == 2
+                outer = axis.collections[0].get_paths()[0].vertices[:, 1]
+                course = bands_of(study).loc[lambda table, arm=arm: table["arm"] == arm.name]
+                assert (outer.min(), outer.max()) == pytest.approx((course["lower90"].min(), course["upper90"].max()))
+                shown = [float(y) for line in axis.lines if line.get_marker() in ("o", "v") for y in line.get_ydata()]
+                fitted = study.fitted_readings.loc[lambda table, arm=arm: table["arm"] == arm.name]
+                assert sorted(shown) == pytest.approx(sorted(fitted["volume"]))
 
 
 def measures_of(study: Study) -> pd.DataFrame:
@@ -340,14 +366,14 @@ def measures_of(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(reason="does not grow")
 
 
-@pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_the_forest_has_a_line_per_arm_and_words_for_what_is_not_finite(study: Study, width: float) -> None:
-    figure = forest(study, measures_of(study), width=width)
-    inhibition, doubling = figure.axes
-    colours = [c for arm, c in arm_colours(study).items() if arm != study.control.name]
-    assert [to_hex(line.get_color()) for line in inhibition.lines if line.get_marker() == "o"] == colours
-    assert [text.get_text() for text in doubling.texts] == ["does not grow"]
-    assert [line.get_marker() for line in doubling.lines].count(">") == len(study.arms) - 1  # no upper limit
+def test_the_forest_has_a_line_per_arm_and_words_for_what_is_not_finite(subtests: pytest.Subtests) -> None:
+    for kind, study, figure in figures_of("forest"):
+        with subtests.test(kind):
+            inhibition, doubling = figure.axes
+            colours = [c for arm, c in arm_colours(study).items() if arm != study.control.name]
+            assert [to_hex(line.get_color()) for line in inhibition.lines if line.get_marker() == "o"] == colours
+            assert [text.get_text() for text in doubling.texts] == ["does not grow"]
+            assert [line.get_marker() for line in doubling.lines].count(">") == len(study.arms) - 1  # no upper limit
 
 
 CLASSES = ("CR", "PR", "SD", "PD")
@@ -360,18 +386,20 @@ def responses_of(study: Study) -> pd.DataFrame:
     return table.assign(response=[CLASSES[place % 4] for place in range(len(table))])
 
 
-@pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_the_waterfall_falls_within_each_arm_in_the_colour_of_the_class(study: Study, width: float) -> None:
-    table = responses_of(study)
-    figure = waterfall(study, table, classes=CLASSES, width=width)
-    assert len(figure.axes) == len(study.arms)
-    for axis, arm in zip(figure.axes, study.arms, strict=True):
-        rows = table[table["arm"] == arm.name].sort_values("best", ascending=False)
-        heights = [bar.get_height() for bar in axis.patches]
-        assert heights == sorted(heights, reverse=True)
-        assert len(heights) == len(rows)
-        shades = {name: to_hex(bar.get_facecolor()) for bar, name in zip(axis.patches, rows["response"], strict=True)}
-        assert len(set(shades.values())) == len(shades)
+def test_the_waterfall_falls_within_each_arm_in_the_colour_of_the_class(subtests: pytest.Subtests) -> None:
+    for kind, study, figure in figures_of("waterfall"):
+        with subtests.test(kind):
+            table = responses_of(study)
+            assert len(figure.axes) == len(study.arms)
+            for axis, arm in zip(figure.axes, study.arms, strict=True):
+                rows = table[table["arm"] == arm.name].sort_values("best", ascending=False)
+                heights = [bar.get_height() for bar in axis.patches]
+                assert heights == sorted(heights, reverse=True)
+                assert len(heights) == len(rows)
+                shades = {
+                    name: to_hex(bar.get_facecolor()) for bar, name in zip(axis.patches, rows["response"], strict=True)
+                }
+                assert len(set(shades.values())) == len(shades)
 
 
 def test_a_bar_beyond_the_cut_is_cut_and_says_so() -> None:
@@ -389,12 +417,14 @@ def test_the_limits_of_the_classes_are_lines_of_the_waterfall() -> None:
     assert [line.get_ydata()[0] for line in axis.lines if list(line.get_xdata()) == [0, 1]] == [0.0, -30.0]
 
 
-def test_the_spider_draws_every_animal_from_its_own_baseline(study: Study) -> None:
-    changes = ratios_of(study)
-    for axis, arm in zip(spider(study, changes).axes, study.arms, strict=True):
-        legs = axis.collections[0].get_segments()
-        assert len(legs) == changes.loc[lambda table, arm=arm: table["arm"] == arm.name]["animal"].nunique()
-        assert all(leg[0, 1] == pytest.approx(1.0) for leg in legs)
+def test_the_spider_draws_every_animal_from_its_own_baseline(subtests: pytest.Subtests) -> None:
+    for kind, study, figure in figures_of("spider", narrow=False):
+        with subtests.test(kind):
+            changes = ratios_of(study)
+            for axis, arm in zip(figure.axes, study.arms, strict=True):
+                legs = axis.collections[0].get_segments()
+                assert len(legs) == changes.loc[lambda table, arm=arm: table["arm"] == arm.name]["animal"].nunique()
+                assert all(leg[0, 1] == pytest.approx(1.0) for leg in legs)
 
 
 def test_a_tumour_of_which_nothing_is_left_stays_on_the_spider() -> None:
@@ -412,18 +442,21 @@ def kaplan_meier_of(study: Study) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_survival_shows_observed_steps_predicted_bands_and_who_left(study: Study) -> None:
-    observed = kaplan_meier_of(study)
-    predicted = pd.DataFrame(
+def survival_bands_of(study: Study) -> pd.DataFrame:
+    return pd.DataFrame(
         {"arm": arm.name, "day": day, "median": 0.5, "lower": 0.3, "upper": 0.8} for arm in study.arms for day in DAYS
     )
-    figure = survival(study, observed, predicted, event="volume of 200 mm³ reached")
-    for axis in figure.axes:
-        steps = next(line for line in axis.lines if line.get_drawstyle() == "steps-post")
-        assert list(steps.get_ydata()) == [1.0, 0.6, 0.2]
-        assert [list(line.get_xdata()) for line in axis.lines if line.get_marker() == "|"] == [[7.0]]
-        assert len(axis.collections) == 1
-    assert any("volume of 200 mm³ reached" in word for word in texts_of(svg(figure, "a")))
+
+
+def test_survival_shows_observed_steps_predicted_bands_and_who_left(subtests: pytest.Subtests) -> None:
+    for kind, _, figure in figures_of("survival", narrow=False):
+        with subtests.test(kind):
+            for axis in figure.axes:
+                steps = next(line for line in axis.lines if line.get_drawstyle() == "steps-post")
+                assert list(steps.get_ydata()) == [1.0, 0.6, 0.2]
+                assert [list(line.get_xdata()) for line in axis.lines if line.get_marker() == "|"] == [[7.0]]
+                assert len(axis.collections) == 1
+            assert any("volume of 200 mm³ reached" in word for word in texts_of(svg(figure, "a")))
 
 
 def test_survival_needs_no_prediction() -> None:
@@ -438,21 +471,23 @@ def swimmers_of(study: Study) -> tuple[pd.DataFrame, pd.DataFrame]:
     return animals, left[["animal"]].assign(day=left["end"], event="_left $early$")
 
 
-@pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_the_swimmer_has_a_bar_per_animal_and_a_mark_per_event(study: Study, width: float) -> None:
-    animals, events = swimmers_of(study)
-    axis = swimmer(study, animals, events, width=width).axes[0]
-    lengths = sorted(bar.get_width() for bar in axis.patches)
-    assert lengths == sorted(animals["end"])
-    assert sum(len(line.get_xdata()) for line in axis.lines) == len(events)
+def test_the_swimmer_has_a_bar_per_animal_and_a_mark_per_event(subtests: pytest.Subtests) -> None:
+    for kind, study, figure in figures_of("swimmer"):
+        with subtests.test(kind):
+            animals, events = swimmers_of(study)
+            axis = figure.axes[0]
+            lengths = sorted(bar.get_width() for bar in axis.patches)
+            assert lengths == sorted(animals["end"])
+            assert sum(len(line.get_xdata()) for line in axis.lines) == len(events)
 
 
-def test_body_weights_have_a_median_per_arm_and_lines_at_the_losses(study: Study) -> None:
-    weights = ratios_of(study).assign(change=lambda table: -table["day"])
-    for axis in body_weight(study, weights, limits=(-10.0,)).axes:
-        thick = max(axis.lines, key=lambda line: line.get_linewidth())
-        assert list(thick.get_ydata()) == [0.0, -7.0, -14.0]
-        assert -10.0 in [line.get_ydata()[0] for line in axis.lines if list(line.get_xdata()) == [0, 1]]
+def test_body_weights_have_a_median_per_arm_and_lines_at_the_losses(subtests: pytest.Subtests) -> None:
+    for kind, _, figure in figures_of("weight", narrow=False):
+        with subtests.test(kind):
+            for axis in figure.axes:
+                thick = max(axis.lines, key=lambda line: line.get_linewidth())
+                assert list(thick.get_ydata()) == [0.0, -7.0, -14.0]
+                assert -10.0 in [line.get_ydata()[0] for line in axis.lines if list(line.get_xdata()) == [0, 1]]
 
 
 def residuals_of(study: Study) -> pd.DataFrame:
@@ -460,14 +495,15 @@ def residuals_of(study: Study) -> pd.DataFrame:
     return rows[["animal", "arm", "day"]].assign(expected=rows["volume"], residual=np.linspace(-2, 2, len(rows)))
 
 
-@pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_residuals_stand_by_day_by_volume_and_against_the_normal(study: Study, width: float) -> None:
-    table = residuals_of(study)
-    by_day, by_volume, normal = residuals(study, table, width=width).axes
-    for axis in (by_day, by_volume):
-        assert sum(len(line.get_ydata()) for line in axis.lines if line.get_marker() == "o") == len(table)
-    assert list(normal.lines[0].get_ydata()) == sorted(table["residual"])
-    assert normal.lines[0].get_xdata()[0] == pytest.approx(-normal.lines[0].get_xdata()[-1])
+def test_residuals_stand_by_day_by_volume_and_against_the_normal(subtests: pytest.Subtests) -> None:
+    for kind, study, figure in figures_of("residuals"):
+        with subtests.test(kind):
+            table = residuals_of(study)
+            by_day, by_volume, normal = figure.axes
+            for axis in (by_day, by_volume):
+                assert sum(len(line.get_ydata()) for line in axis.lines if line.get_marker() == "o") == len(table)
+            assert list(normal.lines[0].get_ydata()) == sorted(table["residual"])
+            assert normal.lines[0].get_xdata()[0] == pytest.approx(-normal.lines[0].get_xdata()[-1])
 
 
 def test_residuals_may_be_none_when_all_readings_are_censored() -> None:
@@ -475,16 +511,19 @@ def test_residuals_may_be_none_when_all_readings_are_censored() -> None:
     assert "<svg" in svg(residuals(study, residuals_of(study).iloc[:0]), "a")
 
 
-def test_animals_above_the_limit_of_pareto_k_are_named(study: Study) -> None:
-    names = list(study.animals.index)
-    table = pd.DataFrame({"first": np.linspace(0.0, 0.5, len(names)), "second": 0.3}, index=names)
-    table.loc[names[0], "second"] = 0.9
-    table.loc[names[-1], "first"] = np.nan
-    figure = influence(study, table, 0.7)
-    shown = [text.get_text() for text in figure.axes[0].texts]
-    assert names[0] in shown
-    assert len(shown) == 2  # the limit and the one animal
-    assert {line.get_ydata()[0] for line in figure.axes[0].lines if list(line.get_xdata()) == [0, 1]} == {0.7}
+def test_animals_above_the_limit_of_pareto_k_are_named(subtests: pytest.Subtests) -> None:
+    for kind in ("two", "one animal an arm", "hostile", "1,000 animals"):
+        study = STUDIES[kind]
+        with subtests.test(kind):
+            names = list(study.animals.index)
+            table = pd.DataFrame({"first": np.linspace(0.0, 0.5, len(names)), "second": 0.3}, index=names)
+            table.loc[names[0], "second"] = 0.9
+            table.loc[names[-1], "first"] = np.nan
+            figure = influence(study, table, 0.7)
+            shown = [text.get_text() for text in figure.axes[0].texts]
+            assert names[0] in shown
+            assert len(shown) == 2  # the limit and the one animal
+            assert {line.get_ydata()[0] for line in figure.axes[0].lines if list(line.get_xdata()) == [0, 1]} == {0.7}
 
 
 def densities_of(*names: str) -> pd.DataFrame:
@@ -547,19 +586,25 @@ def test_figures_are_written_as_png_svg_and_pdf(tmp_path: Path) -> None:
     assert [a.read_bytes() == b.read_bytes() for a, b in zip(written, again, strict=True)] == [True, True, True]
 
 
-DRAW: dict[str, Callable[[Study], Figure]] = {
-    "panels": lambda study: volume_panels(study, curves_of(study), NO_CURVES),
-    "typical": lambda study: typical_curves(study, curves_of(study)),
-    "predictive": lambda study: predictive_panels(study, bands_of(study)),
-    "forest": lambda study: forest(study, measures_of(study)),
-    "waterfall": lambda study: waterfall(study, responses_of(study), classes=CLASSES),
-    "spider": lambda study: spider(study, ratios_of(study)),
-    "survival": lambda study: survival(study, kaplan_meier_of(study), pd.DataFrame(), event="endpoint"),
-    "swimmer": lambda study: swimmer(study, *swimmers_of(study)),
-    "weight": lambda study: body_weight(study, ratios_of(study).assign(change=1.0)),
-    "residuals": lambda study: residuals(study, residuals_of(study)),
-    "influence": lambda study: influence(study, influence_of(study), 0.7),
+DRAW: dict[str, Callable[[Study, float], Figure]] = {
+    "panels": lambda study, width: volume_panels(study, curves_of(study), NO_CURVES, width=width),
+    "typical": lambda study, width: typical_curves(study, curves_of(study), width=width),
+    "predictive": lambda study, width: predictive_panels(study, bands_of(study), width=width),
+    "forest": lambda study, width: forest(study, measures_of(study), width=width),
+    "waterfall": lambda study, width: waterfall(study, responses_of(study), classes=CLASSES, width=width),
+    "spider": lambda study, width: spider(study, ratios_of(study), width=width),
+    "survival": lambda study, width: survival(
+        study, kaplan_meier_of(study), survival_bands_of(study), event="volume of 200 mm³ reached", width=width
+    ),
+    "swimmer": lambda study, width: swimmer(study, *swimmers_of(study), width=width),
+    "weight": lambda study, width: body_weight(study, weights_of(study), limits=(-10.0,), width=width),
+    "residuals": lambda study, width: residuals(study, residuals_of(study), width=width),
+    "influence": lambda study, width: influence(study, influence_of(study), 0.7, width=width),
 }
+
+
+def weights_of(study: Study) -> pd.DataFrame:
+    return ratios_of(study).assign(change=lambda table: -table["day"])
 
 
 def influence_of(study: Study) -> pd.DataFrame:
@@ -567,28 +612,30 @@ def influence_of(study: Study) -> pd.DataFrame:
     return pd.DataFrame({"one card": k, "another": k[::-1]}, index=study.animals.index)
 
 
-@pytest.mark.parametrize("kind", ["two", "four", "sixteen", "one animal an arm", "all censored"])
-@pytest.mark.parametrize("name", ["panels", "predictive", "waterfall", "spider", "survival", "weight"])
-def test_words_and_numbers_around_panels_of_fixed_margins_are_on_the_figure(name: str, kind: str) -> None:
-    figure = DRAW[name](STUDIES[kind])
-    drawn = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())  # inches
-    width, height = figure.get_size_inches()
-    assert drawn.x0 >= 0
-    assert drawn.y0 >= 0
-    assert drawn.x1 <= width
-    assert drawn.y1 <= height
+def test_words_and_numbers_around_panels_of_fixed_margins_are_on_the_figure(subtests: pytest.Subtests) -> None:
+    for name in ("panels", "predictive", "waterfall", "spider", "survival", "weight"):
+        for kind in ("two", "four", "sixteen", "one animal an arm", "all censored"):
+            with subtests.test(figure=name, kind=kind):
+                figure = figure_of(name, kind)
+                drawn = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())  # inches
+                width, height = figure.get_size_inches()
+                assert drawn.x0 >= 0
+                assert drawn.y0 >= 0
+                assert drawn.x1 <= width
+                assert drawn.y1 <= height
 
 
-@pytest.mark.parametrize("kind", ["two", "sixteen", "one animal an arm", "all censored", "1,000 animals"])
-@pytest.mark.parametrize("name", DRAW)
-def test_every_figure_is_drawn_for_every_kind_of_study_within_its_size(name: str, kind: str) -> None:
-    figure = DRAW[name](STUDIES[kind])
-    drawing = svg(figure, name)
-    assert "<script" not in drawing
-    assert len(drawing) < 1_500_000
-    width, height = figure.get_size_inches()
-    assert width <= WIDE
-    assert height <= 12
+def test_every_figure_is_drawn_for_every_kind_of_study_within_its_size(subtests: pytest.Subtests) -> None:
+    for name in DRAW:
+        for kind in ("two", "sixteen", "one animal an arm", "all censored", "1,000 animals"):
+            with subtests.test(figure=name, kind=kind):
+                figure = figure_of(name, kind)
+                drawing = svg(figure, name)
+                assert "<script" not in drawing
+                assert len(drawing) < 1_500_000
+                width, height = figure.get_size_inches()
+                assert width <= WIDE
+                assert height <= 12
 
 
 def test_svg_has_unique_ids_no_date_and_is_the_same_every_time() -> None:
