@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,7 +105,7 @@ def test_a_scheduler_that_does_not_answer_is_an_error_in_words(monkeypatch: pyte
 
 
 def test_without_dask_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("xenograft.planning.trials.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError) as refused:
         run_trials(square, {"1": 1}, tmp_path / "s.jsonl", about=ABOUT, scheduler="tcp://127.0.0.1:1")
     assert str(refused.value) == (

@@ -241,3 +241,24 @@ def test_what_benchmarks_import_exists() -> None:
                 module = importlib.import_module(node.module or "")
                 missing = [a.name for a in node.names if not hasattr(module, a.name)]
                 assert all(f"{node.module}.{name}".removeprefix("xenograft.") in MODULES for name in missing), path
+
+
+def test_tests_import_from_no_test_patch_nothing_private_and_compare_no_clocks() -> None:
+    """What tests share is a fixture, or a module that is no test; what they must replace is given as an argument."""
+    clocks = {"perf_counter", "process_time", "monotonic", "time_ns"}
+    wrong: list[str] = []
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("test_"):
+                wrong.append(f"{path.name} imports from {node.module}")
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("monkeypatch.setattr"):
+                name = ast.unparse(node.args[0] if isinstance(node.args[0], ast.Constant) else node.args[1])
+                if re.search(r"(^|\.)_(?!_)", name.strip("'\"")):
+                    wrong.append(f"{path.name} patches {name}")
+            if isinstance(node, ast.Compare):
+                called = {
+                    ast.unparse(call.func).split(".")[-1] for call in ast.walk(node) if isinstance(call, ast.Call)
+                }
+                if called & clocks:
+                    wrong.append(f"{path.name}, line {node.lineno}, compares a clock")
+    assert wrong == []

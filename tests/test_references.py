@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def test_another_schedule_another_card_and_another_version_are_named(
     later = replace(arm, dosings=(replace(arm.dosings[0], days=(0.0, 28.0)),))
     study = replace(study, arms=(study.arms[0], later, *study.arms[2:]))
     card = fits[CARD].card.model_copy(update={"spread": "arm"})
-    monkeypatch.setattr(references, "versions", lambda: stored["versions"] | {"pymc": "99.0"})
+    monkeypatch.setattr(metadata, "version", lambda name: "99.0" if name == "pymc" else stored["versions"][name])
     assert drift(stored, replace(fits[CARD], study=study, card=card)).changes == (
         "arm T-DM1: T-DM1 3, 3 on days 0, 21 → T-DM1 3, 3 on days 0, 28",
         f"card {CARD}: spread common → arm",

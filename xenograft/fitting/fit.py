@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +168,7 @@ def parameters_of(posterior: xr.Dataset, card: ModelCard) -> Parameters:
 
 def versions() -> dict[str, str]:
     """Versions of what a result depends on."""
-    return {name: version(name) for name in ("xenograft", "pymc", "nutpie", "pytensor", "arviz", "numpy")}
+    return {name: metadata.version(name) for name in ("xenograft", "pymc", "nutpie", "pytensor", "arviz", "numpy")}
 
 
 def _fit_of(tree: xr.DataTree, attrs: Mapping[str, Any]) -> Fit:
