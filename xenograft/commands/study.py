@@ -21,7 +21,7 @@ app = typer.Typer()
 @app.command()
 def init(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table of readings: .csv, .xlsx, .pzfx, .parquet.")],
-    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook, or table of a Prism file, with several.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook or table of a Prism file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a study.toml that is there.")] = False,
 ) -> None:
     """Write a study.toml beside a table, and say what was guessed and what only the laboratory knows."""

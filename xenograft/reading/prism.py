@@ -69,6 +69,8 @@ class PrismTable:
         Titles of the rows.
     sets : tuple of DataSet
         From left to right: A, B, C, …
+    refused : str
+        Why the table cannot be read for certain, empty where it can.
     """
 
     title: str
@@ -77,6 +79,7 @@ class PrismTable:
     x: DataSet | None = None
     row_titles: Subcolumn | None = None
     sets: tuple[DataSet, ...] = ()
+    refused: str = ""
 
 
 @dataclass
@@ -191,6 +194,8 @@ def _why_not(table: PrismTable) -> str:
         return "is a survival table: times and events, no volumes"
     if table.kind not in READABLE:
         return f"is a table of kind {quoted(table.kind)}"
+    if table.refused:
+        return table.refused
     if table.summaries:
         return f"holds {table.summaries}, not animals"
     return _EMPTY if all(one.blank for data in table.sets for one in data.subcolumns) else ""

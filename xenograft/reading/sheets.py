@@ -13,6 +13,7 @@ from pathlib import Path
 from xenograft.errors import StudyError, missing_file, quoted
 from xenograft.reading.columnar import FEATHER, PARQUET, read_columnar
 from xenograft.reading.delimited import SEPARATORS, read_delimited
+from xenograft.reading.prism_archive import read_prism
 from xenograft.reading.pzfx import read_pzfx
 from xenograft.reading.schema import StudyEntry
 from xenograft.reading.sheet import Sheet
@@ -56,6 +57,7 @@ FORMATS: list[Format] = [
     Format("a table of text", tuple(SEPARATORS), read_delimited),
     Format("an Excel workbook", SPREADSHEETS, _read_workbook, has_tables=True),
     Format("a GraphPad Prism file", (".pzfx",), read_pzfx, has_tables=True),
+    Format("a GraphPad Prism 10 file", (".prism",), read_prism, has_tables=True),
     Format("a Parquet file", PARQUET, read_columnar),
     Format("a Feather file", FEATHER, read_columnar),
 ]
@@ -73,6 +75,7 @@ WAYS_IN: dict[str, str] = {
         "In R, write the data frame with arrow::write_parquet or write.csv, and name that as data",
     ),
     **dict.fromkeys((".jmp", ".mat", ".json", ".pdf", ".docx"), "Export the table as CSV, and name that as data"),
+    **dict.fromkeys((".pzf", ".pzm"), "Open it in Prism, save it as .pzfx, and name that as data"),
     **dict.fromkeys((".gz", ".zip", ".7z"), "Unpack it, and name the table in it as data"),
 }
 """Of files that people have and that are not read: what to do with them."""
