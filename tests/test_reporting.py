@@ -73,13 +73,14 @@ def test_every_table_has_column_headers_and_every_figure_says_what_it_shows(page
     assert len(set(alternatives)) == len(alternatives)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_names_from_the_data_are_shown_as_they_are_and_never_run(name: str, drawn: None) -> None:
-    page = render(content_for(names=("vehicle", name, "B", f"{name} + B")))
-    assert "<script>alert" not in page
-    assert name.replace("<", "&lt;").replace(">", "&gt;") in page
-    if len(name) < 20:
-        assert len(re.findall(re.escape(name.lstrip("_")), page)) >= 8  # tables and figures
+def test_names_from_the_data_are_shown_as_they_are_and_never_run(drawn: None) -> None:
+    for names in (HOSTILE[:4], ("vehicle", HOSTILE[4], "B", f"{HOSTILE[4]} + B")):
+        page = render(content_for(names=names))
+        assert "<script>alert" not in page
+        for name in names:
+            assert name.replace("<", "&lt;").replace(">", "&gt;") in page, name
+            if 1 < len(name) < 20:
+                assert len(re.findall(re.escape(name.lstrip("_")), page)) >= 8, name  # tables and figures
 
 
 def test_a_failed_fit_is_said_before_the_first_figure() -> None:
