@@ -58,7 +58,7 @@ def compare(
     chains: Chains = 4,
     quiet: Quiet = False,
 ) -> None:
-    """Rank model cards by how well they predict an animal they have not seen; judge the gates of a CI job."""
+    """Rank the models by how well they predict an animal they have not seen, and judge the gates of a CI job."""
     from xenograft.evidence.gates import Gate, check_gates, read_gates
 
     if junit and not gates:
@@ -98,7 +98,7 @@ def reference(
     chains: Chains = 4,
     quiet: Quiet = False,
 ) -> None:
-    """Store posterior summaries, with their Monte-Carlo errors, for the drift gates of later comparisons."""
+    """Store what the models say today, for the drift gates of later comparisons."""
     from xenograft.evidence.drift import write_reference
 
     with Analysis(study, model, seed, draws, chains, quiet, cache=cache, exact=False) as analysis:

@@ -45,7 +45,7 @@ def fit(
     chains: Chains = 4,
     quiet: Quiet = False,
 ) -> None:
-    """Fit model cards; write one NetCDF file per card and results.json."""
+    """Fit the models; write one NetCDF file per model, and results.json."""
     with Analysis(study, model, seed, draws, chains, quiet) as analysis:
         for name, one in analysis.fits.items():
             one.save(output / f"{name}.nc")
@@ -85,7 +85,7 @@ def report(
     chains: Chains = 4,
     quiet: Quiet = False,
 ) -> None:
-    """Fit, compare, average: an HTML report, results.json and the verdict; of many studies one each, and an index."""
+    """Fit, compare and average the models: an HTML report, results.json, the verdict. Takes a folder of studies too."""
     from xenograft.reading.folder import studies_in
 
     if studies_in(study):

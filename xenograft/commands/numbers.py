@@ -32,12 +32,12 @@ def print_estimands(
         ),
     ],
     day: Annotated[
-        float | None, typer.Option(help="Day of the numbers, as recorded; default the study's horizon.")
+        float | None, typer.Option(help="Day of the numbers, as recorded; otherwise the study's horizon.")
     ] = None,
     of: Annotated[
         Literal["typical", "mean"], typer.Option(help="Numbers of the typical animal or of mean volumes.")
     ] = "typical",
-    card: Annotated[str, typer.Option(help="The averaged cards, or one card by name.")] = "averaged",
+    card: Annotated[str, typer.Option(help="'averaged', or the name of one model.")] = "averaged",
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Where to write every number.")] = None,
     model: Cards = None,
     seed: Seed = 1,
@@ -45,7 +45,7 @@ def print_estimands(
     chains: Chains = 4,
     quiet: Quiet = False,
 ) -> None:
-    """Every number the field reports: from the model, from the raw readings, for a new animal."""
+    """Print every number the field reports: from the models, from the readings alone, for a new animal."""
     fits, ranking = _fits(source, model, seed=seed, draws=draws, chains=chains, quiet=quiet)
     from xenograft.answers.summary import summary
 

@@ -33,7 +33,7 @@ def simulate(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the study.")],
     model: Annotated[
         str | None,
-        typer.Option("-m", "--model", metavar="CARD", help="The card whose claim the truth must be an example of."),
+        typer.Option("-m", "--model", metavar="CARD", help="Refuse a truth that this card cannot describe."),
     ] = None,
     seed: Seed = 1,
 ) -> None:
@@ -64,7 +64,7 @@ def simulate(
 @app.command()
 def allocate(
     baselines: Annotated[
-        Path, typer.Argument(metavar="BASELINES", help="A CSV with animal, volume and, where shared, cage.")
+        Path, typer.Argument(metavar="BASELINES", help="A CSV of animal and volume, and cage if shared.")
     ],
     arms: Annotated[str, typer.Option(metavar="A,B,…", help="Names of the arms, separated by commas.")],
     per_arm: Annotated[int, typer.Option(metavar="N", help="Animals in each arm.")],
@@ -72,7 +72,7 @@ def allocate(
         "allocation.csv"
     ),
     seed: Seed = 1,
-    tries: Annotated[int, typer.Option(metavar="N", help="Random allocations to take the best balanced of.")] = 1000,
+    tries: Annotated[int, typer.Option(metavar="N", help="How many random allocations to choose from.")] = 1000,
 ) -> None:
     """Put animals into arms at random, balanced on baseline volume, cages spread over the arms."""
     from xenograft.planning.allocation import allocate, read_baselines

@@ -24,7 +24,7 @@ def init(
     sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook or table of a Prism file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a study.toml that is there.")] = False,
 ) -> None:
-    """Write a study.toml beside a table, and say what was guessed and what only the laboratory knows."""
+    """Write a study.toml beside a table, and say what was guessed and what only you know."""
     from xenograft.reading.guess_study import guess_study, toml_of_guess
 
     path = table.parent / "study.toml"
@@ -42,7 +42,7 @@ def init(
 
 @app.command()
 def check(study: StudyPath) -> None:
-    """Read and validate a study; print its arms, animals and days, and questions that its readings raise."""
+    """Read and check a study; print its arms, animals and days, and ask about readings that look odd."""
     from xenograft.reading.read import read_study
     from xenograft.reading.remarks import questions_about
     from xenograft.study.tables import excluded_table, left_table, measured_table, summary_table

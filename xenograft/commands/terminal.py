@@ -15,17 +15,19 @@ Cards = Annotated[
     list[str] | None,
     typer.Option("-m", "--model", metavar="CARD", help="A shipped card's name, a card file or a folder of cards."),
 ]
-Seed = Annotated[int, typer.Option(help="Same seed, same numbers.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same numbers.")]
 Draws = Annotated[int, typer.Option(min=100, help="Posterior draws per chain, after as many for tuning.")]
 Chains = Annotated[int, typer.Option(min=2, help="Independent chains.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")]
 JsonPath = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Where to write results.json.")]
 ReferenceOption = Annotated[
-    Literal["bliss", "hsa"], typer.Option(help="What no interaction means in the study's verdict.")
+    Literal["bliss", "hsa"], typer.Option(help="No interaction: effects add (bliss), or the better agent alone (hsa).")
 ]
 Cache = Annotated[
     Path | None,
-    typer.Option("--cache", metavar="DIR", help="Folder of stored fits: reused where nothing that matters changed."),
+    typer.Option(
+        "--cache", metavar="DIR", help="Folder of stored fits, reused while data, card, seed and versions agree."
+    ),
 ]
 
 

@@ -72,7 +72,7 @@ def power(
     ] = Path("power"),
     quiet: Quiet = False,
 ) -> None:
-    """What a design would find: the chance of each verdict, interval width, bias and coverage, by simulation."""
+    """What a planned study would find, by simulation: the chance of each verdict, interval width, bias, coverage."""
     from xenograft.files import write_csv
     from xenograft.model.card import read_cards
     from xenograft.planning.cells import cells_of
@@ -119,7 +119,7 @@ def calibrate(
     scheduler: Scheduler = None,
     quiet: Quiet = False,
 ) -> None:
-    """Simulate studies from a card's own priors, fit them, and see whether its intervals hold the truth."""
+    """Check a model: simulate studies from its own priors, fit them, see whether its intervals hold the truth."""
     from xenograft.model.card import read_cards
     from xenograft.planning.calibration import SETTINGS, calibrate
     from xenograft.planning.calibration_record import calibration_table, problems_of_calibration, write_calibration
