@@ -340,3 +340,38 @@ def test_headings_that_count_animals_are_told_from_headings_that_name_doses() ->
         ["A_1", "A_1", "A_2", "B_1", "B_2", "B_3"],
     ):
         assert arms_of_headings(others) == {}, others
+
+
+def spreadsheet(folder: Path, header: list[str]) -> Study:
+    """A table of days and one column per animal, with a header of one row, as init reads it."""
+    columns = [one for subcolumns in VOLUMES.values() for one in (*subcolumns, subcolumns[0])]
+    lines = [",".join(header), *(",".join(row) for row in zip(DAYS, *columns, strict=True))]
+    (folder / "volumes.csv").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "study.toml").write_text(toml_of_guess(guess_study(folder / "volumes.csv")), encoding="utf-8")
+    return read_study(folder)
+
+
+def test_a_table_copied_from_prism_has_its_arm_above_the_first_animal_only(tmp_path: Path) -> None:
+    found = spreadsheet(tmp_path, ["Days", *(text for arm in VOLUMES for text in (arm, "", ""))])
+    both = expected() | {
+        (arm, f"{arm}/3", float(day)): float(volume)
+        for arm, subcolumns in VOLUMES.items()
+        for day, volume in zip(DAYS, subcolumns[0], strict=True)
+    }
+    assert readings(found) == both
+
+
+def test_numbered_headings_of_a_spreadsheet_are_animals_of_arms(tmp_path: Path) -> None:
+    for mark in ("_", ":Y", " #"):
+        found = spreadsheet(tmp_path, ["Days", *(f"{arm}{mark}{number}" for arm in VOLUMES for number in (1, 2, 3))])
+        assert [arm.name for arm in found.arms] == list(VOLUMES)
+        assert readings(found)["Drug B", f"Drug B{mark}2", 7.0] == 158
+        assert len(found.readings) == 48
+    toml = (tmp_path / "study.toml").read_text(encoding="utf-8")
+    assert 'header = ["numbered arm"]' in toml
+    others = ["Days", *(f"Dose {number}" for number in range(1, 13))]
+    (tmp_path / "volumes.csv").write_text(
+        "\n".join([",".join(others), *(",".join([day] * 13) for day in DAYS)]), encoding="utf-8"
+    )
+    with pytest.raises(StudyError, match="do not count the animals of two arms or more"):
+        read_study(tmp_path)

@@ -16,6 +16,7 @@ from xenograft.files import toml_text
 from xenograft.reading.cells import WORDS, days, looks_like_a_date, meanings, numbers
 from xenograft.reading.guess_arms import GuessedArm, guess_arms
 from xenograft.reading.layouts import Cells, one_row_per_reading
+from xenograft.reading.numbered import arms_of_headings, as_animals
 from xenograft.reading.schema import Columns, StudyEntry
 from xenograft.reading.sheet import Sheet
 from xenograft.reading.sheets import read_sheet
@@ -154,8 +155,12 @@ def _with_layout(guess: Guess, rows: Sequence[Sequence[str]]) -> Guess:
         parts = '["arm"]' if second[0] and _ascending(first_cells) else '["arm", "animal"]'
         if parts != '["arm"]' and len(set(header[1:])) > len(set(second[1:])):
             parts = '["animal", "arm"]'
+        if parts == '["arm"]' and (numbered := arms_of_headings([text for text in header[1:] if text])):
+            parts = '["numbered arm"]'
+            guess = _said(guess, f"H{as_animals(numbered)[1:]}.")
         guess.keys["header"] = parts
-        named = {"day": (header[0] or second[0])} if header[0] or (second[0] and parts != '["arm"]') else {}
+        one_row = parts in ('["arm"]', '["numbered arm"]')
+        named = {"day": (header[0] or second[0])} if header[0] or (second[0] and not one_row) else {}
         return _with_columns(_said(guess, "Wide by animal: one column per animal."), named)
     if _day_like(second) >= 2 and not _day_like(second[:1]):
         guess.keys.update(layout='"wide by day"', header='["name", "day"]')

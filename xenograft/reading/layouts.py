@@ -11,6 +11,7 @@ import pandas as pd
 
 from xenograft.errors import StudyError, quoted
 from xenograft.reading.cells import days, why_no_day
+from xenograft.reading.numbered import arms_of_headings
 from xenograft.reading.schema import StudyEntry
 from xenograft.reading.sheet import Sheet, letters
 from xenograft.reading.study_toml import StudyFile, counted
@@ -161,7 +162,7 @@ def _headings(
             shown = merged.get((top + level, position))
             if not text and shown is not None and shown[0] - top in range(len(header)):
                 text = header[shown[0] - top][shown[1]]
-            if not text and level < innermost and before >= 0:
+            if not text and (level < innermost or part == "arm") and before >= 0:
                 text = last
             said[position][part] = text
             before, last = position, text
@@ -176,6 +177,8 @@ def _reading_columns(
     columns: list[_Column] = []
     problems: list[str] = []
     unread: list[str] = []
+    headings, unnumbered = _numbered(sheet.place, headings)
+    problems += unnumbered
     dated = _days_of_headings(headings, entry) if "day" in entry.header_parts else {}
     counts: dict[str, int] = {}
     row_of = {part: top + level for level, part in enumerate(entry.header_parts)}
@@ -209,6 +212,25 @@ def _reading_columns(
             known["animal"] = f"{known['arm']}/{counts[known['arm']]}"
         columns.append(_Column(position, known, measure))
     return columns, problems, unread
+
+
+def _numbered(
+    place: str, headings: Mapping[int, Mapping[str, str]]
+) -> tuple[Mapping[int, Mapping[str, str]], list[str]]:
+    """Headings that name an arm and count its animals ("Vehicle_1"), as arm and animal; and what is wrong with them."""
+    if not any("numbered arm" in said for said in headings.values()):
+        return headings, []
+    texts = list(dict.fromkeys(said["numbered arm"] for said in headings.values()))
+    arms = arms_of_headings(texts)
+    if not arms:
+        shown = ", ".join(quoted(text) for text in texts[:4])
+        finding = f"the headings ({shown}, …) do not count the animals of two arms or more"
+        return {}, [f'{place}: {finding}. Write header = ["arm"], or two rows with arms and animals.']
+    return {
+        position: {**{part: text for part, text in said.items() if part != "numbered arm"},
+                   "arm": arms[said["numbered arm"]], "animal": said["numbered arm"]}
+        for position, said in headings.items()
+    }, []  # fmt: skip
 
 
 def _days_of_headings(headings: Mapping[int, Mapping[str, str]], entry: StudyEntry) -> dict[str, float]:
@@ -273,6 +295,7 @@ def _excluded(sheet: Sheet, body: pd.DataFrame, positions: Sequence[int]) -> pd.
 
 def _missing_parts(file: StudyFile, place: str, named: Mapping[str, int], header: list[list[str]]) -> Iterable[str]:
     said = set(file.entry.header_parts) | set(named)
+    said |= {"arm", "animal"} if "numbered arm" in said else set()
     if file.entry.layout == "wide by animal" and "animal" not in said:
         said.add("animal")  # numbered within their arm
     for part in ("animal", "arm", "day"):

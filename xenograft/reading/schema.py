@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from xenograft.errors import did_you_mean, quoted
 
 Layout = Literal["long", "wide by day", "wide by animal"]
-HeaderPart = Literal["name", "day", "arm", "animal", "measure", "ignore"]
+HeaderPart = Literal["name", "day", "arm", "numbered arm", "animal", "measure", "ignore"]
 DateOrder = Literal["day first", "month first"]
 Formula = Literal["1/2 L W^2", "pi/6 L W^2", "0.52 L W^2", "1/2 L W H", "pi/6 L W H"]
 Meaning = Literal["below limit", "missing", "left"]
@@ -174,9 +174,12 @@ class StudyEntry(_Entry):
     @property
     def header_fits(self) -> bool:
         """Whether `header` can be the header of this `layout`."""
-        return self.header is None or (
-            NEEDED_IN_HEADER[self.layout] in self.header and set(self.header) <= set(ALLOWED_IN_HEADER[self.layout])
-        )
+        if self.header is None:
+            return True
+        parts: set[str] = set(self.header)
+        if "numbered arm" in parts and not {"arm", "animal"} & parts:
+            parts |= {"arm", "animal"}  # it says both
+        return NEEDED_IN_HEADER[self.layout] in parts and parts <= {*ALLOWED_IN_HEADER[self.layout]}
 
     @property
     def header_parts(self) -> tuple[HeaderPart, ...]:
@@ -188,7 +191,7 @@ NEEDED_IN_HEADER: dict[Layout, HeaderPart] = {"long": "name", "wide by day": "da
 ALLOWED_IN_HEADER: dict[Layout, tuple[HeaderPart, ...]] = {
     "long": ("name", "ignore"),
     "wide by day": ("day", "measure", "name", "ignore"),
-    "wide by animal": ("arm", "animal", "measure", "name", "ignore"),
+    "wide by animal": ("arm", "numbered arm", "animal", "measure", "name", "ignore"),
 }
 _DEFAULT_HEADER: dict[Layout, tuple[HeaderPart, ...]] = {
     "long": ("name",),
