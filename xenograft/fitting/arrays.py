@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from xenograft.fitting.density import readings_by_day
+from xenograft.fitting.old_density import readings_by_day
 from xenograft.model.card import ModelCard
 from xenograft.model.exposure import schedule
 from xenograft.model.latents import capacity, latents_of

@@ -1,200 +1,185 @@
-"""The integrated likelihood of readings above the limit, with its derivatives, in one pass: what the sampler works on.
+"""The log posterior of a card on a study: values, gradients, and the way from coordinates to labelled parameters.
 
-`likelihood.log_density` says what is computed. PyTensor takes ten loops over the readings and as many temporary arrays
-for it and its gradient; here readings lie by day, animals of an arm side by side, so that all of them are gone through
-at once, and what the readings alone tell (`sums`) is computed beforehand: a third of the time. For normal errors and no
-more than two effects (baseline, growth) of an animal; the rest is left to `likelihood`.
+One compiled function serves every card and every study, which are its data; nothing is compiled anew for either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from inspect import getsource
+import ctypes
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
-from zlib import crc32
 
-import numba
 import numpy as np
-import pytensor.tensor as pt
-from pytensor.gradient import DisconnectedType
-from pytensor.graph.basic import Apply, Variable
-from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
+import xarray as xr
 
-from xenograft.model.likelihood import Panel
+from xenograft.fitting.compiled_density import WRONG_SIZE, compiled_density
+from xenograft.fitting.coordinates import Coordinates, coordinates_of
+from xenograft.fitting.study_block import study_block
+from xenograft.model.card import ModelCard
+from xenograft.model.exposure import schedule
+from xenograft.model.spline import INTERVALS
+from xenograft.study.study import Study
 
-LOG_2_PI = float(np.log(2 * np.pi))
+LATENT = ("own_effect", "spread")
+"""Latent variables, kept in a group of their own."""
 
-
-@dataclass(frozen=True)
-class ReadingsByDay:
-    """The readings of a panel with animals sorted by arm.
-
-    Parameters
-    ----------
-    weight_by_day, log_volume_by_day : arrays (day, animal)
-        How often the animal was measured above the limit, and the sum of the log volumes over the reference volume.
-    first_animal : array (arm + 1)
-        Where the animals of each arm begin; the last entry is the number of animals.
-    sums : array (3, arm, day)
-        Number of readings, sum of their log volumes, sum of the squares.
-    """
-
-    weight_by_day: np.ndarray
-    log_volume_by_day: np.ndarray
-    first_animal: np.ndarray
-    sums: np.ndarray
+_ENTRY = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)
 
 
-def readings_by_day(readings: Panel, arms: int) -> ReadingsByDay:
-    """Arrange a panel for `density_in_one_pass`.
+@dataclass(frozen=True, eq=False)
+class Density:
+    """The log posterior of a card on a study, over unconstrained coordinates.
 
     Parameters
     ----------
-    readings : Panel
-        Its censored readings are left out.
-    arms : int
-        Number of arms of the study.
-    """
-    place = np.empty(len(readings.arm_index), dtype=np.int64)
-    place[np.argsort(readings.arm_index, kind="stable")] = np.arange(len(place))
-    shape = (len(readings.elapsed), len(place))
-    weight, log_volume = np.zeros(shape), np.zeros(shape)
-    row, column = np.nonzero((readings.weight > 0) & (readings.censored == 0))
-    at = readings.day_index[row, column], place[row]
-    np.add.at(weight, at, 1.0)
-    np.add.at(log_volume, at, readings.log_volume[row, column])
-    first = np.searchsorted(np.sort(readings.arm_index), np.arange(arms + 1))
-    sums = np.zeros((3, arms, shape[0]))
-    arm, day = readings.arm_index[row], readings.day_index[row, column]
-    for power in range(3):
-        np.add.at(sums[power], (arm, day), readings.log_volume[row, column] ** power)
-    return ReadingsByDay(weight, log_volume, first.astype(float), sums)
-
-
-class DensityAndDerivatives(Op):
-    """Log density of all readings, the animals' own normal effects integrated out, and its derivatives.
-
-    Inputs are the fields of `ReadingsByDay`, and `mean` (arm, day), `variance` (1 or arm, 1 or day), `first` and
-    `second` (1 or arm, 1 or day): what `likelihood.tables_of_arms` says, an absent column being 0. Outputs: the density
-    (scalar; natural log of a density per log unit for each reading) and its derivatives by the last four inputs.
+    coordinates : Coordinates
+        Which coordinates there are: logs of positive parameters, log odds of half of 1 + correlation, others as they
+        are; then the latent variables of censored and Student readings.
+    block : array (number)
+        The study and the card as the compiled function takes them; must not be changed.
+    address : int
+        Of the compiled function.
     """
 
-    __props__ = ()
+    coordinates: Coordinates
+    block: np.ndarray
+    address: int
 
-    def make_node(self, *inputs: Variable) -> Apply:
-        inputs_ = [pt.as_tensor_variable(one) for one in inputs]
-        return Apply(self, inputs_, [pt.dscalar(), *(one.type() for one in inputs_[4:])])
+    @property
+    def n_dim(self) -> int:
+        """Number of coordinates."""
+        return self.coordinates.size
 
-    def perform(self, node: Apply, inputs: Sequence[np.ndarray], output_storage: Any) -> None:
-        for storage, value in zip(output_storage, _in_one_pass(*inputs), strict=True):
-            storage[0] = value
+    def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """Log posterior at a position, constants included, and its gradient.
 
-    def pullback(self, inputs: Sequence[Variable], outputs: Sequence[Variable], cotangents: Sequence[Any]) -> list[Any]:
-        assert all(isinstance(one.type, DisconnectedType) for one in cotangents[1:]), "there are no second derivatives"
-        return [DisconnectedType()() for _ in range(4)] + [cotangents[0] * one for one in outputs[1:]]
+        Parameters
+        ----------
+        x : array (coordinate)
+            Unconstrained.
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        return [[False] * 5] * 4 + [[True] * 5] * 4
+        Returns
+        -------
+        value : float
+            Natural log; −inf or NaN, with a gradient of no use, where it cannot be computed.
+        gradient : array (coordinate)
+        """
+        position = np.ascontiguousarray(x, dtype=float)
+        gradient, value = np.empty(self.n_dim), np.empty(1)
+        code = self._function(position.size, *(a.ctypes.data for a in (position, gradient, value, self.block)))
+        if code == WRONG_SIZE:
+            raise ValueError(f"a position of {position.size} coordinates; the density has {self.n_dim}")
+        return float(value[0]), gradient
+
+    def values(self, x: np.ndarray) -> np.ndarray:
+        """Log posterior (draw) at many positions (draw, coordinate)."""
+        return np.array([self.value_and_gradient(one)[0] for one in x])
+
+    def parameters(self, x: np.ndarray) -> xr.Dataset:
+        """Labelled parameters at many positions.
+
+        Parameters
+        ----------
+        x : array (chain, draw, coordinate)
+            Unconstrained.
+
+        Returns
+        -------
+        Dataset (chain, draw, …)
+            Parameters of the card by name, rates in 1/day, with what follows from them (`kill` of every dose level,
+            `bend`, `cohort_growth`, `departure` of every combination).
+        """
+        study, card = self.coordinates.study, self.coordinates.card
+        values = self.coordinates.values(np.asarray(x))
+        dims = {piece.name: piece.dims for piece in self.coordinates.pieces}
+        if "departure" in values and card.departure_by == "study":
+            values["departure"] = np.repeat(values["departure"][..., None], len(study.combinations), axis=-1)
+            dims["departure"] = ("combination",)
+        if "kill_at_top_dose" in values:
+            agents = list(dict.fromkeys(agent for agent, _ in study.levels))
+            top = values["kill_at_top_dose"][..., [agents.index(agent) for agent, _ in study.levels]]
+            power = values["dose_power"][..., None] if "dose_power" in values else 1.0
+            values["kill"], dims["kill"] = top * study.relative_doses**power, ("agent",)
+        if "bend_scaled" in values:
+            half = np.sqrt(values["smoothness"])[..., None, None]
+            values["bend"], dims["bend"] = half * values.pop("bend_scaled"), ("curve", "knot")
+        if "cohort_standard" in values:
+            values["cohort_growth"] = values["sd_cohort"][..., None] * values.pop("cohort_standard")
+            dims["cohort_growth"] = ("cohort",)
+        kept = {name: (("chain", "draw", *dims[name]), value) for name, value in values.items() if name not in LATENT}
+        labels = {name: list(label) for name, label in labels_of(self.coordinates).items()}
+        used = {dim for of, _ in kept.values() for dim in of} & set(labels)
+        chains, draws = np.shape(x)[:2]
+        coords = {"chain": np.arange(chains), "draw": np.arange(draws)} | {dim: labels[dim] for dim in sorted(used)}
+        return xr.Dataset(kept, coords=coords)
+
+    def latents(self, x: np.ndarray) -> xr.Dataset:
+        """Latent variables `own_effect` and `spread` (chain, draw, …) at many positions (chain, draw, coordinate)."""
+        values = self.coordinates.values(np.asarray(x))
+        kept = {
+            piece.name: (("chain", "draw", *piece.dims), values[piece.name])
+            for piece in self.coordinates.pieces
+            if piece.name in LATENT
+        }
+        return xr.Dataset(kept, coords={"chain": np.arange(len(x)), "draw": np.arange(np.shape(x)[1])}) if kept else xr.Dataset()
+
+    def unconstrained(self, posterior: xr.Dataset, latent: xr.Dataset | None = None) -> np.ndarray:
+        """Coordinates (chain, draw, coordinate) of labelled draws: the way back from `parameters` and `latents`."""
+        values: dict[str, Any] = {str(name): one.to_numpy() for name, one in posterior.items()}
+        values |= {} if latent is None else {str(name): one.to_numpy() for name, one in latent.items()}
+        if "departure" in values and self.coordinates.card.departure_by == "study":
+            values["departure"] = values["departure"][..., 0]
+        if "bend" in values:
+            values["bend_scaled"] = values["bend"] / np.sqrt(values["smoothness"])[..., None, None]
+        if "cohort_growth" in values:
+            values["cohort_standard"] = values["cohort_growth"] / values["sd_cohort"][..., None]
+        return self.coordinates.of_values(values)
+
+    def prior_draws(self, draws: int, *, seed: int) -> np.ndarray:
+        """Coordinates (draw, coordinate) of draws of the priors."""
+        rng = np.random.default_rng(seed)
+        return np.stack([self.coordinates.prior_draw(rng) for _ in range(draws)])
+
+    @cached_property
+    def _function(self) -> Any:
+        return _ENTRY(self.address)
 
 
-def density_in_one_pass(readings: ReadingsByDay, typical: Any, variance: Any, columns: Sequence[Any]) -> Any:
-    """Log density of all readings, the animals' own effects integrated out, for PyTensor.
+def density_of(study: Study, card: ModelCard, without: Collection[str] = ()) -> Density:
+    """The log posterior of a card on a study.
 
     Parameters
     ----------
-    readings : ReadingsByDay
-        Symbols or arrays.
-    typical : symbol (arm, day)
-        Log volume of the typical animal.
-    variance : symbol (1 or arm, 1 or day)
-        Of a reading (squared log units).
-    columns : sequence of symbols (1 or arm, day), at most two
-        How each standard normal effect enters (log units).
-
-    Returns
-    -------
-    scalar symbol
-        Natural log of a density per log unit for each reading; can be derived once.
+    study : Study
+        The arms and readings.
+    card : ModelCard
+        The hypothesis.
+    without : collection of str
+        Animals left out: their readings count for nothing, every label stays.
     """
-    absent = [np.zeros((1, 1))] * (2 - len(columns))
-    by_day = [getattr(readings, item.name) for item in fields(ReadingsByDay)]
-    found: Any = DensityAndDerivatives()(*by_day, typical, variance, *columns, *absent)
-    return found[0]
+    received = schedule(study, exposure=card.exposure)
+    coordinates = coordinates_of(study, card, received)
+    block = study_block(coordinates, received, without)
+    block.flags.writeable = False
+    entry = compiled_density(with_latents=any(name in coordinates.start for name in LATENT))
+    return Density(coordinates, block, entry.address)
 
 
-@numba.njit
-def _in_one_pass(
-    weight: Any, log_volume: Any, first_animal: Any, sums: Any, mean: Any, variance: Any, first: Any, second: Any
-) -> Any:
-    n_arms, n_days = mean.shape
-    n_animals = weight.shape[1]
-    of_mean, of_variance = np.zeros(mean.shape), np.zeros(variance.shape)
-    of_first, of_second = np.zeros(first.shape), np.zeros(second.shape)
-    log_variance = np.log(variance)
-    own = np.zeros((5, n_animals))
-    s00, s10, s11, b0, b1 = own[0], own[1], own[2], own[3], own[4]  # of S = B'PB and b = B'Pr
-    twice = 0.0
-    for arm in range(n_arms):
-        begin, end = int(first_animal[arm]), int(first_animal[arm + 1])
-        for day in range(n_days):
-            number, total, squares = sums[0, arm, day], sums[1, arm, day], sums[2, arm, day]
-            if number == 0:
-                continue
-            va, vd = arm if variance.shape[0] > 1 else 0, day if variance.shape[1] > 1 else 0
-            a0, d0 = arm if first.shape[0] > 1 else 0, day if first.shape[1] > 1 else 0
-            a1, d1 = arm if second.shape[0] > 1 else 0, day if second.shape[1] > 1 else 0
-            v, m, x0, x1 = variance[va, vd], mean[arm, day], first[a0, d0], second[a1, d1]
-            twice -= number * (log_variance[va, vd] + LOG_2_PI) + (squares - 2 * m * total + number * m * m) / v
-            p0, p1 = x0 / v, x1 / v
-            p00, p10, p11 = p0 * x0, p1 * x0, p1 * x1
-            for i in range(begin, end):
-                w = weight[day, i]
-                residual = log_volume[day, i] - w * m
-                b0[i] += p0 * residual
-                b1[i] += p1 * residual
-                s00[i] += p00 * w
-                s10[i] += p10 * w
-                s11[i] += p11 * w
-    for i in range(n_animals):
-        determinant = (1 + s00[i]) * (1 + s11[i]) - s10[i] ** 2
-        c00, c10, c11 = (1 + s11[i]) / determinant, -s10[i] / determinant, (1 + s00[i]) / determinant
-        u0, u1 = c00 * b0[i] + c10 * b1[i], c10 * b0[i] + c11 * b1[i]
-        twice += u0 * b0[i] + u1 * b1[i] - np.log(determinant)
-        # from here on mean and mean square of the animal's effects given its readings
-        b0[i], b1[i] = u0, u1
-        s00[i], s10[i], s11[i] = u0 * u0 + c00, u0 * u1 + c10, u1 * u1 + c11
-    for arm in range(n_arms):
-        begin, end = int(first_animal[arm]), int(first_animal[arm + 1])
-        for day in range(n_days):
-            number, total, squares = sums[0, arm, day], sums[1, arm, day], sums[2, arm, day]
-            if number == 0:
-                continue
-            w0, w1, y0, y1, w00, w10, w11 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-            for i in range(begin, end):
-                w, y = weight[day, i], log_volume[day, i]
-                w0 += w * b0[i]
-                w1 += w * b1[i]
-                y0 += y * b0[i]
-                y1 += y * b1[i]
-                w00 += w * s00[i]
-                w10 += w * s10[i]
-                w11 += w * s11[i]
-            va, vd = arm if variance.shape[0] > 1 else 0, day if variance.shape[1] > 1 else 0
-            a0, d0 = arm if first.shape[0] > 1 else 0, day if first.shape[1] > 1 else 0
-            a1, d1 = arm if second.shape[0] > 1 else 0, day if second.shape[1] > 1 else 0
-            v, m, x0, x1 = variance[va, vd], mean[arm, day], first[a0, d0], second[a1, d1]
-            r0, r1 = y0 - m * w0, y1 - m * w1
-            h0, h1 = w00 * x0 + w10 * x1, w10 * x0 + w11 * x1
-            of_mean[arm, day] = (total - number * m - x0 * w0 - x1 * w1) / v
-            of_first[a0, d0] += (r0 - h0) / v
-            of_second[a1, d1] += (r1 - h1) / v
-            left = squares - 2 * m * total + number * m * m - 2 * (x0 * r0 + x1 * r1) + x0 * h0 + x1 * h1
-            of_variance[va, vd] += 0.5 * (left / v - number) / v
-    return np.asarray(0.5 * twice), of_mean, of_variance, of_first, of_second
-
-
-@register_funcify_default_op_cache_key(DensityAndDerivatives)
-def _for_numba(op: Op, **_: Any) -> tuple[Any, int]:
-    return _in_one_pass, crc32(getsource(_in_one_pass.py_func).encode())
+def labels_of(coordinates: Coordinates) -> dict[str, tuple[str, ...]]:
+    """Labels of the dimensions that parameters have."""
+    study, card = coordinates.study, coordinates.card
+    received = schedule(study, exposure=card.exposure)
+    curves = 1 + len(received.dosing_level) + len(study.combinations)
+    return {
+        "arm": tuple(arm.name for arm in study.arms),
+        "agent": study.level_labels,
+        "combination": tuple(arm.name for arm in study.combinations),
+        "single_agent": tuple(dict.fromkeys(agent for agent, _ in study.levels)),
+        "waning_agent": received.waning_agents,
+        "delayed_agent": received.delayed_agents,
+        "cohort": study.cohorts,
+        "curve": ("all arms", *(f"curve {i + 1}" for i in range(curves - 1))),
+        "knot": tuple(str(i + 1) for i in range(INTERVALS)),
+    }

@@ -12,7 +12,7 @@ import pytensor.tensor as pt
 from pytensor.tensor.shape import specify_shape
 
 from xenograft.fitting.arrays import DIMS, coords, data, in_one_pass, sampler_data, unpacked
-from xenograft.fitting.density import ReadingsByDay, density_in_one_pass
+from xenograft.fitting.old_density import ReadingsByDay, density_in_one_pass
 from xenograft.model.card import ModelCard
 from xenograft.model.curve import Parameters
 from xenograft.model.exposure import Schedule, schedule

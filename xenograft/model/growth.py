@@ -49,4 +49,4 @@ def relative_growth(x: Any, *, xp: Any = np) -> Any:
     """
     small = xp.abs(x) < SERIES_BELOW
     safe = xp.where(small, 1.0, x)
-    return xp.where(small, 1 - x / 2 + x**2 / 6, -xp.expm1(-safe) / safe)
+    return xp.where(small, 1 - x / 2 + x**2 / 6 - x**3 / 24, -xp.expm1(-safe) / safe)

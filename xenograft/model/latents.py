@@ -20,10 +20,6 @@ from xenograft.model.card import ModelCard
 from xenograft.model.likelihood import Panel
 from xenograft.study.study import Study
 
-SMALLEST_ANIMALS, SMALLEST_READINGS = 8, 64
-"""Room for animals, readings: these numbers, twice them, … so that one compiled model serves many studies."""
-
-
 @dataclass(frozen=True)
 class Latents:
     """Which latent variable belongs to what.
@@ -57,7 +53,7 @@ def capacity(study: Study, card: ModelCard) -> Capacity:
     animals = int((study.animals["censored"] > 0).sum())
     effects = len({"baseline", "growth", "effect"} & set(card.varies))
     spreads = len(study.fitted_readings) if card.error == "student" else 0
-    return Capacity(_next(animals, SMALLEST_ANIMALS), effects, _next(spreads, SMALLEST_READINGS))
+    return Capacity(animals, effects, spreads)
 
 
 def latents_of(study: Study, card: ModelCard, readings: Panel) -> Latents:
@@ -98,6 +94,3 @@ def weights_of(spread: Any, given: Latents, freedom: Any, *, xp: Any = np) -> tu
     beyond_normal = constant + shape * (log_weight - xp.exp(log_weight)) + spread**2 / 2 + np.log(2 * np.pi) / 2
     return (given.spread_used * beyond_normal).sum(axis=-1), xp.exp(log_weight)[..., given.spread_position]
 
-
-def _next(count: int, smallest: int) -> int:
-    return 0 if count == 0 else max(smallest, 1 << (count - 1).bit_length())

@@ -51,6 +51,15 @@ def bend_basis(elapsed: Any, span: Any, *, xp: Any = np) -> Any:
     return (inside**2 - beyond**2) / (2 * xp.sqrt(width))
 
 
+def bend_starts(schedule: Schedule, *, xp: Any = np) -> Any:
+    """Days since the first dose from which each curve may bend (curve), the combinations' from their last agent on."""
+    first = schedule.jump_day[: len(schedule.dosing_level), 0]  # constant exposures: one course per dosing
+    starts = [np.zeros(1), first]
+    if schedule.combination_dosings:
+        starts.append(reduce(xp.maximum, [first[dosing] for dosing in schedule.combination_dosings]))
+    return xp.concatenate(starts)
+
+
 def bent_course(day: Any, schedule: Schedule, bend: Any, *, xp: Any = np) -> tuple[Any, Any, Any]:
     """How the curves of all arms, of the dosings and of the combinations depart from straight lines.
 
@@ -69,11 +78,7 @@ def bent_course(day: Any, schedule: Schedule, bend: Any, *, xp: Any = np) -> tup
         Log units.
     """
     dosings = len(schedule.dosing_level)
-    first = schedule.jump_day[:dosings, 0]  # constant exposures: one course per dosing
-    starts = [np.zeros(1), first]
-    if schedule.combination_dosings:
-        starts.append(reduce(xp.maximum, [first[dosing] for dosing in schedule.combination_dosings]))
-    start = xp.concatenate(starts)
+    start = bend_starts(schedule, xp=xp)
     basis = bend_basis(day - start[:, None], schedule.span, xp=xp)
     curve = (bend[..., None, :] * basis).sum(axis=-1)
     return curve[..., 0, :], curve[..., 1 : 1 + dosings, :], COMBINATION_BENDS * curve[..., 1 + dosings :, :]

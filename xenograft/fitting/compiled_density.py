@@ -1,0 +1,254 @@
+"""The density that is sampled: log posterior and gradient at unconstrained coordinates, compiled once per machine.
+
+Priors and transforms are PyMC's (log of a positive parameter, log odds of one on 0–1), so that the density is that of
+`pymc_model.build`, constants included.
+"""
+# pyright: basic
+
+from __future__ import annotations
+
+import hashlib
+import math
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.np.numpy_support import carray
+
+from xenograft.fitting.block import (
+    ANIMALS,
+    ARM_JOINT,
+    COLUMNS_OF,
+    CORRELATION_UNIT,
+    ELAPSED,
+    END,
+    GAMMA,
+    GROUP_ARM,
+    HALF_NORMAL,
+    LATENT_GROUP,
+    LOG_NORMAL,
+    LOG_VOLUMES,
+    NORMAL,
+    POSITION,
+    PRIOR_KIND,
+    PRIOR_NUMBERS,
+    RATES_OF_COURSE,
+    ROW_SUMS,
+    ROWS,
+    SCALED_BEND,
+    SCALED_COHORT,
+    SD_BASELINE,
+    SD_COHORT,
+    SD_EFFECT,
+    SD_GROWTH_AT,
+    SMOOTHNESS,
+    SPREAD_OF_READING,
+    SPREAD_USED,
+    UNIT_AT,
+    jitted,
+)
+from xenograft.fitting.compiled_arms import (
+    COLUMNS,
+    arms_backwards,
+    fill_arms,
+    fill_exposure,
+    fill_growth,
+)
+from xenograft.fitting.compiled_latents import (
+    below_the_limit,
+    copy_information,
+    fill_weighted_rows,
+    spreads_backwards,
+    weighted_rows_backwards,
+)
+from xenograft.fitting.compiled_readings import (
+    LOG_2_PI,
+    fill_rows,
+    gather_information,
+    integrate,
+    normal_constants,
+    readings_backwards,
+)
+
+NOT_FINITE, WRONG_SIZE = 3, -1
+"""What an entry returns otherwise than 0; nutpie goes on after a positive number, as at a divergence."""
+
+SOURCES = ("block", "compiled_arms", "compiled_readings", "compiled_latents", "compiled_density")
+"""Modules of which compiled code is made."""
+
+
+@jitted
+def prior_of_coordinate(kind, a, b, constant, x):
+    """Log density of an unconstrained coordinate, its derivative, the parameter, and the parameter's derivative."""
+    if kind == NORMAL or kind == SCALED_COHORT:
+        z = (x - a) / b
+        return constant - 0.5 * z * z, -z / b, x, 1.0
+    if kind == SCALED_BEND or kind == SPREAD_OF_READING:
+        return 0.0, 0.0, x, 1.0
+    if kind == CORRELATION_UNIT:
+        small = math.exp(-abs(x))
+        unit = 1 / (1 + small) if x > 0 else small / (1 + small)
+        logs = -abs(x) - 2 * math.log1p(small)
+        return constant + a * logs, a * (1 - 2 * unit), 2 * unit - 1, 2 * small / (1 + small) ** 2
+    value = math.exp(x)
+    if kind == HALF_NORMAL:
+        square = (value / a) ** 2
+        return constant - 0.5 * square + x, 1 - square, value, value
+    if kind == LOG_NORMAL:
+        z = (x - a) / b
+        return constant - 0.5 * z * z, -z / b, value, value
+    if kind == GAMMA:
+        return constant + a * x - b * value, a - b * value, value, value
+    return constant - a * value + x, 1 - a * value, value, value
+
+
+@jitted
+def fill_priors(real, whole, x, natural, slope, gradient, of_natural):
+    """The parameters, their slopes and the priors' gradient; return the priors' log density."""
+    sd_cohort, rough = whole[whole[POSITION] + SD_COHORT], whole[whole[POSITION] + SMOOTHNESS]
+    total = 0.0
+    for i in range(natural.size):
+        kind, at = whole[whole[PRIOR_KIND] + i], whole[PRIOR_NUMBERS] + 3 * i
+        prior = prior_of_coordinate(kind, real[at], real[at + 1], real[at + 2], x[i])
+        total += prior[0]
+        gradient[i], natural[i], slope[i] = prior[1], prior[2], prior[3]
+    smoothness = natural[rough] if rough >= 0 else 1.0
+    log_smoothness = math.log(smoothness)
+    for i in range(natural.size):
+        if whole[whole[PRIOR_KIND] + i] == SCALED_COHORT:
+            slope[i] = natural[sd_cohort]
+            natural[i] = slope[i] * x[i]
+        if whole[whole[PRIOR_KIND] + i] == SCALED_BEND:  # normal with the scale √smoothness, which also multiplies it
+            square = x[i] * x[i] / smoothness
+            total -= 0.5 * (square + log_smoothness + LOG_2_PI)
+            gradient[i] = -x[i] / smoothness
+            of_natural[rough] += 0.5 * (square - 1) / smoothness
+            slope[i] = math.sqrt(smoothness)
+            natural[i] = slope[i] * x[i]
+    return total
+
+
+@jitted
+def priors_backwards(whole, x, slope, of_natural, gradient):
+    """Add to the gradient what the parameters' derivatives say."""
+    for i in range(slope.size):
+        if whole[whole[PRIOR_KIND] + i] == SCALED_COHORT:
+            of_natural[whole[whole[POSITION] + SD_COHORT]] += of_natural[i] * x[i]
+        if whole[whole[PRIOR_KIND] + i] == SCALED_BEND:
+            of_natural[whole[whole[POSITION] + SMOOTHNESS]] += 0.5 * of_natural[i] * x[i] / slope[i]
+    for i in range(slope.size):
+        gradient[i] += of_natural[i] * slope[i]
+
+
+@jitted
+def number_of_effects(whole):
+    """How many effects an animal has of its own."""
+    found = 1 if whole[whole[SD_GROWTH_AT]] >= 0 else 0
+    found += 1 if whole[whole[POSITION] + SD_BASELINE] >= 0 else 0
+    return found + (1 if whole[whole[POSITION] + SD_EFFECT] >= 0 else 0)
+
+
+ENTRY = types.int64(
+    types.uint64, types.CPointer(types.double), types.CPointer(types.double), types.CPointer(types.double), types.voidptr
+)
+"""Size, position, gradient, value, data: how nutpie calls a density."""
+
+EXPANSION = types.int64(
+    types.uint64, types.uint64, types.CPointer(types.double), types.CPointer(types.double), types.voidptr
+)
+"""Size, size of the result, position, result, data: how nutpie asks what is to be stored of a position."""
+
+
+@cache
+def compiled_density(*, with_latents: bool) -> Any:
+    """The C function of a density, from numba's cache where this machine has compiled it before.
+
+    Parameters
+    ----------
+    with_latents : bool
+        Whether any reading is censored or has a Student error.
+    """
+    # numba looks for changes in the file of the function only: the digest of all files is a part of its key
+    latents, sources = int(with_latents), _digest_of_sources()
+
+    @numba.cfunc(ENTRY, cache=True, error_model="numpy")
+    def entry(size, position_, gradient_, value_, block_):
+        header = carray(block_, (END + 1,), np.int64)
+        if sources == 0 or size != header[ROWS + PRIOR_KIND]:
+            return WRONG_SIZE
+        real, whole = carray(block_, (header[END],), np.float64), carray(block_, (header[END],), np.int64)
+        x, gradient, value = carray(position_, (size,)), carray(gradient_, (size,)), carray(value_, (1,))
+        natural, slope, of_natural = np.zeros(size), np.zeros(size), np.zeros(size)
+        days, units, effects = whole[ROWS + ELAPSED], whole[ROWS + UNIT_AT], number_of_effects(whole)
+        growth, of_growth, alone = np.zeros((4, days)), np.zeros((4, days)), np.zeros((units, days))
+        exposure = np.zeros((2 + whole[COLUMNS_OF + RATES_OF_COURSE], units, days))
+        arms = np.zeros((COLUMNS + effects, whole[ROWS + ARM_JOINT], days))
+        of_arms = np.zeros((COLUMNS + effects, whole[ROWS + ARM_JOINT], days))
+        vector = np.zeros((effects, whole[whole[ANIMALS]]))
+        matrix = np.zeros((whole[ROWS + GROUP_ARM], effects, effects))
+        rows = np.zeros((3, whole[COLUMNS_OF + ROW_SUMS]))
+        volumes, begin = real, whole[LOG_VOLUMES]
+        total = fill_priors(real, whole, x, natural, slope, gradient, of_natural)
+        fill_growth(real, whole, natural, growth)
+        fill_exposure(real, whole, natural, exposure)
+        fill_arms(real, whole, natural, growth, exposure, alone, arms)
+        if latents:
+            weights, of_weights = np.zeros(whole[ROWS + SPREAD_USED]), np.zeros(whole[ROWS + SPREAD_USED])
+            own_vector = np.zeros((whole[ROWS + LATENT_GROUP], effects))
+            own_matrix = np.zeros((whole[ROWS + LATENT_GROUP], effects, effects))
+            if weights.size > 0:
+                volumes, begin = np.zeros(rows.shape[1]), 0
+                total += fill_weighted_rows(real, whole, natural, weights, rows, volumes)
+            else:
+                fill_rows(real, whole, rows)
+        else:
+            fill_rows(real, whole, rows)
+        total += normal_constants(real, whole, arms, of_arms)
+        total += gather_information(whole, natural, growth, arms, rows, volumes, begin, vector, matrix)
+        if latents:
+            copy_information(whole, vector, matrix, own_vector, own_matrix)
+        total += integrate(whole, vector, matrix)
+        if latents:
+            total += below_the_limit(
+                real, whole, natural, growth, arms, weights, own_vector, own_matrix,
+                vector, matrix, of_arms, of_growth, of_weights, of_natural,
+            )  # fmt: skip
+            if weights.size > 0:
+                weighted_rows_backwards(real, whole, natural, growth, arms, weights, vector, matrix, of_weights)
+                total += spreads_backwards(real, whole, natural, weights, of_weights, of_natural)
+        readings_backwards(
+            whole, natural, growth, arms, rows, volumes, begin, vector, matrix, of_arms, of_growth, of_natural
+        )
+        arms_backwards(real, whole, natural, growth, exposure, alone, arms, of_arms, of_growth, of_natural)
+        priors_backwards(whole, x, slope, of_natural, gradient)
+        value[0] = total
+        finite = math.isfinite(total)
+        for one in gradient:
+            finite = finite and math.isfinite(one)
+        return 0 if finite else NOT_FINITE
+
+    return entry
+
+
+@cache
+def compiled_expansion() -> Any:
+    """The C function that stores a position as it is."""
+
+    @numba.cfunc(EXPANSION, cache=True)
+    def expansion(size, expanded, position_, stored_, _):
+        if size != expanded:
+            return WRONG_SIZE
+        position, stored = carray(position_, (size,)), carray(stored_, (size,))
+        for i in range(size):
+            stored[i] = position[i]
+        return 0
+
+    return expansion
+
+
+def _digest_of_sources() -> int:
+    content = b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in SOURCES)
+    return int.from_bytes(hashlib.sha256(content).digest()[:7]) + 1

@@ -1,0 +1,243 @@
+"""The unconstrained coordinates of a card's parameters: which there are, their priors, and the way to and fro."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy.special import betaln, expit, gammaln, logit
+
+from xenograft.fitting import block
+from xenograft.model.card import ModelCard
+from xenograft.model.exposure import Schedule
+from xenograft.model.latents import capacity
+from xenograft.model.prior import Prior
+from xenograft.model.spline import INTERVALS, curves_that_bend
+from xenograft.study.study import Study
+
+KINDS: Mapping[str, int] = {
+    "Normal": block.NORMAL,
+    "HalfNormal": block.HALF_NORMAL,
+    "LogNormal": block.LOG_NORMAL,
+    "Gamma": block.GAMMA,
+    "Exponential": block.EXPONENTIAL,
+    "LKJ": block.CORRELATION_UNIT,
+}
+"""How the density knows a prior; LKJ of one correlation is a Beta of half of 1 + correlation."""
+
+POSITIVE = (block.HALF_NORMAL, block.LOG_NORMAL, block.GAMMA, block.EXPONENTIAL)
+"""Kinds whose coordinate is the parameter's log."""
+
+HALF_LOG_2_PI = 0.5 * float(np.log(2 * np.pi))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Coordinates of one name.
+
+    Parameters
+    ----------
+    name : str
+        As in the posterior; `cohort_standard` and `bend_scaled` stand behind a parameter of another name.
+    dims : tuple of str
+        Dimensions in the posterior.
+    shape : tuple of int
+        Their sizes.
+    kinds : tuple of int
+        Entries of `block.PRIOR_KIND`: one for all coordinates, or one for each.
+    priors : tuple of Prior
+        Likewise; empty where the density is standard normal or depends on other coordinates.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    kinds: tuple[int, ...]
+    priors: tuple[Prior, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates."""
+        return int(np.prod(self.shape))
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """The coordinates of a card's parameters on a study, piece after piece.
+
+    Parameters
+    ----------
+    study : Study
+        Its arms, agents and animals are the labels.
+    card : ModelCard
+        Its priors are those of the coordinates.
+    pieces : tuple of Piece
+        In the order of the coordinates.
+    """
+
+    study: Study
+    card: ModelCard
+    pieces: tuple[Piece, ...]
+
+    @cached_property
+    def start(self) -> dict[str, int]:
+        """The first coordinate of each piece."""
+        ends = np.cumsum([0, *(piece.size for piece in self.pieces)])
+        return {piece.name: int(end) for piece, end in zip(self.pieces, ends, strict=False)}
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates."""
+        return sum(piece.size for piece in self.pieces)
+
+    def prior_numbers(self) -> tuple[np.ndarray, np.ndarray]:
+        """`block.PRIOR_KIND` and `block.PRIOR_NUMBERS`: two numbers of each prior, and the constant of its density."""
+        kinds: list[int] = []
+        rows: list[tuple[float, float, float]] = []
+        for piece in self.pieces:
+            each = len(piece.kinds) > 1
+            for i in range(piece.size):
+                kinds.append(piece.kinds[i if each else 0])
+                prior = piece.priors[i if each else 0] if piece.priors else None
+                rows.append((0.0, 1.0, -HALF_LOG_2_PI) if prior is None else _numbers(prior))
+        return np.array(kinds, dtype=np.int64), np.array(rows).reshape(-1, 3)
+
+    def values(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """The constrained value of each piece.
+
+        Parameters
+        ----------
+        x : array (..., coordinate)
+            Unconstrained.
+
+        Returns
+        -------
+        dict of str to array (..., dims of the piece)
+        """
+        found: dict[str, np.ndarray] = {}
+        for piece in self.pieces:
+            part = x[..., self.start[piece.name] : self.start[piece.name] + piece.size]
+            if len(piece.kinds) > 1:
+                part = np.stack([_constrained(kind, part[..., i]) for i, kind in enumerate(piece.kinds)], axis=-1)
+            else:
+                part = _constrained(piece.kinds[0], part)
+            found[piece.name] = part.reshape(*x.shape[:-1], *piece.shape)
+        return found
+
+    def of_values(self, values: Mapping[str, Any]) -> np.ndarray:
+        """The way back: unconstrained coordinates (..., coordinate) of what `values` returns."""
+        parts: list[np.ndarray] = []
+        for piece in self.pieces:
+            value = np.asarray(values[piece.name], dtype=float)
+            flat = value.reshape(*value.shape[: value.ndim - len(piece.shape)], piece.size)
+            kinds = piece.kinds * (piece.size if len(piece.kinds) == 1 else 1)
+            parts += [_unconstrained(kind, flat[..., i])[..., None] for i, kind in enumerate(kinds)]
+        return np.concatenate(parts, axis=-1)
+
+    def prior_draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Coordinates (coordinate) of one draw of the priors, latent variables standard normal."""
+        drawn: dict[str, Any] = {}
+        for piece in self.pieces:
+            if piece.priors:
+                each = piece.priors * (piece.size if len(piece.priors) == 1 else 1)
+                value = np.array([prior.frozen.rvs(random_state=rng) for prior in each])
+            else:
+                scale = np.sqrt(drawn["smoothness"]) if piece.name == "bend_scaled" else 1.0
+                value = scale * rng.standard_normal(piece.size)
+            drawn[piece.name] = value.reshape(piece.shape)
+        return self.of_values(drawn)
+
+
+def coordinates_of(study: Study, card: ModelCard, received: Schedule) -> Coordinates:
+    """The coordinates that a card has on a study.
+
+    Parameters
+    ----------
+    study : Study
+        Arms, dose levels, cohorts, and readings that need latent variables.
+    card : ModelCard
+        The hypothesis.
+    received : Schedule
+        Of the study under the card's exposure.
+    """
+    return Coordinates(study, card, tuple(_pieces(study, card, received)))
+
+
+def _pieces(study: Study, card: ModelCard, received: Schedule) -> Iterable[Piece]:
+    arm = (("arm",), (len(study.arms),)) if card.spread == "arm" else ((), ())
+    if card.departure == "estimated" and study.combinations:
+        by_arm = (("combination",), (len(study.combinations),))
+        yield _piece(card, "departure", *(by_arm if card.departure_by == "arm" else ((), ())))
+    yield _piece(card, "error", *arm)
+    shapes: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
+        "waning": (("waning_agent",), (len(received.waning_agents),)),
+        "onset": (("delayed_agent",), (len(received.delayed_agents),)),
+        "sd_growth": arm,
+    }
+    for name in (
+        "slowing", "waning", "onset", "sd_baseline", "sd_growth", "sd_effect", "correlation", "small_tumour_error",
+        "degrees_of_freedom", "sd_cohort",
+    ):  # fmt: skip
+        if name in card.priors:
+            yield _piece(card, name, *shapes.get(name, ((), ())))
+    if "sd_cohort" in card.priors:
+        yield Piece("cohort_standard", ("cohort",), (len(study.cohorts),), (block.SCALED_COHORT,))
+    if card.growth == "spline":
+        yield _piece(card, "smoothness")
+        yield Piece("bend_scaled", ("curve", "knot"), (curves_that_bend(received), INTERVALS), (block.SCALED_BEND,))
+    yield _piece(card, "baseline")
+    yield _piece(card, "growth")
+    if card.dose_effect == "free":
+        yield _kills("kill", "agent", [card.prior_of("kill", agent) for agent, _ in study.levels])
+    else:
+        agents = dict.fromkeys(agent for agent, _ in study.levels)
+        yield _kills("kill_at_top_dose", "single_agent", [card.prior_of("kill", agent) for agent in agents])
+        if card.dose_effect == "power":
+            yield _piece(card, "dose_power")
+    room = capacity(study, card)
+    if room.spreads:
+        yield Piece("spread", ("student_reading",), (room.spreads,), (block.SPREAD_OF_READING,))
+    if room.animals:
+        yield Piece("own_effect", ("censored_animal", "effect"), (room.animals, room.effects), (block.NORMAL,))
+
+
+def _piece(card: ModelCard, name: str, dims: tuple[str, ...] = (), shape: tuple[int, ...] = ()) -> Piece:
+    prior = card.prior_of(name)
+    return Piece(name, dims, shape, (KINDS[prior.distribution],), (prior,))
+
+
+def _kills(name: str, dim: str, priors: list[Prior]) -> Piece:
+    return Piece(name, (dim,), (len(priors),), tuple(KINDS[prior.distribution] for prior in priors), tuple(priors))
+
+
+def _numbers(prior: Prior) -> tuple[float, float, float]:
+    """Two numbers of a prior and the constant of its log density, as `compiled_density.prior_of_coordinate` uses them."""
+    a = prior.arguments
+    match prior.distribution:
+        case "Normal" | "LogNormal":
+            return a["mu"], a["sigma"], -np.log(a["sigma"]) - HALF_LOG_2_PI
+        case "HalfNormal":
+            return a["sigma"], 0.0, np.log(2) - np.log(a["sigma"]) - HALF_LOG_2_PI
+        case "Gamma":
+            return a["alpha"], a["beta"], a["alpha"] * np.log(a["beta"]) - float(gammaln(a["alpha"]))
+        case "Exponential":
+            return a["lam"], 0.0, np.log(a["lam"])
+        case "LKJ":
+            return a["eta"], 0.0, -float(betaln(a["eta"], a["eta"]))
+        case "Beta":
+            raise ValueError("no parameter has a Beta prior")
+
+
+def _constrained(kind: int, x: np.ndarray) -> np.ndarray:
+    if kind in POSITIVE:
+        return np.exp(x)
+    return 2 * expit(x) - 1 if kind == block.CORRELATION_UNIT else x
+
+
+def _unconstrained(kind: int, value: np.ndarray) -> np.ndarray:
+    if kind in POSITIVE:
+        return np.log(value)
+    return logit((value + 1) / 2) if kind == block.CORRELATION_UNIT else value

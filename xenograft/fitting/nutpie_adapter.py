@@ -1,0 +1,175 @@
+"""The one place that knows how nutpie is given a density: by the address of its compiled function.
+
+That is how nutpie takes the models that it compiles itself, but no part of its documented interface: where it has
+changed, the density is given through `nutpie.from_pyfunc`, which is documented, and slower by some 40 µs of Python for
+every step of the sampler.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+import nutpie
+import xarray as xr
+from nutpie.sample import CompiledModel
+
+from xenograft.fitting.compiled_density import ENTRY, compiled_expansion
+from xenograft.fitting.density import Density
+
+POSITION = "position"
+"""The only variable that nutpie stores: unconstrained coordinates."""
+
+DIM = "coordinate"
+
+STATISTICS = {
+    "diverging": "diverging",
+    "energy": "energy",
+    "logp": "lp",
+    "depth": "tree_depth",
+    "maxdepth_reached": "reached_max_treedepth",
+    "mean_tree_accept": "acceptance_rate",
+    "n_steps": "n_steps",
+    "step_size": "step_size",
+}
+"""What is kept of nutpie's statistics, under ArviZ's names."""
+
+
+def sample(
+    density: Density,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    cores: int | None,
+    seed: int,
+    target_accept: float,
+    adaptation: Literal["diag", "low_rank"],
+    progress: Callable[[Sequence[Any]], None] | None = None,
+) -> tuple[np.ndarray, xr.Dataset]:
+    """Draw from a density with nutpie's NUTS.
+
+    Parameters
+    ----------
+    density : Density
+        Chains start from draws of its priors.
+    draws, tune : int
+        Per chain, kept and discarded.
+    chains, cores : int
+        Chains, and how many run at once (None: as many as the machine has cores).
+    seed : int
+        Same seed, same numbers, whatever `cores`.
+    target_accept : float
+        Acceptance rate that the step size aims at.
+    adaptation : {"diag", "low_rank"}
+        Of the mass matrix.
+    progress : callable, optional
+        Told by nutpie how far the chains are.
+
+    Returns
+    -------
+    positions : array (chain, draw, coordinate)
+    statistics : Dataset (chain, draw)
+        `STATISTICS`.
+    """
+    model = _by_address(density) if takes_addresses() else _by_function(density)
+    sampled = nutpie.sample(
+        model, draws=draws, tune=tune, chains=chains, cores=cores, seed=seed, target_accept=target_accept,
+        adaptation=adaptation, save_warmup=False, progress_bar=False, progress_callback=progress,
+    )  # fmt: skip
+    statistics = sampled["sample_stats"].to_dataset()[list(STATISTICS)].rename(STATISTICS)
+    return sampled["posterior"][POSITION].to_numpy(), statistics
+
+
+@cache
+def takes_addresses() -> bool:
+    """Whether the installed nutpie takes compiled functions as this module gives them."""
+    try:
+        from nutpie import _lib
+        from nutpie.compile_pymc import CompiledPyMCModel, _make_c_logp_func
+
+        given = tuple(inspect.signature(CompiledPyMCModel._make_sampler).parameters)
+        _, signature = _make_c_logp_func(1, lambda x: (0.0, x), np.zeros((), dtype=[("shared", [])]), [], {})
+        return (
+            given == tuple(inspect.signature(_ByAddress._make_sampler).parameters)
+            and signature == ENTRY
+            and all(hasattr(_lib, name) for name in ("LogpFunc", "ExpandFunc", "PyMcModel", "PyVariable"))
+            and hasattr(_lib.PySampler, "from_pymc")
+        )
+    except Exception:  # whatever a later version does otherwise
+        return False
+
+
+@dataclass(frozen=True)
+class _ByAddress(CompiledModel):
+    """A density as nutpie's own compiled models are."""
+
+    density: Density
+
+    @property
+    def n_dim(self) -> int:
+        return self.density.n_dim
+
+    @property
+    def coords(self) -> dict[str, Any]:
+        return {DIM: np.arange(self.n_dim)}
+
+    def _make_model(self, _: Any) -> Any:
+        from nutpie import _lib
+
+        density, size = self.density, self.n_dim
+        data = density.block.ctypes.data
+        expansion = compiled_expansion()
+        return _lib.PyMcModel(
+            _lib.LogpFunc(density.address, data, density),
+            _lib.ExpandFunc(size, size, expansion.address, data, density),
+            _lib.PyVariable.new_variables([POSITION], ["float64"], [(size,)], {DIM: size}, {POSITION: (DIM,)}),
+            size,
+            {DIM: size},
+            self.coords,
+            lambda seed: _start(density, seed),
+            None,
+        )
+
+    def _make_sampler(
+        self,
+        settings: Any,
+        init_mean: Any,
+        cores: int,
+        progress_type: Any,
+        extra_callback: Any,
+        extra_callback_rate: int,
+        store: Any,
+    ) -> Any:
+        from nutpie import _lib
+
+        model = self._make_model(init_mean)
+        return _lib.PySampler.from_pymc(
+            settings, cores, model, progress_type, extra_callback, extra_callback_rate, store
+        )
+
+
+def _by_address(density: Density) -> CompiledModel:
+    return _ByAddress({POSITION: (DIM,)}, density)
+
+
+def _by_function(density: Density) -> CompiledModel:
+    return nutpie.compiled_pyfunc.from_pyfunc(
+        density.n_dim,
+        lambda: density.value_and_gradient,
+        lambda *_: lambda x: {POSITION: x},
+        [np.dtype("float64")],
+        [(density.n_dim,)],
+        [POSITION],
+        coords={DIM: np.arange(density.n_dim)},
+        dims={POSITION: (DIM,)},
+        make_initial_point_fn=lambda seed: _start(density, seed),
+    )
+
+
+def _start(density: Density, seed: int) -> np.ndarray:
+    return density.prior_draws(1, seed=seed)[0]
