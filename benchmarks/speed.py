@@ -1,13 +1,8 @@
-"""How fast: the sampler against the same posterior written plainly, the command line, the cost of more animals."""
+"""How fast: the sampler against the same posterior written plainly, a report's figures, the cost of more animals."""
 
 from __future__ import annotations
 
-import os
-import resource
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,19 +15,13 @@ from xenograft.model.choice import LASTING
 ROOT = Path(__file__).parents[1]
 FIXTURE = ROOT / "fixtures" / "her2-four-arm"
 CARD = "exponential-bliss-departure"
-READ = f"import xenograft as xg; study = xg.read_study({str(FIXTURE)!r}); cards = xg.read_cards(); "
-ONE_CARD = READ + f"print(xg.fit(study, cards[{CARD!r}], progress=False).health.status)"
-EACH_CARD = READ + (
-    "import nutpie; from xenograft.fitting.pymc_model import build; "
-    f"[nutpie.compile_pymc_model(build(study, cards[name])) for name in {LASTING}]"
-)
-PARTS = ("sampler", "start", "rendering", "animals")
+PARTS = ("sampler", "rendering", "animals")
 
 
 def main(only: Annotated[str | None, typer.Option(help=f"One of {', '.join(PARTS)}.")] = None) -> None:
     """Print the benchmark table as Markdown."""
     parts: dict[str, Callable[[], list[tuple[str, str]]]] = {
-        "sampler": sampler, "start": start, "rendering": rendering, "animals": animals,
+        "sampler": sampler, "rendering": rendering, "animals": animals,
     }  # fmt: skip
     print("| what | found |\n|---|---|", flush=True)
     for name in [only] if only else PARTS:
@@ -46,31 +35,36 @@ def sampler() -> list[tuple[str, str]]:
     import pymc as pm
     from explicit import explicit_model
 
-    from xenograft.fitting.arrays import sampler_data
-    from xenograft.fitting.pymc_model import build_for_sampler
+    from xenograft.fitting.density import density_of
     from xenograft.fitting.sampling import fit
     from xenograft.model.card import read_cards
     from xenograft.reading.read import read_study
 
     study, card = read_study(FIXTURE), read_cards(CARD)[CARD]
-    integrated = nutpie.compile_pymc_model(build_for_sampler(study, card), default_initialization_strategy="prior")
+    density = density_of(study, card)
     plain = explicit_model(study)
     explicit = nutpie.compile_pymc_model(plain)
+
+    def ours(seed: int) -> Any:
+        return density.parameters(_drawn(density, draws=1000, chains=4, cores=None, seed=seed)[0])
 
     def with_nutpie(compiled: Any, adaptation: str) -> Callable[[int], Any]:
         return lambda seed: nutpie.sample(
             compiled, draws=1000, tune=1000, chains=4, seed=seed, progress_bar=False, save_warmup=False,
             adaptation=adaptation,
-        )  # fmt: skip
+        ).posterior.to_dataset()  # fmt: skip
 
     def default(seed: int) -> Any:
         with plain:
-            return pm.sample(draws=1000, tune=1000, chains=4, random_seed=seed, progressbar=False, nuts_sampler="pymc")
+            sampled = pm.sample(
+                draws=1000, tune=1000, chains=4, random_seed=seed, progressbar=False, nuts_sampler="pymc"
+            )
+        return sampled.posterior.to_dataset()
 
     seconds: dict[str, float] = {}
     rates: dict[str, float] = {}
     for name, run, repeats in (
-        ("integrated", with_nutpie(integrated, "low_rank"), 5),
+        ("integrated", ours, 5),
         ("explicit", with_nutpie(explicit, "diag"), 3),
         ("explicit, low-rank", with_nutpie(explicit, "low_rank"), 3),
         ("default", default, 1),
@@ -79,10 +73,6 @@ def sampler() -> list[tuple[str, str]]:
         seconds[name] = statistics.median(taken for taken, _ in found)
         rates[name] = statistics.median(_effective(trace) / taken for taken, trace in found)
     refits = [_timed(lambda seed=seed: fit(study, card, seed=seed, progress=False))[0] for seed in range(4)][1:]
-    bound = [
-        _timed(lambda: with_nutpie(integrated.with_data(**sampler_data(study, card)), "low_rank")(3))[0]
-        for _ in range(3)
-    ]
     return [
         ("sampling, animals integrated out, nutpie", f"{seconds['integrated']:.2f} s"),
         ("… effective draws per second (worst parameter)", f"{rates['integrated']:,.0f}"),
@@ -91,32 +81,8 @@ def sampler() -> list[tuple[str, str]]:
         ("… with the low-rank mass matrix", f"{rates['integrated'] / rates['explicit, low-rank']:.0f} ×"),
         ("sampling and compiling, explicit effects, PyMC's own sampler", f"{seconds['default']:.1f} s"),
         ("… effective draws per second: integrated is faster by", f"{rates['integrated'] / rates['default']:.0f} ×"),
-        ("refit through with_data", f"{statistics.median(bound):.2f} s"),
         ("refit, health, log likelihood and predictive draws included", f"{statistics.median(refits):.2f} s"),
     ]
-
-
-def start() -> list[tuple[str, str]]:
-    """From the start of a process: one card, and the report, against compiling six cards one by one in the same run.
-
-    Seconds of start-up and compilation are those of one thread of the machine, so the share counts, not the seconds.
-    """
-    rows: list[tuple[str, str]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        one = [sys.executable, "-c", ONE_CARD]
-        report = ["xenograft", "report", str(FIXTURE), "-o", str(Path(folder) / "report.html"), "--quiet"]
-        report += [word for name in LASTING for word in ("-m", name)]
-        for state in ("nothing cached", "warm caches"):
-            each = _seconds([sys.executable, "-c", EACH_CARD], f"{folder}/each")
-            rows.append((f"six cards compiled one by one, {state}", f"{each:.1f} s"))
-            for what, command in (
-                ("process start to posterior of one card", one),
-                ("xenograft report, six cards", report),
-            ):
-                taken = _seconds(command, f"{folder}/{command[0]}")
-                rows.append((f"{what}, {state}", f"{taken:.1f} s, {taken / each:.2f} of that"))
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return [*rows, ("peak memory of these", f"{memory:,.0f} MB")]
 
 
 def rendering() -> list[tuple[str, str]]:
@@ -172,10 +138,7 @@ def _saving_of_panels(content: Any) -> tuple[float, float]:
 
 def animals() -> list[tuple[str, str]]:
     """Time per gradient of the Gompertz card against the number of animals."""
-    import nutpie
-
-    from xenograft.fitting.arrays import sampler_data
-    from xenograft.fitting.pymc_model import build_for_sampler
+    from xenograft.fitting.density import density_of
     from xenograft.model.card import read_cards
     from xenograft.simulation.simulate import simulate
     from xenograft.simulation.truth import read_truth
@@ -185,25 +148,19 @@ def animals() -> list[tuple[str, str]]:
     arms = _fixture_study().arms
     days = [float(day) for day in range(0, 43, 3)]
     rows: list[tuple[str, str]] = []
-    compiled: Any = None
     for number in (40, 200, 1000, 5000):
         study = simulate(arms, truth, animals=number // 4, days=days, seed=1)
-        compiled = compiled or nutpie.compile_pymc_model(build_for_sampler(study, card))
-        bound = compiled.with_data(**sampler_data(study, card))
+        density = density_of(study, card)
         draws = max(100, 40_000 // number)
-        taken, trace = _timed(
-            lambda b=bound, n=draws: nutpie.sample(b, draws=n, tune=n, chains=1, cores=1, seed=1, progress_bar=False)
+        taken, (_, statistics_of_draws) = _timed(
+            lambda d=density, n=draws: _drawn(d, draws=n, chains=1, cores=1, seed=1)
         )
-        gradients = sum(int(trace[group]["n_steps"].sum()) for group in ("sample_stats", "warmup_sample_stats"))
+        # as many steps of tuning as of drawing, or nearly so: their number is not kept
+        gradients = 2 * int(statistics_of_draws["n_steps"].sum())
         each, readings = taken / gradients, len(study.fitted_readings)
         speed = f"{each * 1e6:,.0f} µs, {readings / each / 1e6:.1f} million readings per second"
         rows.append((f"{number:,} animals ({readings:,} readings), one gradient", speed))
     return rows
-
-
-def _seconds(command: list[str], cache: str) -> float:
-    environment = os.environ | {"PYTENSOR_FLAGS": f"base_compiledir={cache}", "PYTHONDONTWRITEBYTECODE": ""}
-    return _timed(lambda: subprocess.run(command, check=True, capture_output=True, env=environment))[0]
 
 
 def _fixture_study() -> Any:
@@ -212,11 +169,20 @@ def _fixture_study() -> Any:
     return read_study(FIXTURE)
 
 
-def _effective(trace: Any) -> float:
+def _drawn(density: Any, *, draws: int, chains: int, cores: int | None, seed: int) -> Any:
+    from xenograft.fitting.nutpie_adapter import sample
+
+    return sample(
+        density, draws=draws, tune=draws, chains=chains, cores=cores, seed=seed, target_accept=0.8,
+        adaptation="low_rank",
+    )  # fmt: skip
+
+
+def _effective(posterior: Any) -> float:
     import arviz as az
 
-    names = ["baseline", "growth", "kill", "sd_baseline", "sd_growth", "correlation_unit", "error"]
-    return min(float(values.min()) for values in az.ess(trace.posterior.to_dataset()[names]).values())
+    names = ["baseline", "growth", "kill", "sd_baseline", "sd_growth", "correlation", "error"]
+    return min(float(values.min()) for values in az.ess(posterior[names]).values())
 
 
 def _timed(run: Callable[[], Any]) -> tuple[float, Any]:

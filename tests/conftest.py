@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from running import Outcome, Run
-
-from xenograft.fitting.processes import copy_compiled
 
 if TYPE_CHECKING:
     from xenograft.fitting.fit import Fit
@@ -25,29 +22,18 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 
 _worker = os.environ.get("PYTEST_XDIST_WORKER")
-_folder = ROOT / ".pytest_cache" / f"pytensor-{_worker}"
 if _worker:  # numba's cache races across processes, so each worker has its own; set before PyTensor is imported
     _flags = os.environ.get("PYTENSOR_FLAGS")
-    os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [_flags, f"base_compiledir={_folder}"]))
+    _folder = f"base_compiledir={ROOT / '.pytest_cache' / f'pytensor-{_worker}'}"
+    os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [_flags, _folder]))
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put every test that needs compiled fits into one group."""
+    """Put every test that needs the fits into one group: they take seconds, not one per worker."""
     for item in items:
         if "fits" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("fits"))
-
-
-def pytest_runtest_setup() -> None:
-    """Take over what the other workers have compiled, now and then: a model is compiled by one of them only."""
-    if _worker and time.monotonic() - _taken_over[-1] > 20:
-        for other in sorted(_folder.parent.glob("pytensor-gw*")):
-            copy_compiled(other, _folder)
-        _taken_over.append(time.monotonic())
-
-
-_taken_over = [0.0]
 
 
 @pytest.fixture
@@ -87,7 +73,7 @@ def cards() -> dict[str, ModelCard]:
 
 @pytest.fixture(scope="session")
 def fits(study: Study, cards: Mapping[str, ModelCard]) -> dict[str, Fit]:
-    """The six cards of constant exposure on the fixture: two growth laws, each compiled once."""
+    """The six cards of constant exposure on the fixture."""
     from xenograft.fitting.sampling import fit_all
 
     of_two_laws = {n: c for n, c in cards.items() if n.partition("-")[0] in ("exponential", "gompertz")}

@@ -1,4 +1,4 @@
-"""The assembled PyMC models: what is in them, and that the compiled graph has the same posterior."""
+"""The assembled PyMC models: what is in them, and that integrating the animals out leaves the posterior."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pymc as pm
 import pytest
 from pytensor.graph.traversal import ancestors
 
-from xenograft.fitting.arrays import coords, data, sampler_data
+from xenograft.fitting.coordinates import labels_of
 from xenograft.fitting.curves import log_likelihood, prior_draws
-from xenograft.fitting.pymc_model import build, build_for_sampler
+from xenograft.fitting.pymc_model import build, data
 from xenograft.fitting.sampling import SamplerSettings, fit
 from xenograft.model.card import ModelCard, read_cards
 from xenograft.model.curve import Parameters
@@ -68,23 +68,6 @@ def test_the_models_likelihood_of_each_animal_is_the_one_stored(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_compiled_graph_has_the_cards_posterior(study: Study, cards: dict[str, ModelCard], name: str) -> None:
-    card = cards[name]
-    plain, compiled = build(study, card), build_for_sampler(study, card)
-    of_plain = plain.compile_logp(mode="FAST_COMPILE")
-    of_compiled = compiled.compile_logp(mode="FAST_COMPILE")
-    prior = card.prior_of("departure").arguments if card.departure == "estimated" else None
-    differences = []
-    for values in _points(study, card, 3):
-        standard = (values["departure"] - prior["mu"]) / prior["sigma"] if prior else np.array([0.4])
-        extra = 0.0 if prior else -0.5 * 0.4**2  # its own standard normal, which nothing else depends on
-        at_plain = float(of_plain(_transformed(plain, values)))
-        at_compiled = float(of_compiled(_transformed(compiled, values | {"departure_standard": standard})))
-        differences.append(at_compiled - extra - at_plain)
-    assert np.ptp(differences) < 1e-6 * (1 + np.abs(at_plain))  # the same but for a constant
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_the_assembled_model_is_the_one_on_record(study: Study, cards: dict[str, ModelCard], name: str) -> None:
     found = _described(build(study, cards[name]))
     file = SNAPSHOTS / f"{name}.txt"
@@ -116,27 +99,6 @@ def test_an_agent_can_have_its_own_kill_prior(study: Study, cards: dict[str, Mod
     assert {"kill_T-DM1", "kill_pertuzumab"} <= set(names)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if "departure" not in name and name != "spline"])
-def test_a_fixed_departure_leaves_its_standard_variable_at_its_own_prior(
-    study: Study, cards: dict[str, ModelCard], name: str
-) -> None:
-    model = build_for_sampler(study, cards[name])
-    logp = model.compile_logp(mode="FAST_COMPILE")
-    point = _transformed(model, _points(study, cards[name], 1)[0] | {"departure_standard": np.zeros(1)})
-    at_zero = float(logp(point))
-    for standard in (-3.0, 0.7):
-        moved = float(logp(point | {"departure_standard": np.array([standard])}))
-        # a sum of some hundred densities is rounded to 1e-12
-        assert moved - at_zero == pytest.approx(-(standard**2) / 2, abs=1e-9)
-
-
-def test_the_two_references_share_a_graph_and_differ_in_one_number(study: Study, cards: dict[str, ModelCard]) -> None:
-    bliss, hsa = (sampler_data(study, cards[f"exponential-{reference}"])["packed"] for reference in ("bliss", "hsa"))
-    assert np.flatnonzero(bliss != hsa).tolist() == [2]
-    free = sampler_data(study, cards["exponential-bliss-departure"])["packed"]
-    assert np.flatnonzero(bliss != free).tolist() == [1]  # the prior sd of the departure
-
-
 def _another_study() -> Study:
     """Other animals, days, numbers of readings, dosing days and endings than the fixture, the same arms."""
     a, b = Dosing("A", (2.0, 6.0), ends=True), Dosing("B", (5.0, 12.0))
@@ -152,23 +114,15 @@ def _another_study() -> Study:
 @pytest.mark.parametrize("name", ["exponential-bliss-departure", "gompertz-hsa"])
 def test_every_part_of_a_study_can_be_exchanged(study: Study, cards: dict[str, ModelCard], name: str) -> None:
     card, other = cards[name], _another_study()
-    plain, compiled, expected = build(study, card), build_for_sampler(study, card), build(other, card)
-    logp = [model.compile_logp(mode="FAST_COMPILE") for model in (plain, compiled, expected)]
-    at_first = [float(logp[0](_transformed(plain, values))) for values in _points(study, card, 2)]
-    with plain:
-        pm.set_data(data(other, card), coords={"animal": coords(other, card)["animal"]})
-    with compiled:
-        pm.set_data(sampler_data(other, card))
-    differences = []
+    model, expected = build(study, card), build(other, card)
+    logp, of_other = (one.compile_logp(mode="FAST_COMPILE") for one in (model, expected))
+    at_first = [float(logp(_transformed(model, values))) for values in _points(study, card, 2)]
+    with model:
+        pm.set_data(data(other, card), coords={"animal": labels_of(other, card)["animal"]})
     for values, before in zip(_points(other, card, 2), at_first, strict=True):
-        right = float(logp[2](_transformed(expected, values)))
-        assert float(logp[0](_transformed(plain, values))) == pytest.approx(right, rel=1e-10)
+        right = float(of_other(_transformed(expected, values)))
+        assert float(logp(_transformed(model, values))) == pytest.approx(right, rel=1e-10)
         assert abs(right - before) > 1  # it is another study
-        prior = card.prior_of("departure").arguments if card.departure == "estimated" else {"mu": 0.0, "sigma": 1.0}
-        standard = (values["departure"] - prior["mu"]) / prior["sigma"] if "departure" in values else np.zeros(1)
-        point = _transformed(compiled, values | {"departure_standard": standard})
-        differences.append(float(logp[1](point)) - right)
-    assert np.ptp(differences) < 1e-8 * abs(right)
 
 
 def test_readings_drawn_by_the_model_have_the_mean_and_spread_of_its_density(
@@ -229,7 +183,6 @@ def _explicit(study: Study, card: ModelCard) -> pm.Model:
     return model
 
 
-@pytest.mark.usefixtures("fits")  # the cards' own graphs are compiled there
 @pytest.mark.parametrize("name", ["exponential-bliss-departure", "gompertz-bliss-departure"])
 def test_integrating_the_animals_out_leaves_the_posterior_of_the_parameters(
     cards: dict[str, ModelCard], name: str

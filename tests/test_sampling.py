@@ -1,4 +1,4 @@
-"""Fitting: the same numbers from the same seed, one compilation per shape, retries by the rules."""
+"""Fitting: the same numbers from the same seed, retries by the rules."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ from xenograft.model.card import ModelCard
 from xenograft.simulation.simulate import Truth, simulate
 from xenograft.study.study import Arm, Study
 
-pytestmark = pytest.mark.usefixtures("fits")  # compiled once per worker; every fit below finds its model compiled
-
 CARD = "exponential-bliss-departure"
 SHORT = SamplerSettings(draws=50, tune=100, chains=2, retries=0)
 TRUTH = Truth(
@@ -38,10 +36,6 @@ def card(cards: Mapping[str, ModelCard]) -> ModelCard:
 def posterior(study: Study, card: ModelCard, **changes: Any) -> xr.Dataset:
     settings = replace(SHORT, **{name: changes.pop(name) for name in list(changes) if hasattr(SHORT, name)})
     return fit(study, card, settings=settings, progress=False, **{"seed": 1, **changes}).posterior
-
-
-def refuse_to_compile(*_: object, **__: object) -> None:
-    raise AssertionError("compiled again")
 
 
 # Seeds
@@ -86,13 +80,10 @@ def test_a_fit_does_not_depend_on_the_cards_fitted_before_it(
     xr.testing.assert_equal(both[CARD].posterior, posterior(study, card))
 
 
-# One compilation per shape
+# Another study
 
 
-def test_a_new_study_of_the_same_shape_needs_no_compilation_and_its_truth_is_found(
-    study: Study, cards: Mapping[str, ModelCard], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nutpie, "compile_pymc_model", refuse_to_compile)
+def test_the_truth_of_a_new_study_is_found(study: Study, cards: Mapping[str, ModelCard]) -> None:
     days = (-4.0, 1.0, 5.0, 9.0, 12.0, 16.0, 20.0, 25.0)
     other = simulate(study.arms, TRUTH, animals=14, days=days, seed=3)
     settings = SamplerSettings(draws=500, tune=500)
@@ -140,31 +131,11 @@ def test_names_change_no_number(study: Study, card: ModelCard) -> None:
     xr.testing.assert_equal(other, posterior(study, card))
 
 
-def test_all_cards_of_a_growth_law_share_a_compilation(
-    study: Study, fits: Mapping[str, Fit], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nutpie, "compile_pymc_model", refuse_to_compile)
-    cards = {name: fit.card for name, fit in fits.items()}
-    fit_all(study, cards, seed=1, settings=SHORT, progress=False)
-
-
-def test_a_departure_with_another_prior_needs_no_compilation_and_changes_the_answer(
-    study: Study, card: ModelCard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nutpie, "compile_pymc_model", refuse_to_compile)
+def test_another_prior_of_the_departure_changes_the_answer(study: Study, card: ModelCard) -> None:
     narrow = card.prior_of("departure").model_copy(update={"sigma": 0.001})
     tight = card.model_copy(update={"priors": card.priors | {"departure": narrow}})
     assert float(np.abs(posterior(study, tight)["departure"]).max()) < 0.006
     assert float(posterior(study, card)["departure"].mean()) > 0.01
-
-
-def test_another_prior_of_growth_is_compiled_and_not_taken_from_the_cache(
-    study: Study, card: ModelCard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(nutpie, "compile_pymc_model", refuse_to_compile)
-    other = card.prior_of("growth").model_copy(update={"sigma": 0.01})
-    with pytest.raises(AssertionError, match="compiled again"):
-        posterior(study, card.model_copy(update={"priors": card.priors | {"growth": other}}))
 
 
 # What a card fixes

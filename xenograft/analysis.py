@@ -63,15 +63,14 @@ class Analysis:
         self._started = time.perf_counter()
         self._quiet = quiet
         self.second: Worker | None = None
-        two_cores = (os.cpu_count() or 1) > 1
         with ExitStack() as lost:
             lost.callback(self.close)
-            if two_cores and not model and cache is None:
-                self.second = Worker()  # the default cards are of several families: imports begin at once
+            if thorough and (os.cpu_count() or 1) > 1:
+                self.second = Worker()  # it draws half of the figures of a report
             cards = self._read_both(study, model)
             if before_fitting:
                 before_fitting(self.study, cards)
-            self._fit(cards, seed=seed, draws=draws, chains=chains, cache=cache, two_cores=two_cores)
+            self._fit(cards, seed=seed, draws=draws, chains=chains, cache=cache)
             self._compare(exact=exact, thorough=thorough)
             lost.pop_all()  # all went well: the second process is kept until the analysis is closed
 
@@ -106,11 +105,8 @@ class Analysis:
             self._say(f"left out {names}: {reason}")
         return chosen
 
-    def _fit(
-        self, cards: dict[str, ModelCard], *, seed: int, draws: int, chains: int, cache: Path | None, two_cores: bool
-    ) -> None:
-        from xenograft.fitting.processes import Worker
-        from xenograft.fitting.sampling import SamplerSettings
+    def _fit(self, cards: dict[str, ModelCard], *, seed: int, draws: int, chains: int, cache: Path | None) -> None:
+        from xenograft.fitting.sampling import SamplerSettings, fit_all
 
         self._settings: SamplerSettings = SamplerSettings(draws=draws, tune=draws, chains=chains)
         self._store: FitStore | None = None
@@ -122,35 +118,14 @@ class Analysis:
             found = {n: self._store.find(self.study, c, seed=seed, settings=self._settings) for n, c in cards.items()}
             fits = {name: one for name, one in found.items() if one is not None}
         missing = {name: card for name, card in cards.items() if name not in fits}
-        families = list(dict.fromkeys(card.family for card in missing.values()))
         if missing:
-            self._say(f"fitting {len(missing)} cards; {len(families)} models to compile")
-        if two_cores and len(families) > 1 and self.second is None:
-            self.second = Worker()
-        self._here = set(families[::2]) if self.second else set(families)
-        new = self._fit_missing(missing, seed=seed) if missing else {}
+            self._say(f"fitting {len(missing)} card{'' if len(missing) == 1 else 's'}")
+        settings, progress = self._settings, not self._quiet
+        new = fit_all(self.study, missing, seed=seed, settings=settings, progress=progress) if missing else {}
         if self._store:
             for one in new.values():
                 self._store.keep(one, settings=self._settings)
         self.fits: dict[str, Fit] = {name: (fits | new)[name] for name in cards}
-
-    def _fit_missing(self, cards: dict[str, ModelCard], *, seed: int) -> dict[str, Fit]:
-        from xenograft.fitting.sampling import fit_all
-
-        settings, progress = self._settings, not self._quiet
-        here = {name: card for name, card in cards.items() if card.family in self._here}
-        there = {name: card for name, card in cards.items() if name not in here}
-        if self.second and there:
-            self.second.begin(fit_all, self.study, there, seed=seed, settings=settings, progress=False)
-        fits = fit_all(self.study, here, seed=seed, settings=settings, progress=progress)
-        if self.second and there:
-            self._say(f"waiting for {', '.join(there)}, fitted by a second process")
-            found = self.second.answer()
-            if found is None:
-                self._here |= {card.family for card in there.values()}
-                found = fit_all(self.study, there, seed=seed, settings=settings, progress=progress)
-            fits |= found
-        return fits
 
     def _compare(self, *, exact: bool, thorough: bool) -> None:
         from xenograft.answers.ranking import compare
@@ -163,14 +138,9 @@ class Analysis:
             self.evidence: Evidence = gather_evidence(self.fits, self.ranking, refit=refit)
 
     def _refit(self, fit: Fit, animals: Sequence[str]) -> Fit:
-        """Fit again in the process that has compiled the card."""
         from xenograft.fitting.sampling import refit_without
 
         self._say(f"{fit.card.name}: fitting again without {_named(animals)}")
-        if self.second and fit.card.family not in self._here:
-            self.second.begin(refit_without, fit, list(animals))
-            if (again := self.second.answer()) is not None:
-                return again
         return refit_without(fit, animals)
 
     def _say(self, words: str) -> None:

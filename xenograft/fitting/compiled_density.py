@@ -83,10 +83,10 @@ SOURCES = ("block", "compiled_arms", "compiled_readings", "compiled_latents", "c
 @jitted
 def prior_of_coordinate(kind, a, b, constant, x):
     """Log density of an unconstrained coordinate, its derivative, the parameter, and the parameter's derivative."""
-    if kind == NORMAL or kind == SCALED_COHORT:
+    if kind in (NORMAL, SCALED_COHORT):
         z = (x - a) / b
         return constant - 0.5 * z * z, -z / b, x, 1.0
-    if kind == SCALED_BEND or kind == SPREAD_OF_READING:
+    if kind in (SCALED_BEND, SPREAD_OF_READING):
         return 0.0, 0.0, x, 1.0
     if kind == CORRELATION_UNIT:
         small = math.exp(-abs(x))
@@ -151,14 +151,11 @@ def number_of_effects(whole):
     return found + (1 if whole[whole[POSITION] + SD_EFFECT] >= 0 else 0)
 
 
-ENTRY = types.int64(
-    types.uint64, types.CPointer(types.double), types.CPointer(types.double), types.CPointer(types.double), types.voidptr
-)
+_DOUBLES = types.CPointer(types.double)
+ENTRY = types.int64(types.uint64, _DOUBLES, _DOUBLES, _DOUBLES, types.voidptr)
 """Size, position, gradient, value, data: how nutpie calls a density."""
 
-EXPANSION = types.int64(
-    types.uint64, types.uint64, types.CPointer(types.double), types.CPointer(types.double), types.voidptr
-)
+EXPANSION = types.int64(types.uint64, types.uint64, _DOUBLES, _DOUBLES, types.voidptr)
 """Size, size of the result, position, result, data: how nutpie asks what is to be stored of a position."""
 
 
@@ -171,13 +168,11 @@ def compiled_density(*, with_latents: bool) -> Any:
     with_latents : bool
         Whether any reading is censored or has a Student error.
     """
-    # numba looks for changes in the file of the function only: the digest of all files is a part of its key
-    latents, sources = int(with_latents), _digest_of_sources()
+    latents = int(with_latents)
 
-    @numba.cfunc(ENTRY, cache=True, error_model="numpy")
     def entry(size, position_, gradient_, value_, block_):
         header = carray(block_, (END + 1,), np.int64)
-        if sources == 0 or size != header[ROWS + PRIOR_KIND]:
+        if size != header[ROWS + PRIOR_KIND]:
             return WRONG_SIZE
         real, whole = carray(block_, (header[END],), np.float64), carray(block_, (header[END],), np.int64)
         x, gradient, value = carray(position_, (size,)), carray(gradient_, (size,)), carray(value_, (1,))
@@ -230,14 +225,13 @@ def compiled_density(*, with_latents: bool) -> Any:
             finite = finite and math.isfinite(one)
         return 0 if finite else NOT_FINITE
 
-    return entry
+    return _cached(entry, ENTRY, "with_latents" if with_latents else "of_measured")
 
 
 @cache
 def compiled_expansion() -> Any:
     """The C function that stores a position as it is."""
 
-    @numba.cfunc(EXPANSION, cache=True)
     def expansion(size, expanded, position_, stored_, _):
         if size != expanded:
             return WRONG_SIZE
@@ -246,9 +240,22 @@ def compiled_expansion() -> Any:
             stored[i] = position[i]
         return 0
 
-    return expansion
+    return _cached(expansion, EXPANSION, "expansion")
 
 
-def _digest_of_sources() -> int:
+def _cached(function: Any, signature: Any, name: str) -> Any:
+    """A function compiled for C, kept on disk under a name that says what it was made of.
+
+    numba itself looks for changes in the function's own file only, and keeps all variants of a function in one index,
+    which two processes may spoil for each other.
+    """
+    function.__qualname__ = f"{name}_{_digest_of_sources()}"
+    try:
+        return numba.cfunc(signature, cache=True, error_model="numpy")(function)
+    except RuntimeError:  # neither the package's folder nor the user's can be written to
+        return numba.cfunc(signature, error_model="numpy")(function)
+
+
+def _digest_of_sources() -> str:
     content = b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in SOURCES)
-    return int.from_bytes(hashlib.sha256(content).digest()[:7]) + 1
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -176,9 +176,7 @@ def below_the_limit(
                 of_arms[COLUMNS + k, a, d] += of_fitted * own[k]
                 of_own[k] += of_fitted * arms[COLUMNS + k, a, d]
             mean_backwards(whole, natural, growth, of_arms, of_growth, gradient, g, d, of_fitted)
-        _own_effects_backwards(
-            whole, own_vector, latent, factor, inverse, own, of_own, of_vector, of_matrix, gradient
-        )
+        _own_effects_backwards(whole, own_vector, latent, factor, inverse, own, of_own, of_vector, of_matrix, gradient)
     return value
 
 

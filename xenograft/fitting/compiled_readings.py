@@ -1,9 +1,9 @@
-"""The integrated likelihood of the readings, compiled, with its derivatives by hand: what `likelihood.log_density` says.
+"""The integrated likelihood of the readings, compiled, with derivatives by hand: what `likelihood.log_density` says.
 
-Animals of one arm and cohort that were measured on the same days lie in one *group*, readings of a day side by side: the
-information that readings hold about an animal's own effects is the same for all of a group. First that information is
-gathered (a vector per animal, a matrix per group); then the effects integrate out; then the derivatives by vector and
-matrix become those by the arms' table. What else depends on the effects (censored readings) adds its own in between.
+Animals of one arm and cohort that were measured on the same days lie in one *group*, readings of a day side by side:
+what readings tell of an animal's own effects is equally precise for all of a group. First that information is gathered
+(a vector per animal, a matrix per group); then the effects integrate out; then the derivatives by vector and matrix
+become those by the arms' table. What else depends on the effects (censored readings) adds its own in between.
 """
 # pyright: basic
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from xenograft.fitting.block import (
     COHORT,
-        GROUP_ANIMALS,
+    GROUP_ANIMALS,
     GROUP_ARM,
     GROUP_COHORT,
     GROUP_FIRST_ROW,
@@ -32,7 +32,7 @@ LOG_2_PI = math.log(2 * math.pi)
 
 @jitted
 def dot(first, k, start, second, begin, size):
-    """Sum of products of a part of a row of the first and a part of the second; four sums, which a processor adds at once."""
+    """Sum of products of parts of a row of the first and of the second, in four sums that a processor adds at once."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     whole = size - size % 4
     for i in range(0, whole, 4):
@@ -91,8 +91,9 @@ def fill_rows(real, whole, rows):
 def gather_information(whole, natural, growth, arms, rows, volumes, begin, vector, matrix):
     """Fill B'Wr (effect, animal) and B'WB (group, effect, effect); return the density at effects of 0, less constants.
 
-    `rows` (3, row) holds the number of readings of each animal of a group on a day (or their summed weights), the sum of
-    all log volumes that day, and of their squares; `volumes` from `begin` on (row by row, animal) the sums of each animal.
+    `rows` (3, row) holds the number of readings of each animal of a group on a day (or their summed weights), the sum
+    of all log volumes that day, and of their squares; `volumes` from `begin` on (row by row, animal) the sums of each
+    animal.
     """
     effects, value, animal, at = vector.shape[0], 0.0, 0, begin
     for g in range(matrix.shape[0]):

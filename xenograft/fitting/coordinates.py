@@ -12,7 +12,7 @@ from scipy.special import betaln, expit, gammaln, logit
 
 from xenograft.fitting import block
 from xenograft.model.card import ModelCard
-from xenograft.model.exposure import Schedule
+from xenograft.model.exposure import Schedule, schedule
 from xenograft.model.latents import capacity
 from xenograft.model.prior import Prior
 from xenograft.model.spline import INTERVALS, curves_that_bend
@@ -166,6 +166,24 @@ def coordinates_of(study: Study, card: ModelCard, received: Schedule) -> Coordin
     return Coordinates(study, card, tuple(_pieces(study, card, received)))
 
 
+def labels_of(study: Study, card: ModelCard) -> dict[str, tuple[str, ...]]:
+    """Labels of the dimensions that parameters and animals have."""
+    received = schedule(study, exposure=card.exposure)
+    curves = ("all arms", *(f"curve {i + 1}" for i in range(curves_that_bend(received) - 1)))
+    return {
+        "arm": tuple(arm.name for arm in study.arms),
+        "agent": study.level_labels,
+        "combination": tuple(arm.name for arm in study.combinations),
+        "animal": tuple(str(animal) for animal in study.animals.index),
+        "single_agent": tuple(dict.fromkeys(agent for agent, _ in study.levels)),
+        "waning_agent": received.waning_agents,
+        "delayed_agent": received.delayed_agents,
+        "cohort": study.cohorts,
+        "curve": curves,
+        "knot": tuple(str(i + 1) for i in range(INTERVALS)),
+    }
+
+
 def _pieces(study: Study, card: ModelCard, received: Schedule) -> Iterable[Piece]:
     arm = (("arm",), (len(study.arms),)) if card.spread == "arm" else ((), ())
     if card.departure == "estimated" and study.combinations:
@@ -214,7 +232,7 @@ def _kills(name: str, dim: str, priors: list[Prior]) -> Piece:
 
 
 def _numbers(prior: Prior) -> tuple[float, float, float]:
-    """Two numbers of a prior and the constant of its log density, as `compiled_density.prior_of_coordinate` uses them."""
+    """Two numbers of a prior and the constant of its log density, for `compiled_density.prior_of_coordinate`."""
     a = prior.arguments
     match prior.distribution:
         case "Normal" | "LogNormal":

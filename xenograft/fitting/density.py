@@ -15,11 +15,10 @@ import numpy as np
 import xarray as xr
 
 from xenograft.fitting.compiled_density import WRONG_SIZE, compiled_density
-from xenograft.fitting.coordinates import Coordinates, coordinates_of
+from xenograft.fitting.coordinates import Coordinates, coordinates_of, labels_of
 from xenograft.fitting.study_block import study_block
 from xenograft.model.card import ModelCard
 from xenograft.model.exposure import schedule
-from xenograft.model.spline import INTERVALS
 from xenograft.study.study import Study
 
 LATENT = ("own_effect", "spread")
@@ -109,7 +108,7 @@ class Density:
             values["cohort_growth"] = values["sd_cohort"][..., None] * values.pop("cohort_standard")
             dims["cohort_growth"] = ("cohort",)
         kept = {name: (("chain", "draw", *dims[name]), value) for name, value in values.items() if name not in LATENT}
-        labels = {name: list(label) for name, label in labels_of(self.coordinates).items()}
+        labels = {name: list(label) for name, label in labels_of(study, card).items()}
         used = {dim for of, _ in kept.values() for dim in of} & set(labels)
         chains, draws = np.shape(x)[:2]
         coords = {"chain": np.arange(chains), "draw": np.arange(draws)} | {dim: labels[dim] for dim in sorted(used)}
@@ -123,7 +122,8 @@ class Density:
             for piece in self.coordinates.pieces
             if piece.name in LATENT
         }
-        return xr.Dataset(kept, coords={"chain": np.arange(len(x)), "draw": np.arange(np.shape(x)[1])}) if kept else xr.Dataset()
+        coords = {"chain": np.arange(len(x)), "draw": np.arange(np.shape(x)[1])} if kept else {}
+        return xr.Dataset(kept, coords=coords)
 
     def unconstrained(self, posterior: xr.Dataset, latent: xr.Dataset | None = None) -> np.ndarray:
         """Coordinates (chain, draw, coordinate) of labelled draws: the way back from `parameters` and `latents`."""
@@ -165,21 +165,3 @@ def density_of(study: Study, card: ModelCard, without: Collection[str] = ()) -> 
     block.flags.writeable = False
     entry = compiled_density(with_latents=any(name in coordinates.start for name in LATENT))
     return Density(coordinates, block, entry.address)
-
-
-def labels_of(coordinates: Coordinates) -> dict[str, tuple[str, ...]]:
-    """Labels of the dimensions that parameters have."""
-    study, card = coordinates.study, coordinates.card
-    received = schedule(study, exposure=card.exposure)
-    curves = 1 + len(received.dosing_level) + len(study.combinations)
-    return {
-        "arm": tuple(arm.name for arm in study.arms),
-        "agent": study.level_labels,
-        "combination": tuple(arm.name for arm in study.combinations),
-        "single_agent": tuple(dict.fromkeys(agent for agent, _ in study.levels)),
-        "waning_agent": received.waning_agents,
-        "delayed_agent": received.delayed_agents,
-        "cohort": study.cohorts,
-        "curve": ("all arms", *(f"curve {i + 1}" for i in range(curves - 1))),
-        "knot": tuple(str(i + 1) for i in range(INTERVALS)),
-    }

@@ -11,21 +11,33 @@ import pymc as pm
 import pytensor.tensor as pt
 from pytensor.tensor.shape import specify_shape
 
-from xenograft.fitting.arrays import DIMS, coords, data, in_one_pass, sampler_data, unpacked
-from xenograft.fitting.old_density import ReadingsByDay, density_in_one_pass
+from xenograft.fitting.coordinates import labels_of
 from xenograft.model.card import ModelCard
 from xenograft.model.curve import Parameters
 from xenograft.model.exposure import Schedule, schedule
-from xenograft.model.latents import Latents, capacity, weights_of
+from xenograft.model.latents import Latents, capacity, latents_of, weights_of
 from xenograft.model.likelihood import (
     Panel,
     log_density,
     log_probability_below,
     moments,
-    tables_of_arms,
+    panel,
 )
 from xenograft.model.prior import Prior
 from xenograft.study.study import Study
+
+DIMS: Mapping[str, str | tuple[str, ...]] = {
+    "elapsed": "day",
+    "arm_index": "animal",
+    "cohort_index": "animal",
+    "day_index": ("animal", "reading"),
+    "log_volume": ("animal", "reading"),
+    "weight": ("animal", "reading"),
+    "censored": ("animal", "reading"),
+    "animal_position": "animal",
+    "spread_position": ("animal", "reading"),
+}
+"""Dimensions of the models' data; those of the schedule have none."""
 
 
 def build(study: Study, card: ModelCard) -> pm.Model:
@@ -50,7 +62,7 @@ def build(study: Study, card: ModelCard) -> pm.Model:
         `slowing`, `kill` (agent), `departure` (combination), `waning`, `onset`, all 1/day, `sd_baseline` (log units),
         `sd_growth` (1/day), `correlation` (through `correlation_unit` on 0–1), `error` (log units) and so on.
     """
-    with pm.Model(coords=coords(study, card)) as model:
+    with pm.Model(coords=labels_of(study, card)) as model:
         given = {name: pm.Data(name, value, dims=DIMS.get(name)) for name, value in data(study, card).items()}
         departure = None
         if card.departure == "estimated" and study.combinations:
@@ -69,36 +81,35 @@ def build(study: Study, card: ModelCard) -> pm.Model:
     return model
 
 
-def build_for_sampler(study: Study, card: ModelCard) -> pm.Model:
-    """The posterior of `build` as one graph for the cards that differ in the departure only, all data in one vector.
+def data(study: Study, card: ModelCard, without: Collection[str] = ()) -> dict[str, np.ndarray]:
+    """Everything of a study that enters the model as data, by name; who gets what is part of the graph.
 
-    The departure's prior and the reference are data too: the departure is its prior's mean plus its prior's sd times
-    `departure_standard`, and a card that fixes it has both at 0. Each array of data costs nutpie half a second of
-    compilation, hence the packing.
+    Parameters
+    ----------
+    study : Study
+        The arms and readings.
+    card : ModelCard
+        Its exposure says on which days what jumps; its errors, which readings need latent variables.
+    without : collection of str
+        Animals left out.
     """
-    with pm.Model(coords=coords(study, card)) as model:
-        packed: Any = pm.Data("packed", sampler_data(study, card)["packed"])
-        (mu, sigma, highest_single_agent), given = unpacked(packed, study, card)
-        departure = None
-        if study.combinations:
-            departure = mu + sigma * pm.Normal("departure_standard", dims=_departure_dim(card))
-        readings, received = _panel_and_schedule(study, card, given)
-        parameters = _parameters(study, card, _by_combination(study, card, departure), highest_single_agent)
-        own = _own_effects(study, card, given)
-        if in_one_pass(study, card):
-            by_day = ReadingsByDay(**{item.name: given[item.name] for item in fields(ReadingsByDay)})
-            density = density_in_one_pass(by_day, *tables_of_arms(readings, received, parameters, xp=pt))
-            if own is not None:
-                density += _below_the_limit(readings, *moments(readings, received, parameters, xp=pt), own).sum()
-        else:
-            mean, precision, columns = moments(readings, received, parameters, xp=pt)
-            precision = _student(study, card, given, parameters, precision)
-            measured = precision if own is None else precision * (1 - readings.censored)
-            density = log_density(readings.log_volume, mean, measured, columns, xp=pt).sum()
-            if own is not None:
-                density += _below_the_limit(readings, mean, precision, columns, own).sum()
-        pm.Potential("volume_readings", density)
-    return model
+    readings, received = panel(study, without), schedule(study, exposure=card.exposure)
+    found = {"jump_day": received.jump_day, "jump": received.jump, "span": np.array(received.span)}
+    found |= {item.name: np.asarray(getattr(readings, item.name)) for item in fields(Panel)}
+    room, places = capacity(study, card), latents_of(study, card, readings)
+    if room.animals:
+        found["animal_position"] = places.animal_position
+    else:
+        del found["censored"]
+    if room.spreads:
+        found |= {"spread_position": places.spread_position, "spread_used": places.spread_used}
+    if "sd_cohort" not in card.priors:
+        del found["cohort_index"]
+    if not card.error_small:
+        del found["floor"]
+    if card.growth != "spline":
+        del found["span"]
+    return found
 
 
 def _panel_and_schedule(study: Study, card: ModelCard, given: Mapping[str, Any]) -> tuple[Panel, Schedule]:

@@ -1,60 +1,33 @@
-"""Fitting: compile a card once per shape, sample with nutpie, judge every fit (docs/mathematics.md)."""
+"""Fitting: sample a card's density with nutpie, judge every fit (docs/mathematics.md)."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import nutpie
 import xarray as xr
-from pytensor.configdefaults import config
 
 from xenograft.errors import InputError
-from xenograft.fitting.arrays import coords, sampler_data
-from xenograft.fitting.compiling import compile_model
 from xenograft.fitting.curves import curves_of, log_likelihood, new_readings, prior_draws, reference_names
+from xenograft.fitting.density import Density, density_of
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.health import Attempt, Health, Status, judge
+from xenograft.fitting.nutpie_adapter import sample
 from xenograft.fitting.progress import FitProgress
-from xenograft.fitting.pymc_model import build_for_sampler
 from xenograft.model.card import ModelCard
 from xenograft.model.choice import why_not
-from xenograft.model.exposure import schedule
-from xenograft.model.latents import capacity
 from xenograft.model.likelihood import panel
-from xenograft.model.prior import Prior
 from xenograft.quantities.estimands import excess
 from xenograft.study.study import Study
 
 STATUSES: Sequence[Status] = ("pass", "caution", "fail")
-OWN = ("departure", "kill")
-"""Priors that are data of the compiled model, or looked up by agent."""
-
-DRAWN_AS = ("departure_standard", "correlation_unit", "bend_scaled", "cohort_standard", "departure_of_study")
-"""Variables of the sampler that only stand behind a parameter of the card."""
-
-LATENT = ("own_effect", "spread")
-"""Latent variables, kept in a group of their own."""
-
 MANY = ("bend", "cohort_growth")
 """Parameters of which there are many; judged as latent variables are."""
-
-SAMPLE_STATS: Mapping[str, str] = {
-    "diverging": "diverging",
-    "energy": "energy",
-    "logp": "lp",
-    "depth": "tree_depth",
-    "maxdepth_reached": "reached_max_treedepth",
-    "mean_tree_accept": "acceptance_rate",
-    "n_steps": "n_steps",
-    "step_size": "step_size",
-}
-"""What is kept of nutpie's statistics, under ArviZ's names."""
 
 LOW_RANK_UP_TO = 100
 """Dimensions up to which the low-rank mass matrix is used; its adaptation costs the cube of them (522: 30 s a fit)."""
@@ -127,11 +100,11 @@ def fit(
         raise InputError(f"{card.name}: it cannot be fitted to {study.name}: {problem}. Choose another card.")
     with FitProgress(card.name, shown=progress) as bar:
         started = time.perf_counter()
-        bound = _compiled(study, card)
+        density = density_of(study, card)
         compiled_at = time.perf_counter()
-        run = _first_run(bound, card, settings)
+        run = _first_run(density, card, settings)
         again = partial(_worth_more, card)
-        kept, attempts = _attempted(bound, study, card, run, settings, sampler_seed(seed, card), bar, again)
+        kept, attempts = _attempted(density, study, card, run, settings, sampler_seed(seed, card), bar, again)
         seconds = {"compile": compiled_at - started, "sample": time.perf_counter() - compiled_at}
     if keep == "everything":
         tree = _tree(kept, study, card, sampler_seed(seed, card))
@@ -152,7 +125,7 @@ def fit_all(
     settings: SamplerSettings | None = None,
     progress: bool = True,
 ) -> dict[str, Fit]:
-    """Fit several cards to one study; cards of one growth law share a compiled model.
+    """Fit several cards to one study.
 
     Returns
     -------
@@ -164,7 +137,7 @@ def fit_all(
 
 
 def refit_without(fit: Fit, animals: Sequence[str]) -> Fit:
-    """The same card fitted again without some animals, through the model as it is compiled.
+    """The same card fitted again without some animals.
 
     Parameters
     ----------
@@ -186,10 +159,10 @@ def refit_without(fit: Fit, animals: Sequence[str]) -> Fit:
     settings = SamplerSettings(chains=fit.posterior.sizes["chain"], retries=1)
     started = time.perf_counter()
     with FitProgress(card.name, shown=False) as bar:
-        bound = _compiled(study, card, animals)
+        density = density_of(study, card, animals)
         half = {"draws": max(100, first.draws // 2), "tune": max(100, first.tune // 2)}
-        run = replace(_first_run(bound, card, settings), **half)
-        kept, attempts = _attempted(bound, study, card, run, settings, seed, bar, lambda h: h.status == "fail")
+        run = replace(_first_run(density, card, settings), **half)
+        kept, attempts = _attempted(density, study, card, run, settings, seed, bar, lambda h: h.status == "fail")
     groups = {
         "posterior": kept.posterior,
         "sample_stats": kept.sample_stats,
@@ -246,14 +219,14 @@ class _Sampled:
     health: Health
 
 
-def _first_run(bound: Any, card: ModelCard, settings: SamplerSettings) -> _Run:
-    small = bound.n_dim <= LOW_RANK_UP_TO
+def _first_run(density: Density, card: ModelCard, settings: SamplerSettings) -> _Run:
+    small = density.n_dim <= LOW_RANK_UP_TO
     accept = 0.9 if card.growth == "spline" else 0.8  # bends of a scale that is itself uncertain: shorter steps
     return _Run(settings.draws, settings.tune, target_accept=accept, adaptation="low_rank" if small else "diag")
 
 
 def _attempted(
-    bound: Any,
+    density: Density,
     study: Study,
     card: ModelCard,
     run: _Run,
@@ -266,7 +239,7 @@ def _attempted(
     attempts: list[Attempt] = []
     kept: _Sampled | None = None
     while kept is None or (worth_more(kept.health) and len(attempts) <= settings.retries):
-        found = _sample(bound, study, card, run, settings, seed + len(attempts), bar)
+        found = _sample(density, study, card, run, settings, seed + len(attempts), bar)
         attempts.append(Attempt(**asdict(run), status=found.health.status, failures=found.health.failures))
         if kept is None or STATUSES.index(found.health.status) < STATUSES.index(kept.health.status):
             kept = found
@@ -279,53 +252,16 @@ def _worth_more(card: ModelCard, health: Health) -> bool:
     return health.status == "fail" or (health.status == "caution" and card.answers)
 
 
-_CACHE: dict[Any, Any] = {}
-
-
-def _compiled(study: Study, card: ModelCard, without: Collection[str] = ()) -> Any:
-    """The compiled model of the card's growth law and the study's shape, with this study's data in it."""
-    shared = tuple(sorted((name, *_numbers(p)) for name, p in card.priors.items() if name.split(".")[0] not in OWN))
-    kills = tuple(_numbers(card.prior_of("kill", agent)) for agent, _ in study.levels)
-    words = (card.growth, card.departure_by, card.dose_effect, card.spread, card.error, card.error_small)
-    doses = () if card.dose_effect == "free" else tuple(study.relative_doses)
-    sizes = (len(study.cohorts), len(study.arms), capacity(study, card))
-    structure = schedule(study, exposure=card.exposure).structure
-    key = repr((words, sorted(set(card.varies)), shared, kills, doses, sizes, structure))
-    if key not in _CACHE:
-        # chains start from draws of the prior: the default's jitter of ±1 is ten prior sds of a kill rate, and a chain
-        # that starts there may never find its step size; with fast mathematics a function from the cache rounds
-        # otherwise than a new one, and the same seed gives other numbers
-        with config.change_flags(numba__fastmath=False):
-            model = build_for_sampler(study, card)
-            _CACHE[key] = compile_model(model)
-    return _CACHE[key].with_data(**sampler_data(study, card, without))
-
-
-def _numbers(prior: Prior) -> tuple[Any, ...]:
-    return prior.distribution, *prior.arguments.values()
-
-
 def _sample(
-    bound: Any, study: Study, card: ModelCard, run: _Run, settings: SamplerSettings, seed: int, bar: FitProgress
+    density: Density, study: Study, card: ModelCard, run: _Run, settings: SamplerSettings, seed: int, bar: FitProgress
 ) -> _Sampled:
-    sampled = nutpie.sample(
-        bound, **asdict(run), chains=settings.chains, cores=settings.cores, seed=seed, save_warmup=False,
-        progress_bar=False, progress_callback=bar.sampling(settings.chains * (run.draws + run.tune)),
+    positions, stats = sample(
+        density, **asdict(run), chains=settings.chains, cores=settings.cores, seed=seed,
+        progress=bar.sampling(settings.chains * (run.draws + run.tune)),
     )  # fmt: skip
-    drawn = sampled["posterior"].to_dataset()
-    latent = drawn[[name for name in LATENT if name in drawn]]
-    posterior = _posterior(drawn.drop_vars(latent), study, card)
-    stats = sampled["sample_stats"].to_dataset()[list(SAMPLE_STATS)].rename(SAMPLE_STATS)
+    posterior, latent = density.parameters(positions), density.latents(positions)
     many = xr.merge([latent, posterior[[name for name in MANY if name in posterior]]])
     return _Sampled(posterior, latent, stats, judge(judged_quantities(posterior, study, card), stats, many))
-
-
-def _posterior(drawn: xr.Dataset, study: Study, card: ModelCard) -> xr.Dataset:
-    """The card's own parameters, labelled by this study (the compiled model may have met another)."""
-    fixed = {*DRAWN_AS, *(() if card.departure == "estimated" else ("departure",))}
-    posterior = drawn.drop_vars(fixed, errors="ignore")
-    labels = {name: list(values) for name, values in coords(study, card).items() if name in posterior.dims}
-    return posterior.assign_coords(labels)
 
 
 def _tree(kept: _Sampled, study: Study, card: ModelCard, seed: int) -> xr.DataTree:

@@ -46,7 +46,8 @@ def _tables_of_arms(coordinates: Coordinates, received: Schedule, readings: Pane
     study, card, start = coordinates.study, coordinates.card, coordinates.start
     names = (
         "baseline", "growth", "slowing", "", "dose_power", "sd_baseline", "sd_effect", "correlation",
-        "small_tumour_error", "degrees_of_freedom", "sd_cohort", "cohort_standard", "smoothness", "bend_scaled", "spread",
+        "small_tumour_error", "degrees_of_freedom", "sd_cohort", "cohort_standard", "smoothness", "bend_scaled",
+        "spread",
     )  # fmt: skip
     position = np.array([start.get(name, -1) for name in names])
     position[block.RATES] = start.get("waning", start.get("onset", -1))
@@ -158,11 +159,13 @@ def _tables_of_readings(coordinates: Coordinates, readings: Panel) -> dict[int, 
         block.GROUP_FIRST_ROW: np.cumsum([0, *(len(group.days) for group in groups)]),
         block.GROUP_ANIMALS: np.array([len(group.animals) for group in groups], dtype=np.int64),
         block.ROW_DAY: np.array([day for _, day in of_rows], dtype=np.int64),
-        block.ROW_SUMS: np.array([
-            [count[group.animals[0], day] for group, day in of_rows],
-            [total[group.animals, day].sum() for group, day in of_rows],
-            [squares[group.animals, day].sum() for group, day in of_rows],
-        ]).reshape(3, -1),
+        block.ROW_SUMS: np.array(
+            [
+                [count[group.animals[0], day] for group, day in of_rows],
+                [total[group.animals, day].sum() for group, day in of_rows],
+                [squares[group.animals, day].sum() for group, day in of_rows],
+            ]
+        ).reshape(3, -1),
         block.ANIMALS: np.array([sum(len(group.animals) for group in groups)]),
         block.LOG_VOLUMES: np.concatenate([np.zeros(0), *(total[g.animals][:, g.days].T.ravel() for g in groups)]),
     }
@@ -186,10 +189,11 @@ def _tables_of_latents(
             reading_row.append(first_row[g] + int(np.searchsorted(groups[g].days, day)))
             reading_at[0].append(animal)
             reading_at[1].append(column)
-    latents = [animal for animal in np.flatnonzero(below.any(axis=1))]
+    latents = list(np.flatnonzero(below.any(axis=1)))
     censored = [np.flatnonzero(below[animal]) for animal in latents]
-    limits = np.repeat(latents, [len(columns) for columns in censored]).astype(int), np.concatenate(
-        [np.zeros(0, dtype=int), *censored]
+    limits = (
+        np.repeat(latents, [len(columns) for columns in censored]).astype(int),
+        np.concatenate([np.zeros(0, dtype=int), *censored]),
     )
     return {
         block.READING_GROUP: np.array(reading_group, dtype=np.int64),

@@ -20,6 +20,7 @@ from xenograft.model.card import ModelCard
 from xenograft.model.likelihood import Panel
 from xenograft.study.study import Study
 
+
 @dataclass(frozen=True)
 class Latents:
     """Which latent variable belongs to what.
@@ -93,4 +94,3 @@ def weights_of(spread: Any, given: Latents, freedom: Any, *, xp: Any = np) -> tu
     constant = shape * xp.log(shape) - (gammaln(shape) if xp is np else xp.gammaln(shape)) + xp.log(scale)
     beyond_normal = constant + shape * (log_weight - xp.exp(log_weight)) + spread**2 / 2 + np.log(2 * np.pi) / 2
     return (given.spread_used * beyond_normal).sum(axis=-1), xp.exp(log_weight)[..., given.spread_position]
-

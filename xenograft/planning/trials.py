@@ -6,8 +6,6 @@ import json
 import multiprocessing
 import pickle
 import signal
-import sys
-import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, suppress
@@ -18,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from xenograft.errors import InputError
-from xenograft.fitting.processes import enter_own_directory, own_flags
 from xenograft.fitting.progress import TrialsProgress
 
 type Outcome = dict[str, Any]
@@ -32,8 +29,6 @@ LOSSES = 2
 
 PATIENCE = 30.0
 """Seconds to wait for the scheduler."""
-
-_ONE_AT_A_TIME = threading.Lock()  # a compiled model is shared by the threads of a worker
 
 
 def run_trials(
@@ -60,7 +55,7 @@ def run_trials(
     about : mapping
         Everything beside the key on which outcomes depend; a store about anything else is refused.
     workers : int
-        Processes to do them in, each with a compile directory of its own; 0 is this one. Outcomes do not depend on it.
+        Processes to do them in; 0 is this one. Outcomes do not depend on it.
     scheduler : str or None
         Address of a running Dask cluster (tcp://…:8786) to do them on instead.
     progress : bool
@@ -157,15 +152,15 @@ def _outcomes(
 class _Process:
     """A spawned process that does one trial after the other; lost, it is started again."""
 
-    def __init__(self, trial: Trial, number: int) -> None:
-        self._trial, self._flags = trial, own_flags(f"xenograft-trials-{number}")
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
         self.key = ""
         self.start()
 
     def start(self) -> None:
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_serve, args=(theirs, self._flags, self._trial), daemon=True)
+        self._process = spawn.Process(target=_serve, args=(theirs, self._trial), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -191,7 +186,7 @@ def _by_processes(trial: Trial, given: Mapping[str, Any], workers: int) -> Gener
     waiting = deque(given)
     losses: Counter[str] = Counter()
     with ExitStack() as stack:
-        processes = [_Process(trial, number) for number in range(min(workers, len(waiting)))]
+        processes = [_Process(trial) for _ in range(min(workers, len(waiting)))]
         for process in processes:
             stack.callback(process.close)
             _begin_next(process, waiting, given)
@@ -220,10 +215,9 @@ def _begin_next(process: _Process, waiting: deque[str], given: Mapping[str, Any]
         process.key = ""
 
 
-def _serve(connection: Connection, flags: str, trial: Trial) -> None:
+def _serve(connection: Connection, trial: Trial) -> None:
     """Do trials until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides what an interruption means
-    enter_own_directory(flags)
     with suppress(EOFError, BrokenPipeError):
         while True:
             connection.send(attempted(trial, connection.recv()))
@@ -273,13 +267,8 @@ def outcomes_of_cluster(
 
 
 def _on_worker(attempted: str, trial: str, argument: bytes) -> Any:
-    """Do a trial; everything arrives by name, so that nothing is imported before the compile directory is set."""
-    from distributed import get_worker
-
-    with _ONE_AT_A_TIME:
-        if "pytensor" not in sys.modules:
-            enter_own_directory(own_flags(str(Path(get_worker().local_directory).resolve() / "pytensor")))
-        return _named(attempted)(_named(trial), pickle.loads(argument))
+    """Do a trial; everything arrives by name."""
+    return _named(attempted)(_named(trial), pickle.loads(argument))
 
 
 def _named(name: str) -> Callable[..., Any]:
