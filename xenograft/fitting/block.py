@@ -8,11 +8,13 @@ code needs one address.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numba
 import numpy as np
 
-jitted = numba.njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_options: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+jitted: Any = numba.njit(**_options)
 """Compiled as a part of the density; a division by 0 gives no error but a number that is not finite.
 
 Compiled functions see the block twice, as `real` numbers and as `whole` ones, and read `real[whole[TABLE] + i]`: slices

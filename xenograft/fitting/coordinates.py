@@ -98,11 +98,9 @@ class Coordinates:
         kinds: list[int] = []
         rows: list[tuple[float, float, float]] = []
         for piece in self.pieces:
-            each = len(piece.kinds) > 1
-            for i in range(piece.size):
-                kinds.append(piece.kinds[i if each else 0])
-                prior = piece.priors[i if each else 0] if piece.priors else None
-                rows.append((0.0, 1.0, -HALF_LOG_2_PI) if prior is None else _numbers(prior))
+            kinds += piece.kinds * (piece.size if len(piece.kinds) == 1 else 1)
+            found = [_numbers(prior) for prior in piece.priors] or [(0.0, 1.0, -HALF_LOG_2_PI)]
+            rows += found * (piece.size if len(found) == 1 else 1)
         return np.array(kinds, dtype=np.int64), np.array(rows).reshape(-1, 3)
 
     def values(self, x: np.ndarray) -> dict[str, np.ndarray]:

@@ -11,11 +11,13 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
 import nutpie
 import xarray as xr
+from nutpie.compiled_pyfunc import from_pyfunc
 from nutpie.sample import CompiledModel
 
 from xenograft.fitting.compiled_density import ENTRY, compiled_expansion
@@ -89,17 +91,12 @@ def sample(
 def takes_addresses() -> bool:
     """Whether the installed nutpie takes compiled functions as this module gives them."""
     try:
-        from nutpie import _lib
-        from nutpie.compile_pymc import CompiledPyMCModel, _make_c_logp_func
-
-        given = tuple(inspect.signature(CompiledPyMCModel._make_sampler).parameters)
-        _, signature = _make_c_logp_func(1, lambda x: (0.0, x), np.zeros((), dtype=[("shared", [])]), [], {})
-        return (
-            given == tuple(inspect.signature(_ByAddress._make_sampler).parameters)
-            and signature == ENTRY
-            and all(hasattr(_lib, name) for name in ("LogpFunc", "ExpandFunc", "PyMcModel", "PyVariable"))
-            and hasattr(_lib.PySampler, "from_pymc")
-        )
+        theirs, ours = _compile_pymc().CompiledPyMCModel, _ByAddress
+        asked, given = (tuple(inspect.signature(vars(one)["_make_sampler"]).parameters) for one in (theirs, ours))
+        record = np.zeros((), dtype=[("shared", [])])
+        _, signature = vars(_compile_pymc())["_make_c_logp_func"](1, lambda x: (0.0, x), record, [], {})
+        names = all(hasattr(_lib(), name) for name in ("LogpFunc", "ExpandFunc", "PyMcModel", "PyVariable"))
+        return asked == given and signature == ENTRY and names and hasattr(_lib().PySampler, "from_pymc")
     except Exception:  # whatever a later version does otherwise
         return False
 
@@ -119,15 +116,13 @@ class _ByAddress(CompiledModel):
         return {DIM: np.arange(self.n_dim)}
 
     def _make_model(self, _: Any) -> Any:
-        from nutpie import _lib
-
-        density, size = self.density, self.n_dim
+        density, size, lib = self.density, self.n_dim, _lib()
         data = density.block.ctypes.data
         expansion = compiled_expansion()
-        return _lib.PyMcModel(
-            _lib.LogpFunc(density.address, data, density),
-            _lib.ExpandFunc(size, size, expansion.address, data, density),
-            _lib.PyVariable.new_variables([POSITION], ["float64"], [(size,)], {DIM: size}, {POSITION: (DIM,)}),
+        return lib.PyMcModel(
+            lib.LogpFunc(density.address, data, density),
+            lib.ExpandFunc(size, size, expansion.address, data, density),
+            lib.PyVariable.new_variables([POSITION], ["float64"], [(size,)], {DIM: size}, {POSITION: (DIM,)}),
             size,
             {DIM: size},
             self.coords,
@@ -145,10 +140,8 @@ class _ByAddress(CompiledModel):
         extra_callback_rate: int,
         store: Any,
     ) -> Any:
-        from nutpie import _lib
-
         model = self._make_model(init_mean)
-        return _lib.PySampler.from_pymc(
+        return _lib().PySampler.from_pymc(
             settings, cores, model, progress_type, extra_callback, extra_callback_rate, store
         )
 
@@ -158,7 +151,7 @@ def _by_address(density: Density) -> CompiledModel:
 
 
 def _by_function(density: Density) -> CompiledModel:
-    return nutpie.compiled_pyfunc.from_pyfunc(
+    return from_pyfunc(
         density.n_dim,
         lambda: density.value_and_gradient,
         lambda *_: lambda x: {POSITION: x},
@@ -169,6 +162,14 @@ def _by_function(density: Density) -> CompiledModel:
         dims={POSITION: (DIM,)},
         make_initial_point_fn=lambda seed: _start(density, seed),
     )
+
+
+def _lib() -> Any:
+    return import_module("nutpie._lib")
+
+
+def _compile_pymc() -> Any:
+    return import_module("nutpie.compile_pymc")
 
 
 def _start(density: Density, seed: int) -> np.ndarray:

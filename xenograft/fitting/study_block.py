@@ -189,7 +189,7 @@ def _tables_of_latents(
             reading_row.append(first_row[g] + int(np.searchsorted(groups[g].days, day)))
             reading_at[0].append(animal)
             reading_at[1].append(column)
-    latents = list(np.flatnonzero(below.any(axis=1)))
+    latents = [int(animal) for animal in np.flatnonzero(below.any(axis=1))]
     censored = [np.flatnonzero(below[animal]) for animal in latents]
     limits = (
         np.repeat(latents, [len(columns) for columns in censored]).astype(int),
