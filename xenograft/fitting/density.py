@@ -110,6 +110,7 @@ class Density:
         kept = {name: (("chain", "draw", *dims[name]), value) for name, value in values.items() if name not in LATENT}
         labels = {name: list(label) for name, label in labels_of(study, card).items()}
         used = {dim for of, _ in kept.values() for dim in of} & set(labels)
+        used |= {"combination"} if study.combinations else set()  # a card may fix the departures
         chains, draws = np.shape(x)[:2]
         coords = {"chain": np.arange(chains), "draw": np.arange(draws)} | {dim: labels[dim] for dim in sorted(used)}
         return xr.Dataset(kept, coords=coords)
