@@ -245,7 +245,7 @@ def _animals_readings(name: str, mean: Any, precision: Any, columns: list[Any], 
         *columns,
         logp=logp,
         random=random,
-        signature=f"(n),(n),{','.join('(n)' for _ in columns)}->(n)",
+        signature=f"(n),(n){',(n)' * len(columns)}->(n)",
         dims=("animal", "reading"),
         observed=observed,
     )
