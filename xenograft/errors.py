@@ -30,7 +30,7 @@ class XenograftError(Exception):
 
 
 class InputError(XenograftError):
-    """Input the user can mend.
+    """Something in the input that can be mended.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class FitFileError(InputError):
 
 
 class NoHealthyFitError(XenograftError):
-    """No fit that may answer the question converged."""
+    """No model that estimates the interaction could be fitted reliably."""
 
     exit_code = 3
 

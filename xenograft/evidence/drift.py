@@ -96,7 +96,7 @@ def write_reference(path: str | Path, fits: Mapping[str, Fit]) -> None:
 
 
 def read_reference(path: str | Path) -> dict[str, Any]:
-    """A stored reference.
+    """Read a stored reference.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def read_reference(path: str | Path) -> dict[str, Any]:
 
 
 def drift(reference: Mapping[str, Any], fit: Fit) -> Drift:
-    """Compare a fit with what was stored.
+    """Compare a fit with a stored reference.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ def cells_of(
     durations: Sequence[float] = (),
     effects: Sequence[float] = (),
 ) -> list[Cell]:
-    """Every combination of what is asked for; what is not is as the design says.
+    """A cell for every combination of what is varied; the rest stays as the design has it.
 
     Parameters
     ----------

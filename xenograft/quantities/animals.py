@@ -108,7 +108,7 @@ def animal_courses(study: Study) -> tuple[Course, ...]:
 
 
 def animal_responses(study: Study, day: float | None = None) -> pd.DataFrame:
-    """Every raw number of every animal, with a reason where a definition fails.
+    """Every number of every animal's readings, with the reason where one cannot be computed.
 
     Parameters
     ----------

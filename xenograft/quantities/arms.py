@@ -64,7 +64,7 @@ ARM_DEFINITIONS: dict[str, tuple[str, str]] = {
 
 
 def arm_responses(study: Study, day: float | None = None) -> pd.DataFrame:
-    """Every raw number of every arm, with a reason where a definition fails.
+    """Every number of every arm's readings, with the reason where one cannot be computed.
 
     Parameters
     ----------

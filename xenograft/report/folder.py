@@ -36,7 +36,7 @@ EXIT_CODES = (4, 2, 3)
 
 @dataclass(frozen=True)
 class StudyReport:
-    """What became of one study of a folder.
+    """The outcome of one study of a folder.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def write_reports(
     command: str = "xenograft.write_reports(…)",
     say: Callable[[StudyReport], None] | None = None,
 ) -> list[StudyReport]:
-    """Fit and report every study of a folder; go on past those that cannot be analysed, and list them too.
+    """Fit and report every study of a folder; list one that cannot be analysed with its reason, and go on.
 
     Parameters
     ----------

@@ -138,7 +138,7 @@ class Truth(BaseModel):
 
 
 def read_truth(path: str | Path) -> Truth:
-    """The truth of a simulated study, from its truth.toml.
+    """Read the truth of a simulated study from its truth.toml.
 
     Parameters
     ----------
