@@ -87,8 +87,8 @@ def sampler() -> list[tuple[str, str]]:
 
 def rendering() -> list[tuple[str, str]]:
     """The report of fits at hand: gathering what it shows, and writing the page with all its figures."""
+    from xenograft.analysis import Analysis
     from xenograft.answers.ranking import compare
-    from xenograft.answers.results import collect_results
     from xenograft.fitting.processes import Worker
     from xenograft.fitting.sampling import fit_all
     from xenograft.model.card import read_cards
@@ -97,9 +97,9 @@ def rendering() -> list[tuple[str, str]]:
 
     study = _fixture_study()
     fits = fit_all(study, read_cards(*LASTING), seed=1, progress=False)
-    ranking = compare(fits)
-    results = collect_results(study, fits, ranking)
-    gathering, content = _timed(lambda: report_content(study, fits, ranking, results, "benchmark"))
+    analysis = Analysis(study, fits, compare(fits))
+    results = analysis.results("bliss")
+    gathering, content = _timed(lambda: report_content(analysis, results, "benchmark"))
     render(content)  # fonts and templates are read once
     taken, page = _timed(lambda: render(content))
     second = Worker()

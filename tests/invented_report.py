@@ -1,4 +1,4 @@
-"""A report's content invented without a fit, and names that try to break whatever shows them."""
+"""A report's content invented without a fit: what the page shows does not depend on the sampler."""
 
 from __future__ import annotations
 
@@ -14,8 +14,17 @@ from xenograft.study.study import Arm, Dosing, Study
 
 HOSTILE = ("<script>alert(1)</script>", "$\\frac{1}{2}$", "_hidden", "🐭 arm", "x" * 300)
 
-
 VERSIONS = {"xenograft": "0.1.0", "pymc": "6", "nutpie": "0.16"}
+VERDICT = {"kind": "interaction", "combination": "A + B", "reference": "bliss", "day": 14.0, "probability": 0.99,
+           "words": "enhanced", "agreement": "agree"}  # fmt: skip
+EXCESS = {"median": 0.5, "lower": 0.1, "upper": 0.9}
+GOOD = StudyReport("one", "Study one", "good", VERDICT, excess=EXCESS, combination_index=EXCESS, animals=12,
+                   written=True)  # fmt: skip
+REFUSED = StudyReport("b<ad", "b<ad", reason="b<ad/study.toml: no arm is the control. Name one.", exit_code=2)
+SICK = StudyReport(
+    "sick", "Sick", "bad", VERDICT | {"probability": None, "words": "no conclusion: the sampler did not converge"},
+    animals=12, written=True, exit_code=3, doubts=("Health of the fits",),
+)  # fmt: skip
 
 
 def an_interval(median: float) -> dict[str, Any]:
@@ -75,6 +84,7 @@ def content_for(names: tuple[str, ...] = ("vehicle", "A", "B", "A + B"), **chang
         good_k=0.7,
         densities={"exponential-bliss-departure": density},
         changes=fitted.assign(ratio=readings["volume"] / 150.0),
+        arms=numbers_for(study),
     )
     return replace(content, **changes)
 
@@ -83,8 +93,8 @@ def results_for(study: Study, combination: str, cards: dict[str, ModelCard]) -> 
     health = {"status": "pass", "max_rhat": 1.001, "min_ess_bulk": 2000.0, "min_ess_tail": 1800.0, "divergences": 0,
               "max_treedepth_share": 0.0, "min_bfmi": 0.9, "failures": []}  # fmt: skip
     verdicts = [
-        {"combination": combination, "reference": reference, "day": 14.0, "probability": 0.99, "mcse": 0.001,
-         "words": "enhanced", "agreement": "agree", "borderline": False, "caution": False,
+        {"kind": "interaction", "combination": combination, "reference": reference, "day": 14.0, "probability": 0.99,
+         "mcse": 0.001, "words": "enhanced", "agreement": "agree", "borderline": False, "caution": False,
          "sentence": f"{combination} against {reference}: enhanced."}
         for reference in ("bliss", "hsa")
     ]  # fmt: skip
@@ -124,9 +134,10 @@ def results_for(study: Study, combination: str, cards: dict[str, ModelCard]) -> 
     }  # fmt: skip
 
 
-VERDICT = {"combination": "A + B", "reference": "bliss", "day": 14.0, "probability": 0.99, "words": "enhanced",
-           "agreement": "agree"}  # fmt: skip
-EXCESS = {"median": 0.5, "lower": 0.1, "upper": 0.9}
-GOOD = StudyReport("one", "Study one", "good", VERDICT, excess=EXCESS, combination_index=EXCESS, animals=12,
-                   written=True)  # fmt: skip
-REFUSED = StudyReport("b<ad", "b<ad", reason="b<ad/study.toml: no arm is the control. Name one.", exit_code=2)
+def numbers_for(study: Study) -> pd.DataFrame:
+    """Numbers of the arms as a report draws them."""
+    rows = [
+        {"model": "averaged", "arm": arm.name, "of": "typical", "quantity": key, "reason": ""} | an_interval(1.0)
+        for arm in study.arms for key in ("tgi", "growth_rate", "doubling_time")
+    ]  # fmt: skip
+    return pd.DataFrame(rows)

@@ -91,6 +91,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"kind": "excess", "operator": ">", "value": 0, "measure": "lower", "combination": COMBINATION},
         {"kind": "excess", "operator": "<", "value": 0.5, "reference": "hsa"},
     ),
+    "inhibition": (
+        {"kind": "inhibition", "operator": ">=", "value": 0.975, "arm": "T-DM1"},
+        {"kind": "inhibition", "operator": "<", "value": 50, "arm": "T-DM1", "quantity": "tc", "measure": "lower"},
+    ),
     "coverage": (
         {"kind": "coverage", "operator": ">=", "value": 0.8},
         {"kind": "coverage", "operator": "<=", "value": 0.3, "measure": "coverage_50", "arm": "vehicle"},

@@ -19,14 +19,15 @@ ROOMS = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path
 CALLABLE = [name for name in xenograft.__all__ if callable(getattr(xenograft, name))]
 EXPECTED = [
     "Allocation", "Arm", "Calibration", "CardError", "Cell", "Comparison", "Design", "Dosing", "Drift", "Evidence",
-    "Fit", "FitFileError", "Gate", "GateOutcome", "Health", "InputError", "Interaction", "ModelCard",
-    "NoHealthyFitError", "PredictiveCheck", "Prior", "SamplerSettings", "SimulatedStudy", "Study", "StudyError",
+    "Fit", "FitFileError", "Gate", "GateOutcome", "Health", "Inhibition", "InputError", "Interaction",
+    "ModelCard", "NoHealthyFitError", "PredictiveCheck", "Prior", "SamplerSettings", "SimulatedStudy", "Study",
+    "StudyError",
     "StudyReport", "Summary", "Truth", "Verdict", "XenograftError", "all_figures", "allocate", "animal_curves",
     "animal_responses", "arm_estimands", "arm_responses", "average", "bayes_factors", "best_arms", "best_response",
     "build", "calibrate", "cells_of", "check_gates", "collect_results", "combination_index", "compare",
     "comparison_markdown", "curves", "dose_matrix", "doubling_time", "drift", "example_folder", "excess", "fit",
     "fit_all", "fit_or_load", "gather_evidence", "growth_delay", "growth_rate", "growth_rate_inhibition",
-    "interaction", "interaction_numbers", "judge_gates", "junit_xml", "largest_excess", "log_cell_kill",
+    "inhibitions", "interaction", "interaction_numbers", "judge_gates", "junit_xml", "largest_excess", "log_cell_kill",
     "model_curves", "nadir", "parameter_table", "plot_curves", "plot_excess", "plot_fit", "plot_graph",
     "plot_influence", "plot_predictive", "plot_priors", "plot_readings", "power", "predict_from_parts",
     "predicted_responses", "predicted_survival", "predictive_check", "prior_sensitivity", "read_baselines",

@@ -90,7 +90,7 @@ def test_readings_that_came_and_went_are_named(stored: dict[str, Any], fits: Map
     words = f"animal {row['animal']}, day {row['day']:g}: reading"
     assert drift(stored, fewer).changes == (f"{words} removed (volume {row['volume']:g})",)
     content = json.loads(json.dumps(stored))
-    content["study"]["readings"].pop(5)
+    content["study"]["readings"]["rows"].pop(5)
     content["study"]["digest"] = "another"
     assert drift(content, fits[CARD]).changes == (f"{words} added (volume {row['volume']:g})",)
 
@@ -136,8 +136,8 @@ def test_failed_fits_are_not_stored(fits: Mapping[str, Fit], tmp_path: Path) -> 
     ("text", "sentence"),
     [
         ("{", "r.json: this is not JSON. Give a file that `xenograft reference` wrote."),
-        ("[]", "r.json: its schema is none, not xenograft-reference/1. Give a file that `xenograft reference` wrote."),
-        ('{"schema": "xenograft-reference/1", "study": {}}',
+        ("[]", "r.json: its schema is none, not xenograft-reference/2. Give a file that `xenograft reference` wrote."),
+        ('{"schema": "xenograft-reference/2", "study": {}}',
          "r.json: versions, models is missing. Give a file that `xenograft reference` wrote."),
     ],
 )  # fmt: skip

@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 from invented_report import content_for
 
-from xenograft.answers.new_animals import predicted_survival
+from xenograft.analysis import Analysis
+from xenograft.answers.findings import Findings
+from xenograft.answers.new_animals import best_arms_of, predicted_survival, responses_of, survival_of
 from xenograft.answers.ranking import compare
-from xenograft.answers.results import collect_results, raw_numbers
 from xenograft.fitting.fit import Fit
 from xenograft.quantities.animals import animal_responses
+from xenograft.quantities.arms import arm_responses, survival_curves
 from xenograft.report.content import report_content
 from xenograft.report.content_of_responses import event_of, responses_shown
 from xenograft.report.drawings_of_checks import animal_drawings
@@ -24,12 +26,19 @@ from xenograft.study.study import Study
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
-NOTHING = pd.DataFrame(columns=["arm", "day", "share", "lower", "upper"])
 
-
-def records(study: Study, **predictions: Any) -> dict[str, Any]:
-    """The part of results.json that responses are read from."""
-    return {"readings": raw_numbers(study), "predictions": {"responses": [], "survival": [], "best": []} | predictions}
+def found_in(study: Study, **predictions: pd.DataFrame) -> Findings:
+    """What is found without a fit: the readings' own numbers, and predictions where given."""
+    nothing = {
+        "responses": responses_of(study, None, "averaged"),
+        "predicted_survival": survival_of(study, None, "averaged"),
+        "best": best_arms_of(study, None),
+    }
+    return Findings(
+        study=study, curves={}, interaction=pd.DataFrame(), arms=pd.DataFrame(), verdicts=(), sentences=(),
+        animal_readings=animal_responses(study), arm_readings=arm_responses(study), survival=survival_curves(study),
+        new_animals=None, **(nothing | predictions),
+    )  # fmt: skip
 
 
 def a_study(**columns: Any) -> Study:
@@ -39,7 +48,7 @@ def a_study(**columns: Any) -> Study:
 
 def test_every_classed_animal_has_its_bar_and_its_class_of_the_raw_numbers() -> None:
     study = a_study()
-    found = responses_shown(study, records(study), NOTHING).best.set_index("animal")
+    found = responses_shown(found_in(study)).best.set_index("animal")
     raw = animal_responses(study).set_index(["animal", "quantity"])
     assert set(found.index) == {a for a in study.animals.index if raw.loc[(a, "mrecist"), "reason"] == ""}
     assert len(found) == 11  # one control left before day 10
@@ -50,7 +59,7 @@ def test_every_classed_animal_has_its_bar_and_its_class_of_the_raw_numbers() -> 
 
 def test_survival_counts_who_had_the_event_and_ticks_who_left_without_it() -> None:
     study = a_study()  # the endpoint is 280 mm³: reached on day 14 by all that are still there
-    observed = responses_shown(study, records(study), NOTHING).observed
+    observed = responses_shown(found_in(study)).observed
     assert set(observed["arm"]) == {arm.name for arm in study.arms}
     last = observed.groupby("arm")["survival"].last()
     assert last["A"] == 0
@@ -66,8 +75,8 @@ def test_the_event_is_the_endpoint_or_a_multiple_that_control_animals_reach(
     endpoint: float | None, growth: float, event: str
 ) -> None:
     study = replace(a_study(volume=lambda table: 150 + 10 * growth * table["day"]), endpoint_volume=endpoint)
-    assert event_of(study, records(study)) == event
-    words = responses_shown(study, records(study), NOTHING).event
+    assert event_of(study, arm_responses(study)) == event
+    words = responses_shown(found_in(study)).event
     assert words.startswith({"endpoint": "reading at or above", "2x": "twice", "4x": "4 times"}[event])
     assert ("280 mm³" in words) == (event == "endpoint")
 
@@ -80,7 +89,7 @@ def test_classes_stand_beside_what_is_predicted_of_a_new_animal() -> None:
         for arm in study.arms for response in ("CR", "PR", "SD", "PD")
     ]  # fmt: skip
     best = [{"arm": arm.name, "probability": 0.1 * place, "day": 14.0} for place, arm in enumerate(study.arms, 1)]
-    found = responses_shown(study, records(study, responses=predicted, best=best), NOTHING)
+    found = responses_shown(found_in(study, responses=pd.DataFrame(predicted), best=pd.DataFrame(best)))
     page = render(content_for(study=study, responses=found))
     row = re.search(r'<th scope="row">vehicle</th>((?:<td class="estimate">\d of \d<br>.*?</td>)+)</tr>', page)
     assert row
@@ -93,7 +102,7 @@ def test_classes_stand_beside_what_is_predicted_of_a_new_animal() -> None:
 
 def test_without_predictions_only_what_was_seen_is_shown() -> None:
     study = a_study()
-    page = render(content_for(study=study, responses=responses_shown(study, records(study), NOTHING)))
+    page = render(content_for(study=study, responses=responses_shown(found_in(study))))
     assert ">2 of 2<" in page
     assert "the probability for a new animal" not in page
     assert "Probability that the typical tumour of an arm is" not in page
@@ -102,7 +111,7 @@ def test_without_predictions_only_what_was_seen_is_shown() -> None:
 def test_a_criterion_that_classes_no_animal_is_left_out() -> None:
     study = a_study()
     early = replace(study, readings=study.readings[study.readings["day"] <= 7])
-    found = responses_shown(early, records(early), NOTHING)
+    found = responses_shown(found_in(early))
     assert found.best.empty
     assert set(found.shares["criterion"]) == {"genentech", "pptp"}  # mRECIST needs readings at 10 days or later
     content = content_for(study=early, responses=found)
@@ -112,12 +121,12 @@ def test_a_criterion_that_classes_no_animal_is_left_out() -> None:
 
 def test_body_weight_is_a_table_only_where_the_study_has_it() -> None:
     study = a_study(weight=lambda table: 20.0 - 0.25 * table["day"])
-    found = responses_shown(study, records(study), NOTHING)
+    found = responses_shown(found_in(study))
     assert found.weights["Largest loss (%)"].tolist() == pytest.approx([-43.75 / 3, -17.5, -17.5, -17.5])
     page = render(content_for(study=study, responses=found))
     assert re.search(r'<th scope="row">A</th><td>3</td><td>−17.5</td><td>2.0</td><td>0.0</td>', page)
     bare = a_study()
-    without = responses_shown(bare, records(bare), NOTHING)
+    without = responses_shown(found_in(bare))
     assert "Body weight against" not in render(content_for(responses=without))
 
 
@@ -138,15 +147,14 @@ def test_a_later_event_is_predicted_to_come_later(fits: Mapping[str, Fit]) -> No
 
 def compare_with_readings(study: Study, event: str) -> float:
     """Kaplan–Meier share of the vehicle animals without the event on day 21."""
-    rows = pd.DataFrame(raw_numbers(study)["survival"])
+    rows = survival_curves(study)
     rows = rows[(rows["event"] == event) & (rows["arm"] == "vehicle") & (rows["day"] <= 21)]
     return float(rows["share"].iloc[-1])
 
 
 def test_a_report_of_fits_has_responses_and_sensitivities(fits: Mapping[str, Fit], study: Study) -> None:
-    ranking = compare(fits)
-    results = collect_results(study, fits, ranking)
-    content = report_content(study, fits, ranking, results, "test")
+    analysis = Analysis(study, fits, compare(fits))
+    content = report_content(analysis, analysis.results("bliss"), "test")
     found = content.responses
     assert found is not None
     assert len(found.best) == 40

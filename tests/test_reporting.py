@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from invented_report import HOSTILE, content_for
+from invented_report import HOSTILE, an_interval, content_for
 
 from xenograft.errors import InputError
 from xenograft.report.content import ReportContent
@@ -17,7 +17,8 @@ from xenograft.report.content_of_responses import Responses
 from xenograft.report.content_of_sensitivity import SensitivityTable, on_the_day
 from xenograft.report.drawings import drawings
 from xenograft.report.page import render, write_figures, write_html
-from xenograft.report.words import TERMS
+from xenograft.report.sections import SECTIONS, Section
+from xenograft.report.words import TERMS, level_of
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
@@ -131,22 +132,16 @@ def test_a_doubtful_verdict_is_marked_as_such(doubt: dict[str, Any]) -> None:
     assert 'class="verdict doubt"' in render(replace(content, results=results))
 
 
-def test_a_study_without_combination_says_so_and_shows_its_arms() -> None:
-    content = content_for()
-    reason = "The study has no combination arm, so there is no interaction to judge."
-    results = dict(content.results) | {"verdict": None, "verdicts": [], "interaction": [], "reason": reason}
-    singles = tuple(arm for arm in content.study.arms if not arm.is_combination)
-    readings = content.study.readings[content.study.readings["arm"] != "A + B"]
-    study = replace(content.study, arms=singles, readings=readings)
-    page = render(replace(content, study=study, results=results, interaction=content.interaction.iloc[:0]))
-    assert page.index(reason) < page.index("TGI of A (%)") < page.index("<figure")
+def test_a_study_without_combination_shows_every_arms_inhibition_before_the_first_figure() -> None:
+    page = render(without_combination())
+    assert page.index(" of A (%)") < page.index(" of B (%)") < page.index("<figure")
     assert "The typical animal of each arm" in page
 
 
 def test_a_study_without_combination_whose_fits_all_failed_is_not_called_sound() -> None:
     content = content_for()
     failed = [model | {"health": model["health"] | {"status": "fail"}} for model in content.results["models"]]
-    changes = {"verdict": None, "verdicts": [], "interaction": [], "models": failed, "reason": "No combination arm."}
+    changes = {"verdict": None, "verdicts": [], "interaction": [], "models": failed, "reason": "no conclusion: none"}
     page = render(replace(content, results=dict(content.results) | changes))
     assert 'class="verdict bad"' in page
 
@@ -365,23 +360,44 @@ def test_the_question_names_the_agents_where_the_arms_name_does_not() -> None:
     assert "Does D (A 3 mg/kg + B) do more than its agents" in named
 
 
-def test_a_study_without_combination_is_headed_by_its_strongest_treatment() -> None:
+def without_combination(words: str = "inhibited", probability: float | None = 0.996) -> ReportContent:
+    """The invented report of a study of single agents only."""
     content = content_for()
-    strong = {"tgi": {"median": 86.7, "lower": 80.0, "upper": 93.0, "unit": "%"}}
-    arms = [row | (strong if row["arm"] == "B" else {}) for row in content.results["arms"]]
-    reason = "The study has no combination arm, so there is no interaction to judge."
-    results = dict(content.results) | {
-        "verdict": None,
-        "verdicts": [],
-        "interaction": [],
-        "reason": reason,
-        "arms": arms,
-    }
-    page = render(replace(content, results=results, interaction=content.interaction.iloc[:0]))
-    assert '<h2 class="words">Most inhibition: B, TGI 86.7 (80 to 93) % on day 14</h2>' in page
-    assert reason in page
-    none = render(replace(content, results=results | {"arms": []}, interaction=content.interaction.iloc[:0]))
-    assert '<h2 class="words">No interaction to judge</h2>' in none
+    numbers = {key: an_interval(1.0) for key in ("tc", "growth_rate", "growth_rate_inhibition", "control_growth_rate")}
+    verdicts = [
+        {"kind": "inhibition", "arm": arm, "control": "vehicle", "day": 14.0, "probability": probability,
+         "relevant": 0.9, "opposite": 0.0005, "margin": 10.0, "mcse": 0.001, "words": words, "agreement": "agree",
+         "borderline": False, "caution": False, "sentence": f"{arm} against vehicle, day 14: {words}.",
+         "tgi": {"median": tgi, "lower": 80.0, "upper": 93.0}, **numbers}
+        for arm, tgi in (("A", 40.0), ("B", 86.7))
+    ]  # fmt: skip
+    study = replace(content.study, arms=content.study.arms[:3])
+    study = replace(study, readings=study.readings[study.readings["arm"] != "A + B"])
+    results = dict(content.results) | {"verdicts": verdicts, "verdict": verdicts[1], "interaction": []}
+    none = content.interaction.iloc[:0]
+    return replace(content, study=study, results=results, interaction=none, expected=none, relevance=none)
+
+
+def test_a_study_without_combination_is_headed_by_its_verdict_and_answers_in_a_sentence() -> None:
+    page = render(without_combination())
+    assert '<h2 class="words">B: inhibited, TGI 86.7 (80 to 93) % on day 14</h2>' in page
+    assert "On day 14 tumours under B have 1 (0.8 to 1.2) % of the volume under vehicle (T/C, 95 % interval)" in page
+    assert "the probability that the treatment slows the tumours down is 0.996".capitalize()[4:] in page
+    assert "that they are larger by as much &lt; 0.001." in page
+    for arm, tgi in (("A", "40 (80 to 93)"), ("B", "86.7 (80 to 93)")):
+        row = re.search(rf'<tr><th scope="row">{arm}</th><td>vehicle</td><td>inhibited</td>(.*?)</tr>', page)
+        assert row
+        assert tgi in row.group(1)
+    assert "Mind the scale" not in page
+    assert "so there is no interaction to judge" in page
+    assert lamps(page)["Growth laws"] == ("good", "the laws give the same verdict")
+
+
+def test_a_study_without_combination_and_without_a_healthy_fit_has_no_conclusion() -> None:
+    words = "no conclusion: the sampler did not converge (A: R-hat 1.4)"
+    content = without_combination(words, None)
+    assert level_of(content) == "bad"
+    assert f'<h2 class="words">B: {words}</h2>' in render(content)
 
 
 def test_what_a_model_does_not_reproduce_is_summed_up_beside_the_answer_and_listed_under_methods() -> None:
@@ -466,3 +482,29 @@ def test_an_analysis_is_called_sound_only_after_a_predictive_check(page: str) ->
     assert "sampling sound; fit to the readings not yet checked" in page
     assert "analysis sound" not in page
     assert "analysis sound" in render(content_for(predictive_check=()))
+
+
+def test_a_section_that_is_registered_stands_in_the_page_and_its_navigation(tmp_path: Path) -> None:
+    template = tmp_path / "colours.html.jinja"
+    template.write_text("<p>{{ study.name }} has {{ study.arms | length }} colours.</p>", encoding="utf-8")
+    toy = Section("colours", "Colours", "What it is painted with", template)
+    page = render(content_for(), sections=(*SECTIONS[:2], toy, *SECTIONS[2:]))
+    assert re.search(r'<a href="#numbers">Numbers</a><a href="#colours">Colours</a><a href="#sensitivity">', page)
+    section = re.search(r'<section aria-labelledby="colours">\s*<h2 id="colours">(.*?)</h2>\s*(.*?)\s*</section>', page)
+    assert section
+    assert section.groups() == ("What it is painted with", "<p>A study has 4 colours.</p>")
+    assert page.index('id="numbers"') < page.index('id="colours"') < page.index('id="sensitivity"')
+    own = tmp_path / "own.html.jinja"
+    own.write_text('{% extends "report.html.jinja" %}{% block colours %}grey{% endblock %}', encoding="utf-8")
+    assert "grey<" in "".join(render(content_for(), template=own, sections=(toy,)).split())
+
+
+def test_a_section_without_what_it_needs_is_left_out_of_page_and_navigation(tmp_path: Path) -> None:
+    template = tmp_path / "weights.html.jinja"
+    template.write_text("weights", encoding="utf-8")
+    toy = Section("weights", "Weights", "Body weights", template, needs=lambda content: len(content.weights) > 0)
+    assert "weights" not in re.sub(r"<style>.*?</style>", "", render(content_for(), sections=(toy,)), flags=re.DOTALL)
+    weighed = pd.DataFrame({"animal": ["a"], "arm": ["A"], "day": [0.0], "change": [0.0]})
+    page = render(content_for(weights=weighed), sections=(toy,))
+    assert '<a href="#weights">Weights</a>' in page
+    assert '<h2 id="weights">Body weights</h2>' in page

@@ -7,35 +7,35 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from invented_report import GOOD, REFUSED, VERDICT, content_for
+from invented_report import GOOD, REFUSED, SICK, content_for
 from running import Run
 
+from xenograft.answers.results import to_json
 from xenograft.errors import InputError, StudyError
+from xenograft.files import write_text
+from xenograft.reading.folder import studies_in
 from xenograft.report import folder as study_reports
+from xenograft.report.content import ReportContent
 from xenograft.report.content_of_sensitivity import SensitivityTable
 from xenograft.report.folder import (
     StudyReport,
     exit_code_of,
     index_page,
     reports_markdown,
-    studies_in,
     write_reports,
 )
 from xenograft.report.markdown import report_markdown
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "her2-four-arm"
 CARD = "exponential-bliss-departure"
-
-SICK = StudyReport(
-    "sick", "Sick", "bad", VERDICT | {"probability": None, "words": "no conclusion: the sampler did not converge"},
-    animals=12, written=True, exit_code=3, doubts=("Health of the fits",),
-)  # fmt: skip
 
 
 def folder_of(place: Path, *names: str) -> Path:
@@ -50,35 +50,24 @@ def analysed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Instead of fitting, the invented content of other tests; a study in a folder named after an error raises it."""
     calls: list[Any] = []
     content = content_for()
-    rows = [row | {"combination_index": row["combination_index"]} for row in content.results["interaction"]]
-    results = dict(content.results) | {"interaction": rows}
 
-    class Analysed:
-        has_no_answer = False
-        second = None
+    @contextmanager
+    def analyse(place: Path, model: list[str] | None, **settings: Any) -> Generator[SimpleNamespace]:
+        calls.append((place.name, model, settings))
+        if place.name == "broken":
+            raise StudyError(["study.toml: no arm is the control. Name one.", "study.toml: a second problem."])
+        if place.name == "crash":
+            raise ZeroDivisionError("division by zero")
+        yield SimpleNamespace(has_no_answer=place.name == "sick")
 
-        def __init__(self, place: Path, model: list[str] | None, *settings: Any, cache: Path | None) -> None:
-            calls.append((place.name, model, settings, cache))
-            if place.name == "broken":
-                raise StudyError(["study.toml: no arm is the control. Name one.", "study.toml: a second problem."])
-            if place.name == "crash":
-                raise ZeroDivisionError("division by zero")
-            self.study, self.fits, self.ranking, self.left_out = content.study, {}, None, {}
-            self.has_no_answer = place.name == "sick"
+    def written(analysis: SimpleNamespace, page: Path, *, json: Path, reference: str, **_: Any) -> ReportContent:
+        calls.append(reference)
+        write_text(page, "page")
+        write_text(json, to_json(content.results))
+        return content
 
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-        def results(self, reference: str) -> Mapping[str, Any]:
-            calls.append(reference)
-            return results
-
-    monkeypatch.setattr(study_reports, "Analysis", Analysed)
-    monkeypatch.setattr(study_reports, "report_content", lambda *_, **__: replace(content, results=results))
-    monkeypatch.setattr(study_reports, "write_html", lambda path, *_, **__: path.write_text("page", encoding="utf-8"))
+    monkeypatch.setattr(study_reports, "analyse", analyse)
+    monkeypatch.setattr(study_reports, "written", written)
     return calls
 
 
@@ -109,7 +98,8 @@ def test_settings_reach_every_analysis(tmp_path: Path, analysed: list[Any]) -> N
         tmp_path / "out", folder_of(tmp_path / "in", "a"), cards=[CARD], reference="hsa", seed=7, draws=200, chains=3,
         quiet=True, cache=tmp_path / "fits",
     )  # fmt: skip
-    assert analysed == [("a", [CARD], (7, 200, 3, True), tmp_path / "fits"), "hsa"]
+    settings = {"seed": 7, "draws": 200, "chains": 3, "quiet": True, "cache": tmp_path / "fits"}
+    assert analysed == [("a", [CARD], settings), "hsa"]
 
 
 def test_a_study_that_cannot_be_read_is_listed_with_its_sentence_and_the_others_are_reported(

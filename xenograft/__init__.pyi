@@ -1,6 +1,7 @@
 """What `import xenograft as xg` offers, for type checkers and for `lazy_loader`, which imports on first use."""
 
 from .answers.averaging import Interaction, average, interaction, model_curves
+from .answers.inhibition import Inhibition, inhibitions
 from .answers.interactions import dose_matrix, interaction_numbers
 from .answers.new_animals import best_arms, predicted_responses, predicted_survival
 from .answers.ranking import Comparison, compare
@@ -57,7 +58,7 @@ from .quantities.whole_course import (
 )
 from .reading.read import read_study
 from .report.folder import StudyReport, write_reports
-from .report.page import write_report
+from .report.outputs import write_report
 from .report.plots import (
     all_figures,
     plot_curves,
@@ -91,6 +92,7 @@ __all__ = [
     "Gate",
     "GateOutcome",
     "Health",
+    "Inhibition",
     "InputError",
     "Interaction",
     "ModelCard",
@@ -137,6 +139,7 @@ __all__ = [
     "growth_delay",
     "growth_rate",
     "growth_rate_inhibition",
+    "inhibitions",
     "interaction",
     "interaction_numbers",
     "judge_gates",

@@ -2,34 +2,99 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xenograft.answers.findings import Findings
     from xenograft.answers.ranking import Comparison
-    from xenograft.evidence.evidence import Evidence
-    from xenograft.fitting.fit import Fit
-    from xenograft.fitting.processes import Worker
-    from xenograft.fitting.sampling import SamplerSettings
-    from xenograft.fitting.store import FitStore
+    from xenograft.fitting.fit import Fit, Refit
     from xenograft.model.card import ModelCard
     from xenograft.study.study import Study
 
 
+@dataclass(frozen=True, eq=False)
 class Analysis:
-    """Read, fit and compare: what fit, compare and report have in common. `second` is its second process, until closed.
+    """A study, its fits, and how well each predicts.
 
     Parameters
     ----------
-    study : Path
+    study : Study
+        What was analysed.
+    fits : mapping of str to Fit
+        By card name, failed ones too.
+    ranking : Comparison
+        Of the fits.
+    left_out : mapping of str to str
+        Why a card that is fitted to other studies was not fitted to this one, by name.
+    refit : callable or None
+        How to fit again without some animals; None: as `refit_without`.
+    began : float or None
+        When, on `time.perf_counter`.
+    """
+
+    study: Study
+    fits: Mapping[str, Fit]
+    ranking: Comparison
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    refit: Refit | None = None
+    began: float | None = None
+
+    @cached_property
+    def findings(self) -> Findings:
+        """What the fits say together, computed once."""
+        from xenograft.answers.findings import findings
+
+        return findings(self.study, self.fits, self.ranking)
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time since the analysis began."""
+        return None if self.began is None else time.perf_counter() - self.began
+
+    @property
+    def has_no_answer(self) -> bool:
+        """Whether cards that may answer were fitted and none of them is healthy."""
+        return not self.ranking.answer_weights and any(one.card.answers for one in self.fits.values())
+
+    def results(self, reference: str) -> dict[str, Any]:
+        """The content of results.json.
+
+        Parameters
+        ----------
+        reference : {"bliss", "hsa"}
+            Under which the primary verdict is given.
+        """
+        from xenograft.answers.results import results_of
+
+        return results_of(self.findings, self.fits, self.ranking, reference=reference, seconds=self.seconds)
+
+
+def analyse(
+    place: Path,
+    model: Sequence[str] | None = None,
+    *,
+    seed: int = 1,
+    draws: int = 1000,
+    chains: int = 4,
+    quiet: bool = False,
+    cache: Path | None = None,
+    exact: bool = True,
+    before_fitting: Callable[[Study, dict[str, ModelCard]], None] | None = None,
+) -> Analysis:
+    """Read, fit and compare.
+
+    Parameters
+    ----------
+    place : Path
         A study.toml or its folder.
-    model : list of str or None
-        Cards; None: all shipped ones.
+    model : sequence of str or None
+        Cards; None: those of the shipped ones that suit the study.
     seed, draws, chains : int
         For the sampler.
     quiet : bool
@@ -38,142 +103,61 @@ class Analysis:
         Folder of stored fits to reuse and to add to.
     exact : bool
         Fit again where the ranking needs it; False: the ranking is left as importance sampling gives it.
-    thorough : bool
-        Gather everything a comparison can find out, in `evidence`.
     before_fitting : callable, optional
         Called with the study and the cards, to refuse what does not fit them before time is spent.
     """
+    began = time.perf_counter()
+    say = _silence if quiet else _say
+    study, cards, left_out = _read(place, model, say)
+    if before_fitting:
+        before_fitting(study, cards)
+    from xenograft.answers.ranking import compare
+    from xenograft.fitting.sampling import SamplerSettings, fit_all, refit_without
+    from xenograft.fitting.store import FitStore
 
-    def __init__(
-        self,
-        study: Path,
-        model: list[str] | None,
-        seed: int,
-        draws: int,
-        chains: int,
-        quiet: bool,
-        *,
-        cache: Path | None = None,
-        exact: bool = True,
-        thorough: bool = False,
-        before_fitting: Callable[[Study, dict[str, ModelCard]], None] | None = None,
-    ) -> None:
-        from xenograft.fitting.processes import Worker
+    settings = SamplerSettings(draws=draws, tune=draws, chains=chains)
+    store = None if cache is None else FitStore(cache, say)
+    stored = {n: store.find(study, c, seed=seed, settings=settings) for n, c in cards.items()} if store else {}
+    missing = {name: card for name, card in cards.items() if stored.get(name) is None}
+    if missing:
+        say(f"fitting {len(missing)} card{'' if len(missing) == 1 else 's'}")
+    new = fit_all(study, missing, seed=seed, settings=settings, progress=not quiet) if missing else {}
+    if store:
+        for one in new.values():
+            store.keep(one, settings=settings)
 
-        self._started = time.perf_counter()
-        self._quiet = quiet
-        self.second: Worker | None = None
-        with ExitStack() as lost:
-            lost.callback(self.close)
-            if thorough and (os.cpu_count() or 1) > 1:
-                self.second = Worker()  # it draws half of the figures of a report
-            cards = self._read_both(study, model)
-            if before_fitting:
-                before_fitting(self.study, cards)
-            self._fit(cards, seed=seed, draws=draws, chains=chains, cache=cache)
-            self._compare(exact=exact, thorough=thorough)
-            lost.pop_all()  # all went well: the second process is kept until the analysis is closed
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the second process."""
-        if self.second:
-            self.second.close()
-        self.second = None
-
-    def _read_both(self, place: Path, model: list[str] | None) -> dict[str, ModelCard]:
-        """Read the study and the cards it can be fitted with."""
-        from xenograft.model.card import read_cards
-        from xenograft.model.choice import by_reason, default_cards
-        from xenograft.reading.read import read_study
-
-        cards = read_cards(*(model or ()))
-        self.study: Study = read_study(place)
-        for notice in self.study.notices:
-            self._say(f"note: {notice}")
-        self.left_out: dict[str, str] = {}
-        if model:
-            _refuse_unsupported(self.study, cards)
-            return cards
-        chosen, self.left_out = default_cards(self.study, cards)
-        for reason, names in by_reason(self.left_out).items():
-            self._say(f"left out {names}: {reason}")
-        return chosen
-
-    def _fit(self, cards: dict[str, ModelCard], *, seed: int, draws: int, chains: int, cache: Path | None) -> None:
-        from xenograft.fitting.sampling import SamplerSettings, fit_all
-
-        self._settings: SamplerSettings = SamplerSettings(draws=draws, tune=draws, chains=chains)
-        self._store: FitStore | None = None
-        fits: dict[str, Fit] = {}
-        if cache is not None:
-            from xenograft.fitting.store import FitStore
-
-            self._store = FitStore(cache, self._say)
-            found = {n: self._store.find(self.study, c, seed=seed, settings=self._settings) for n, c in cards.items()}
-            fits = {name: one for name, one in found.items() if one is not None}
-        missing = {name: card for name, card in cards.items() if name not in fits}
-        if missing:
-            self._say(f"fitting {len(missing)} card{'' if len(missing) == 1 else 's'}")
-        settings, progress = self._settings, not self._quiet
-        new = fit_all(self.study, missing, seed=seed, settings=settings, progress=progress) if missing else {}
-        if self._store:
-            for one in new.values():
-                self._store.keep(one, settings=self._settings)
-        self.fits: dict[str, Fit] = {name: (fits | new)[name] for name in cards}
-
-    def _compare(self, *, exact: bool, thorough: bool) -> None:
-        from xenograft.answers.ranking import compare
-
-        refit = self._store.refitting(self._refit, self._settings) if self._store else self._refit
-        self.ranking: Comparison = compare(self.fits, exact=exact, refit=refit)
-        if thorough:
-            from xenograft.evidence.evidence import gather_evidence
-
-            self.evidence: Evidence = gather_evidence(self.fits, self.ranking, refit=refit)
-
-    def _refit(self, fit: Fit, animals: Sequence[str]) -> Fit:
-        from xenograft.fitting.sampling import refit_without
-
-        self._say(f"{fit.card.name}: fitting again without {_named(animals)}")
+    def again(fit: Fit, animals: Sequence[str]) -> Fit:
+        say(f"{fit.card.name}: fitting again without {_named(animals)}")
         return refit_without(fit, animals)
 
-    def _say(self, words: str) -> None:
-        if not self._quiet:
-            print(words, file=sys.stderr)
-
-    @property
-    def seconds(self) -> float:
-        """Wall time since the analysis began."""
-        return time.perf_counter() - self._started
-
-    def write_json(self, path: Path, reference: Literal["bliss", "hsa"]) -> dict[str, Any]:
-        """Write results.json and return its content."""
-        from xenograft.answers.results import to_json
-        from xenograft.files import write_text
-
-        content = self.results(reference)
-        write_text(path, to_json(content))
-        return content
-
-    def results(self, reference: Literal["bliss", "hsa"]) -> dict[str, Any]:
-        """The content of results.json."""
-        from xenograft.answers.results import collect_results
-
-        return collect_results(self.study, self.fits, self.ranking, reference=reference, seconds=self.seconds)
-
-    @property
-    def has_no_answer(self) -> bool:
-        """Whether cards that may answer were fitted and none of them is healthy."""
-        return not self.ranking.answer_weights and any(one.card.answers for one in self.fits.values())
+    refit = store.refitting(again, settings) if store else again
+    known = new | {name: one for name, one in stored.items() if one is not None}
+    fits = {name: known[name] for name in cards}
+    return Analysis(study, fits, compare(fits, exact=exact, refit=refit), left_out, refit, began)
 
 
-def _refuse_unsupported(study: Study, cards: dict[str, ModelCard]) -> None:
+def _read(
+    place: Path, model: Sequence[str] | None, say: Callable[[str], None]
+) -> tuple[Study, dict[str, ModelCard], dict[str, str]]:
+    """The study, the cards it is fitted with, and the default ones that it is not fitted with, and why."""
+    from xenograft.model.card import read_cards
+    from xenograft.model.choice import by_reason, default_cards
+    from xenograft.reading.read import read_study
+
+    cards = read_cards(*(model or ()))
+    study = read_study(place)
+    for notice in study.notices:
+        say(f"note: {notice}")
+    if model:
+        _refuse_unsupported(study, cards)
+        return study, cards, {}
+    chosen, left_out = default_cards(study, cards)
+    for reason, names in by_reason(left_out).items():
+        say(f"left out {names}: {reason}")
+    return study, chosen, left_out
+
+
+def _refuse_unsupported(study: Study, cards: Mapping[str, ModelCard]) -> None:
     from xenograft.errors import InputError
     from xenograft.model.choice import why_not
 
@@ -189,3 +173,11 @@ def _refuse_unsupported(study: Study, cards: dict[str, ModelCard]) -> None:
 
 def _named(animals: Sequence[str]) -> str:
     return f"animal {animals[0]}" if len(animals) == 1 else f"{len(animals)} animals"
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr)
+
+
+def _silence(words: str) -> None:
+    """Say nothing."""

@@ -28,6 +28,9 @@ type Event = Literal["2x", "4x", "5x", "endpoint"]
 DRAWS = 250
 """Posterior draws per chain that new animals are drawn from."""
 
+RESPONSES = ("model", "arm", "criterion", "response", "probability", "lower", "upper", "animals")
+SURVIVAL = ("model", "arm", "day", "share", "lower", "upper", "animals")
+
 
 def predicted_responses(
     fits: Mapping[str, Fit], ranking: Comparison, *, model: str = AVERAGED, animals: int = 10, seed: int = 0
@@ -59,8 +62,14 @@ def predicted_responses(
     NoHealthyFitError
         When the model has no healthy fit.
     """
-    readings = _readings(fits, ranking, model, animals, seed)
-    study = _study(fits)
+    drawn = new_animals(fits, ranking, model=model, animals=animals, seed=seed)
+    return responses_of(_study(fits), drawn, model)
+
+
+def responses_of(study: Study, readings: xr.DataArray | None, model: str) -> pd.DataFrame:
+    """As `predicted_responses`, from the readings of `new_animals` at hand; empty without."""
+    if readings is None:
+        return pd.DataFrame(columns=list(RESPONSES))
     measurable = PPTP_MEASURABLE if study.unit == "mm3" else None
     elapsed = readings["day"].to_numpy() - study.first_dose
     rows: list[dict[str, Any]] = []
@@ -79,10 +88,10 @@ def predicted_responses(
                         "probability": float(share.mean()),
                         "lower": float(lower),
                         "upper": float(upper),
-                        "animals": animals,
+                        "animals": readings.sizes["animal"],
                     }
                 )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(RESPONSES))
 
 
 def predicted_survival(
@@ -123,12 +132,15 @@ def predicted_survival(
     NoHealthyFitError
         When the model has no healthy fit.
     """
-    study = _study(fits)
-    columns = ["model", "arm", "day", "share", "lower", "upper", "animals"]
-    readings = _readings(fits, ranking, model, animals, seed)
-    limit = _event_volume(study, readings, event)
-    if limit is None:
-        return pd.DataFrame(columns=columns)
+    drawn = new_animals(fits, ranking, model=model, animals=animals, seed=seed)
+    return survival_of(_study(fits), drawn, model, event)
+
+
+def survival_of(study: Study, readings: xr.DataArray | None, model: str, event: Event = "endpoint") -> pd.DataFrame:
+    """As `predicted_survival`, from the readings of `new_animals` at hand; empty without."""
+    limit = None if readings is None else _event_volume(study, readings, event)
+    if readings is None or limit is None:
+        return pd.DataFrame(columns=list(SURVIVAL))
     at_risk = limit.notnull()
     number = at_risk.sum("animal")
     # a reading at the event is the last that counts; the share is of the animals that can have it
@@ -140,7 +152,7 @@ def predicted_survival(
     for place, name in enumerate(("lower", "upper")):
         bound = bounds.isel(quantile=place, drop=True).transpose("arm", "day")
         table[name] = bound.to_series().to_numpy()
-    return table.assign(model=model, animals=animals)[columns]
+    return table.assign(model=model, animals=readings.sizes["animal"])[list(SURVIVAL)]
 
 
 def best_arms(fits: Mapping[str, Fit], ranking: Comparison) -> pd.DataFrame:
@@ -159,11 +171,14 @@ def best_arms(fits: Mapping[str, Fit], ranking: Comparison) -> pd.DataFrame:
         Columns `arm`, `probability` (they add up to 1), `day` (the horizon, as recorded); empty where no healthy card
         answers.
     """
-    study = _study(fits)
-    typical = averaged_curves(fits, ranking)
-    if not typical:
+    return best_arms_of(_study(fits), averaged_curves(fits, ranking).get(AVERAGED))
+
+
+def best_arms_of(study: Study, averaged: xr.DataArray | None) -> pd.DataFrame:
+    """As `best_arms`, from the averaged typical curves at hand."""
+    if averaged is None:
         return pd.DataFrame(columns=["arm", "probability", "day"])
-    found = probability_best(typical[AVERAGED], [arm.name for arm in study.arms], study.horizon)
+    found = probability_best(averaged, [arm.name for arm in study.arms], study.horizon)
     return found.to_series().rename("probability").reset_index().assign(day=study.horizon)
 
 
@@ -221,7 +236,16 @@ def new_animal_readings(fit: Fit, day: np.ndarray, *, animals: int, seed: int) -
     )
 
 
-def _readings(fits: Mapping[str, Fit], ranking: Comparison, model: str, animals: int, seed: int) -> xr.DataArray:
+def new_animals(
+    fits: Mapping[str, Fit], ranking: Comparison, *, model: str = AVERAGED, animals: int = 10, seed: int = 0
+) -> xr.DataArray:
+    """Readings of new animals of every arm on the days of `visits`; what is given is as in `predicted_responses`.
+
+    Returns
+    -------
+    DataArray (chain, draw, arm, animal, day)
+        Natural log of volume in the study's unit.
+    """
     weights = ranking.answer_weights if model == AVERAGED else {model: 1.0}
     if not weights or not set(weights) <= set(ranking.table.index):
         raise NoHealthyFitError(f"prediction: there is no healthy fit for {model}. Look at the health of the fits.")

@@ -8,20 +8,18 @@ from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
-import xarray as xr
 
-from xenograft.answers.averaging import AVERAGED, averaged_curves, model_curves
-from xenograft.answers.interactions import SINGLES, interaction_numbers
-from xenograft.answers.new_animals import best_arms, predicted_responses, predicted_survival
+from xenograft.answers.findings import Findings, averaged_numbers, findings
+from xenograft.answers.inhibition import Inhibition, primary_inhibition
+from xenograft.answers.interactions import SINGLES
 from xenograft.answers.ranking import Comparison
-from xenograft.answers.summary import arm_numbers
-from xenograft.answers.verdicts import no_conclusion, sentence, verdicts
+from xenograft.answers.verdicts import Verdict, no_conclusion
 from xenograft.files import finite, json_records
 from xenograft.fitting.fit import Fit, parameter_table, versions
 from xenograft.fitting.health import Health
-from xenograft.quantities.animals import RAW_DEFINITIONS, animal_responses
-from xenograft.quantities.arms import ARM_DEFINITIONS, arm_responses, survival_curves
-from xenograft.quantities.catalogue import arm_estimands
+from xenograft.printing import labelled
+from xenograft.quantities.animals import RAW_DEFINITIONS
+from xenograft.quantities.arms import ARM_DEFINITIONS
 from xenograft.quantities.estimands import REFERENCES
 from xenograft.study.study import Study
 
@@ -29,6 +27,9 @@ SCHEMA = "xenograft-results/1"
 
 INTERVAL = ("median", "lower", "upper")
 SHARES = ("probability", "beyond", "opposite", "margin")
+
+INHIBITION_NUMBERS = ("tgi", "tc", "growth_rate", "growth_rate_inhibition")
+"""Numbers of the arm that stand in a verdict on it."""
 
 
 def collect_results(
@@ -59,26 +60,42 @@ def collect_results(
     dict
         Plain data; numbers that are not finite are None, with a reason beside them.
     """
-    typical = model_curves(fits, ranking)
-    mean = averaged_curves(fits, ranking, of="mean")
-    found = verdicts(fits, ranking, typical)
-    said = [asdict(verdict) | {"sentence": sentence(study, verdict, typical)} for verdict in found]
-    against_singles, over_pairs = interaction_records(study, typical)
-    primary = study.primary_combination
-    chosen = [v for v in said if primary and (v["combination"], v["reference"]) == (primary.name, reference)]
+    return results_of(findings(study, fits, ranking), fits, ranking, reference=reference, seconds=seconds)
+
+
+def results_of(
+    found: Findings,
+    fits: Mapping[str, Fit],
+    ranking: Comparison,
+    *,
+    reference: str = "bliss",
+    seconds: float | None = None,
+) -> dict[str, Any]:
+    """As `collect_results`, from the tables at hand."""
+    study = found.study
+    averaged = averaged_numbers(found.arms)
+    said = [
+        _verdict(one, averaged) | {"sentence": words}
+        for one, words in zip(found.verdicts, found.sentences, strict=True)
+    ]
+    chosen = _primary(found, said, reference)
     return {
         "schema": SCHEMA,
         "study": _study(study),
         "models": [_model(name, fit, ranking) for name, fit in fits.items()],
-        "interaction": against_singles,
-        "beyond_pairs": over_pairs,
-        "arms": arm_records(study, typical) + arm_records(study, mean),
-        "definitions": definitions(study, typical),
-        "readings": raw_numbers(study),
-        "predictions": predictions(fits, ranking),
+        "interaction": _interactions(found.interaction[found.interaction["against"] == SINGLES]),
+        "beyond_pairs": _interactions(found.interaction[found.interaction["against"] != SINGLES]),
+        "arms": _arms(found.arms),
+        "definitions": _definitions(found),
+        "readings": _readings(found),
+        "predictions": {
+            "responses": json_records(found.responses),
+            "survival": json_records(found.predicted_survival),
+            "best": json_records(found.best),
+        },
         "verdicts": said,
-        "verdict": chosen[0] if chosen else None,
-        "reason": None if chosen else _no_verdict(fits, ranking),
+        "verdict": chosen,
+        "reason": None if chosen else no_conclusion(fits, ranking),
         "references": REFERENCES,
         "nulls": ranking.nulls.to_dict(orient="records"),
         "notices": list(study.notices),
@@ -97,11 +114,26 @@ def to_json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _no_verdict(fits: Mapping[str, Fit], ranking: Comparison) -> str:
-    study = next(iter(fits.values())).study
-    if not study.combinations:
-        return "The study has no combination arm, so there is no interaction to judge."
-    return no_conclusion(fits, ranking)
+def _verdict(one: Verdict | Inhibition, averaged: pd.DataFrame) -> dict[str, Any]:
+    """A verdict, and of an inhibition its numbers."""
+    if isinstance(one, Verdict):
+        return {"kind": "interaction"} | asdict(one)
+    rows = {(row["arm"], row["quantity"]): _number_record(row) for _, row in averaged.iterrows()}
+    numbers = {key: rows.get((one.arm, key)) for key in INHIBITION_NUMBERS}
+    return {"kind": "inhibition"} | asdict(one) | numbers | {
+        "control_growth_rate": rows.get((one.control, "growth_rate")),
+    }  # fmt: skip
+
+
+def _primary(found: Findings, said: list[dict[str, Any]], reference: str) -> dict[str, Any] | None:
+    """The study's own verdict: of the primary combination, or of the arm with the most inhibition."""
+    if not found.study.combinations:
+        judged = [one for one in found.verdicts if isinstance(one, Inhibition)]
+        first = primary_inhibition(judged, averaged_numbers(found.arms))
+        return next((row for row in said if first and row["arm"] == first.arm), None)
+    primary = found.study.primary_combination
+    wanted = (primary.name if primary else "", reference)
+    return next((row for row in said if (row["combination"], row["reference"]) == wanted), None)
 
 
 def _study(study: Study) -> dict[str, Any]:
@@ -121,7 +153,7 @@ def _study(study: Study) -> dict[str, Any]:
 
 def _model(name: str, fit: Fit, ranking: Comparison) -> dict[str, Any]:
     ranked = ranking.table.loc[name].to_dict() if name in ranking.table.index else {}
-    parameters = parameter_table(fit)
+    parameters = parameter_table(fit).loc[labelled(fit.posterior.isel(chain=0, draw=0)).index]  # in the model's order
     return {
         "name": name,
         "claim": fit.card.claim,
@@ -146,74 +178,42 @@ def _health(health: Health) -> dict[str, Any]:
     return measures | {"failures": list(health.failures)}
 
 
-def interaction_records(
-    study: Study, curves: Mapping[str, xr.DataArray]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Interaction of every combination at the horizon, per model and reference.
-
-    Parameters
-    ----------
-    study : Study
-        Its combinations.
-    curves : mapping of str to DataArray
-        Typical curves by model.
-
-    Returns
-    -------
-    against_singles, over_pairs : lists of dict
-        Measured against single agents; and, of combinations of three agents or more, against a pair that is an arm and
-        the remaining agents.
-    """
-    against_singles: list[dict[str, Any]] = []
-    over_pairs: list[dict[str, Any]] = []
-    for model, draws in curves.items():
-        table = interaction_numbers(study, draws, model)
-        for reference in REFERENCES:  # the order of earlier versions: by reference, then by arm
-            own = table[table["reference"] == reference]
-            for (combination, against), rows in own.groupby(["combination", "against"], sort=False):
-                by_quantity = rows.set_index("quantity").to_dict("index")
-                records = against_singles if against == SINGLES else over_pairs
-                records.append(_interaction_record(model, reference, combination, against, by_quantity))
-    return against_singles, over_pairs
-
-
-def arm_records(study: Study, curves: Mapping[str, xr.DataArray]) -> list[dict[str, Any]]:
-    """Every number of every arm at the horizon, per model."""
+def _interactions(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Interaction of every combination at the horizon, per model and reference; the order of earlier versions."""
     records: list[dict[str, Any]] = []
-    for model, draws in curves.items():
-        for (arm, predicted), rows in arm_numbers(study, draws, model).groupby(["arm", "predicted"], sort=False):
-            record = {
-                "model": model, "arm": arm, "of": draws.attrs["of"], "predicted": bool(predicted), "day": study.horizon,
-            }  # fmt: skip
-            records.append(record | {row["quantity"]: _number_record(row) for _, row in rows.iterrows()})
+    for (model, reference), own in table.groupby(["model", "reference"], sort=False):
+        for (combination, against), rows in own.groupby(["combination", "against"], sort=False):
+            by_quantity = rows.set_index("quantity").to_dict("index")
+            records.append(_interaction_record(str(model), reference, combination, against, by_quantity))
     return records
 
 
-def definitions(study: Study, curves: Mapping[str, xr.DataArray]) -> dict[str, dict[str, dict[str, str]]]:
+def _arms(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Every number of every arm at the horizon, per model."""
+    records: list[dict[str, Any]] = []
+    for (model, of, arm, predicted, day), rows in table.groupby(["model", "of", "arm", "predicted", "day"], sort=False):
+        record = {"model": model, "arm": arm, "of": of, "predicted": bool(predicted), "day": float(day)}
+        records.append(record | {row["quantity"]: _number_record(row) for _, row in rows.iterrows()})
+    return records
+
+
+def _definitions(found: Findings) -> dict[str, dict[str, dict[str, str]]]:
     """What every number of `arms`, of an animal's and of an arm's readings is: unit and definition, by key."""
-    first = next(iter(curves.values()), None)
-    told = {} if first is None else arm_estimands(first.isel(chain=[0], draw=[0]), study)
+    told = found.arms.drop_duplicates("quantity").set_index("quantity")[["unit", "definition"]]
     raw = {"animal_readings": RAW_DEFINITIONS, "arm_readings": ARM_DEFINITIONS}
-    return {
-        "arms": {
-            key: {"unit": str(values.attrs["unit"]), "definition": str(values.attrs["definition"])}
-            for key, values in told.items()
-        }
-    } | {
+    return {"arms": {str(key): dict(row) for key, row in told.iterrows()}} | {
         place: {
-            key: {"unit": study.unit if unit == "volume" else unit, "definition": words}
-            for key, (unit, words) in found.items()
+            key: {"unit": found.study.unit if unit == "volume" else unit, "definition": words}
+            for key, (unit, words) in known.items()
         }
-        for place, found in raw.items()
+        for place, known in raw.items()
     }
 
 
-def raw_numbers(study: Study) -> dict[str, Any]:
+def _readings(found: Findings) -> dict[str, Any]:
     """Numbers of the readings alone: of animals, of arms, and Kaplan–Meier curves."""
-    animals = animal_responses(study)
-    arms = arm_responses(study)
     return {
-        "day": study.horizon,
+        "day": found.study.horizon,
         "animals": [
             {
                 "animal": animal,
@@ -222,24 +222,13 @@ def raw_numbers(study: Study) -> dict[str, Any]:
                 "at_least": [row.quantity for row in rows.itertuples() if row.beyond],
                 "reasons": {row.quantity: row.reason for row in rows.itertuples() if row.reason},
             }
-            for (animal, arm), rows in animals.groupby(["animal", "arm"], sort=False)
+            for (animal, arm), rows in found.animal_readings.groupby(["animal", "arm"], sort=False)
         ],
         "arms": [
             {"arm": arm, "numbers": {row["quantity"]: _raw_record(row) for _, row in rows.iterrows()}}
-            for arm, rows in arms.groupby("arm", sort=False)
+            for arm, rows in found.arm_readings.groupby("arm", sort=False)
         ],
-        "survival": json_records(survival_curves(study)),
-    }
-
-
-def predictions(fits: Mapping[str, Fit], ranking: Comparison) -> dict[str, Any]:
-    """What a new animal would do, from the averaged cards; empty lists where no healthy card answers."""
-    if not ranking.answer_weights:
-        return {"responses": [], "survival": [], "best": []}
-    return {
-        "responses": json_records(predicted_responses(fits, ranking, model=AVERAGED)),
-        "survival": json_records(predicted_survival(fits, ranking, model=AVERAGED)),
-        "best": json_records(best_arms(fits, ranking)),
+        "survival": json_records(found.survival),
     }
 
 

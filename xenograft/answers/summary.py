@@ -16,7 +16,7 @@ import xarray as xr
 
 from xenograft.answers.averaging import AVERAGED, model_curves
 from xenograft.answers.interactions import SINGLES, interaction_draws, interaction_numbers, measured_against
-from xenograft.answers.new_animals import best_arms, predicted_responses, predicted_survival
+from xenograft.answers.new_animals import best_arms_of, new_animals, responses_of, survival_of
 from xenograft.answers.ranking import Comparison
 from xenograft.errors import InputError, NoHealthyFitError
 from xenograft.files import write_csv
@@ -129,15 +129,16 @@ def summary(
     typical = available[model]
     course = typical if of == "typical" else model_curves(fits, ranking, of=of)[model]
     draws = arm_estimands(course, study)
+    drawn = new_animals(fits, ranking, model=model, animals=animals, seed=seed)
     return Summary(
         arms=arm_numbers(study, course, model, draws, margins=margins),
         interaction=interaction_numbers(study, typical, model, margins=margins),
         animal_readings=animal_responses(study),
         arm_readings=arm_responses(study),
         survival=survival_curves(study),
-        responses=predicted_responses(fits, ranking, model=model, animals=animals, seed=seed),
-        predicted_survival=predicted_survival(fits, ranking, model=model, animals=animals, seed=seed),
-        best=best_arms(fits, ranking),
+        responses=responses_of(study, drawn, model),
+        predicted_survival=survival_of(study, drawn, model),
+        best=best_arms_of(study, available.get(AVERAGED)),
         draws=xr.Dataset(draws),
         interaction_draws=_interaction_draws(study, typical),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Literal, Protocol
 
 import arviz as az
 import numpy as np
@@ -46,6 +46,16 @@ AGREEMENT_WORDS: Mapping[Agreement, str] = {
 """What the growth laws do, as it ends a sentence."""
 
 COLUMNS = ("quantity", "model", "median", "lower", "upper", "unit", "agreement")
+
+
+class Doubted(Protocol):
+    """What a verdict of any kind says of its own weakness."""
+
+    @property
+    def borderline(self) -> bool: ...
+
+    @property
+    def caution(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,7 @@ def verdicts(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[str, 
                 continue
             own = {name: at_horizon[name].sel(combination=arm.name) for name in weights}
             probability = float(probability_positive(at_horizon[AVERAGED].sel(combination=arm.name)))
-            error = float(np.sqrt(sum(weights[name] * _mcse(draws) ** 2 for name, draws in own.items())))
+            error = float(np.sqrt(sum(weights[name] * monte_carlo_error(draws) ** 2 for name, draws in own.items())))
             agreement = agreement_of({name: float(probability_positive(one)) for name, one in own.items()}, weights)
             found.append(
                 Verdict(
@@ -120,7 +130,7 @@ def verdicts(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[str, 
                     mcse=error,
                     words=verdict_words(probability, agreement),
                     agreement=agreement,
-                    borderline=any(abs(probability - limit) <= 3 * error for limit in (ENHANCED, LESS)),
+                    borderline=is_borderline(probability, error),
                     caution=any(one.health.status != "pass" for one in fits.values() if one.card.answers),
                 )
             )
@@ -154,13 +164,20 @@ def agreement_of(probabilities: Mapping[str, float], weights: Mapping[str, float
     return "opposite directions" if min(found) < 0.5 < max(found) else "differ in strength"
 
 
-def verdict_words(probability: float, agreement: str | None) -> str:
+def verdict_words(
+    probability: float, agreement: str | None, above: str = "enhanced", below: str = "less than the reference"
+) -> str:
     """The verdict's exact words for a probability that the excess is above 0 (docs/verdict.md#the-four-verdicts)."""
     if agreement == "conflict":
         return "not distinguishable by these data: the growth laws disagree"
     if probability >= ENHANCED:
-        return "enhanced"
-    return "less than the reference" if probability <= LESS else "not distinguishable by these data"
+        return above
+    return below if probability <= LESS else "not distinguishable by these data"
+
+
+def is_borderline(probability: float, error: float) -> bool:
+    """Whether a probability is within 3 Monte-Carlo standard errors of a limit."""
+    return any(abs(probability - limit) <= 3 * error for limit in (ENHANCED, LESS))
 
 
 def no_conclusion(fits: Mapping[str, Fit], ranking: Comparison) -> str:
@@ -171,7 +188,7 @@ def no_conclusion(fits: Mapping[str, Fit], ranking: Comparison) -> str:
     return f"no conclusion: the sampler did not converge ({'; '.join(reasons)})"
 
 
-def _mcse(excess: xr.DataArray) -> float:
+def monte_carlo_error(excess: xr.DataArray) -> float:
     """Monte-Carlo standard error of the probability that an excess is above 0."""
     indicator = (excess > 0).astype(float)
     if float(indicator.std()) == 0:
@@ -187,17 +204,22 @@ def sentence(study: Study, verdict: Verdict, curves: Mapping[str, xr.DataArray])
     draws = interaction_of(study, on_the_day, AVERAGED, verdict.reference).draws
     at_horizon = draws.sel(combination=verdict.combination, day=verdict.day)
     index = interval(combination_index(at_horizon)).iloc[0]
-    agreement = f" The growth laws {AGREEMENT_WORDS[verdict.agreement]}." if verdict.agreement else ""
     return (
         f"{verdict.combination} against {REFERENCE_WORDS[verdict.reference]}, day {verdict.day:g}: {verdict.words}. "
         f"Tumours are {index['median']:.2f} times the volume that the reference predicts "
         f"(95 % interval {index['lower']:.2f} to {index['upper']:.2f}); "
         f"the probability that the combination does more is {share_in_words(verdict.probability)}."
-        f"{agreement}{_doubts(verdict)}"
+        f"{agreement_in_words(verdict.agreement)}{doubts_in_words(verdict)}"
     )
 
 
-def _doubts(verdict: Verdict) -> str:
+def agreement_in_words(agreement: Agreement | None) -> str:
+    """What the growth laws do, as a sentence after another; empty where one law alone has a say."""
+    return f" The growth laws {AGREEMENT_WORDS[agreement]}." if agreement else ""
+
+
+def doubts_in_words(verdict: Doubted) -> str:
+    """What weakens a verdict, as sentences after another."""
     borderline = " Borderline: the probability is within its Monte-Carlo error of a limit; use more draws."
     caution = " Caution: a model that may answer did not sample well; look at the health of the fits."
     return f"{borderline if verdict.borderline else ''}{caution if verdict.caution else ''}"

@@ -7,22 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xenograft.analysis import Analysis
+from xenograft.analysis import Analysis, analyse
+from xenograft.commands import terminal
 from xenograft.commands.fit import finish
-from xenograft.commands.terminal import (
-    Cache,
-    Cards,
-    Chains,
-    Draws,
-    JsonPath,
-    Quiet,
-    ReferenceOption,
-    Seed,
-    StudyPath,
-    plain,
-    standard_output,
-    table_of,
-)
+from xenograft.commands.terminal import plain, standard_output, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,24 +27,24 @@ app = typer.Typer()
 
 @app.command()
 def compare(
-    study: StudyPath,
-    model: Cards = None,
+    study: terminal.StudyPath,
+    model: terminal.Cards = None,
     gates: Annotated[
         Path | None, typer.Option("--gates", metavar="FILE", help="Rules (gates.toml); exit code 1 if one fails.")
     ] = None,
-    json: JsonPath = None,
+    json: terminal.JsonPath = None,
     markdown: Annotated[
         Path | None, typer.Option("--markdown", metavar="FILE", help="Where to write a summary in Markdown.")
     ] = None,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Where to write the gates as JUnit XML.")
     ] = None,
-    cache: Cache = None,
-    reference: ReferenceOption = "bliss",
-    seed: Seed = 1,
-    draws: Draws = 1000,
-    chains: Chains = 4,
-    quiet: Quiet = False,
+    cache: terminal.Cache = None,
+    reference: terminal.ReferenceOption = "bliss",
+    seed: terminal.Seed = 1,
+    draws: terminal.Draws = 1000,
+    chains: terminal.Chains = 4,
+    quiet: terminal.Quiet = False,
 ) -> None:
     """Rank the models by how well they predict an animal they have not seen, and judge the gates of a CI job."""
     from xenograft.evidence.gates import Gate, check_gates, read_gates
@@ -69,10 +57,12 @@ def compare(
         if gates:
             check_gates(gates, rules, read, cards)
 
-    with Analysis(
-        study, model, seed, draws, chains, quiet, cache=cache, thorough=True, before_fitting=names_exist
+    with analyse(
+        study, model, seed=seed, draws=draws, chains=chains, quiet=quiet, cache=cache, before_fitting=names_exist
     ) as analysis:
-        evidence = analysis.evidence
+        from xenograft.evidence.evidence import gather_evidence
+
+        evidence = gather_evidence(analysis.fits, analysis.ranking, refit=analysis.refit, found=analysis.findings)
     outcomes: tuple[GateOutcome, ...] = ()
     if gates:
         from xenograft.evidence.judging import judge_gates
@@ -81,7 +71,7 @@ def compare(
     content = analysis.results(reference)
     sentences = [str(verdict["sentence"]) for verdict in content["verdicts"]]
     _print(evidence, sentences, outcomes)
-    _write(analysis, content, sentences, outcomes, json=json, markdown=markdown, junit=junit)
+    _write(analysis, evidence, content, sentences, outcomes, json=json, markdown=markdown, junit=junit)
     finish(analysis)
     if any(not outcome.passed for outcome in outcomes):
         raise typer.Exit(GATE_FAILED)
@@ -89,19 +79,21 @@ def compare(
 
 @app.command()
 def reference(
-    study: StudyPath,
+    study: terminal.StudyPath,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The JSON file.")],
-    model: Cards = None,
-    cache: Cache = None,
-    seed: Seed = 1,
-    draws: Draws = 1000,
-    chains: Chains = 4,
-    quiet: Quiet = False,
+    model: terminal.Cards = None,
+    cache: terminal.Cache = None,
+    seed: terminal.Seed = 1,
+    draws: terminal.Draws = 1000,
+    chains: terminal.Chains = 4,
+    quiet: terminal.Quiet = False,
 ) -> None:
     """Store what the models say today, for the drift gates of later comparisons."""
     from xenograft.evidence.drift import write_reference
 
-    with Analysis(study, model, seed, draws, chains, quiet, cache=cache, exact=False) as analysis:
+    with analyse(
+        study, model, seed=seed, draws=draws, chains=chains, quiet=quiet, cache=cache, exact=False
+    ) as analysis:
         write_reference(output, analysis.fits)
     stored = sum(fit.health.status != "fail" for fit in analysis.fits.values())
     standard_output().print(f"Stored {stored} of {len(analysis.fits)} cards in {plain(output)}.")
@@ -136,6 +128,7 @@ def _print(evidence: Evidence, sentences: Sequence[str], outcomes: Sequence[Gate
 
 def _write(
     analysis: Analysis,
+    evidence: Evidence,
     content: dict[str, Any],
     sentences: Sequence[str],
     outcomes: Sequence[GateOutcome],
@@ -153,9 +146,9 @@ def _write(
     from xenograft.files import write_text
 
     if json:
-        comparison = evidence_as_data(analysis.evidence)
+        comparison = evidence_as_data(evidence)
         write_text(json, to_json(content | {"comparison": comparison, "gates": [asdict(one) for one in outcomes]}))
     if markdown:
-        write_text(markdown, comparison_markdown(analysis.evidence, outcomes, sentences=sentences))
+        write_text(markdown, comparison_markdown(evidence, outcomes, sentences=sentences))
     if junit:
-        write_text(junit, junit_xml(outcomes, study=analysis.study.name, seconds=analysis.seconds))
+        write_text(junit, junit_xml(outcomes, study=analysis.study.name, seconds=analysis.seconds or 0.0))

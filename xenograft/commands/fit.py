@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from xenograft.analysis import Analysis
+from xenograft.analysis import Analysis, analyse
 from xenograft.commands.terminal import (
     Cache,
     Cards,
@@ -46,11 +46,14 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Fit the models; write one NetCDF file per model, and results.json."""
-    with Analysis(study, model, seed, draws, chains, quiet) as analysis:
+    with analyse(study, model, seed=seed, draws=draws, chains=chains, quiet=quiet) as analysis:
         for name, one in analysis.fits.items():
             one.save(output / f"{name}.nc")
             standard_output().print(plain(f"{name}: {_health(one)} → {output / f'{name}.nc'}"))
-    analysis.write_json(output / "results.json", "bliss")
+    from xenograft.answers.results import to_json
+    from xenograft.files import write_text
+
+    write_text(output / "results.json", to_json(analysis.results("bliss")))
     finish(analysis)
 
 
@@ -102,26 +105,15 @@ def report(
 
         check_layout(logo, template)
 
-    with Analysis(study, model, seed, draws, chains, quiet, cache=cache, before_fitting=layout_is_fine) as analysis:
-        from xenograft.report.drawings import svg_by_name
+    with analyse(
+        study, model, seed=seed, draws=draws, chains=chains, quiet=quiet, cache=cache, before_fitting=layout_is_fine
+    ) as analysis:
+        from xenograft.report.outputs import written
 
-        if analysis.second:
-            analysis.second.prepare(svg_by_name)
-        from xenograft.files import write_text
-        from xenograft.report.content import report_content
-        from xenograft.report.markdown import report_markdown
-        from xenograft.report.page import write_figures, write_html
-
-        content = analysis.write_json(json, reference)
-        shown = report_content(
-            analysis.study, analysis.fits, analysis.ranking, content, _command(), title=title,
-            left_out=analysis.left_out,
-        )  # fmt: skip
-        write_html(output, shown, logo=logo, template=template, second=analysis.second)
-    if markdown is not None:
-        write_text(markdown, report_markdown(shown))
-    if figures is not None:
-        write_figures(figures, shown)
+        content = written(
+            analysis, output, reference=reference, title=title, logo=logo, template=template, figures=figures,
+            json=json, markdown=markdown, command=_command(),
+        ).results  # fmt: skip
     out = standard_output()
     for verdict in content["verdicts"]:
         out.print(plain(verdict["sentence"]))
@@ -159,8 +151,7 @@ def _report_folder(
     out = standard_output()
 
     def say(done: StudyReport) -> None:
-        said = f"{done.verdict['combination']}: {done.words}" if done.verdict else done.words
-        out.print(plain(f"{done.folder}: {said if done.written else f'not analysed: {said}'}"))
+        out.print(plain(done.line))
 
     found = write_reports(
         output, folder, cards=model, reference=reference, title=title, logo=logo, template=template, figures=figures,

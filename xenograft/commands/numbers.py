@@ -67,10 +67,10 @@ def _fits(
     if not files:
         if len(source) > 1:
             raise InputError(f"{source[1]}: one study at a time. Give one study, or fits of one study.")
-        from xenograft.analysis import Analysis
+        from xenograft.analysis import analyse
 
-        with Analysis(source[0], model, seed, draws, chains, quiet) as analysis:
-            return analysis.fits, analysis.ranking
+        with analyse(source[0], model, seed=seed, draws=draws, chains=chains, quiet=quiet) as analysis:
+            return dict(analysis.fits), analysis.ranking
     from xenograft.answers.ranking import compare
     from xenograft.fitting.fit import Fit
 

@@ -22,9 +22,13 @@ from xenograft.files import write_text
 from xenograft.fitting.fit import Fit, versions
 from xenograft.model.card import ModelCard
 from xenograft.printing import labelled
-from xenograft.study.study import Study
+from xenograft.study.record import facts_of, study_of
+from xenograft.study.study import Arm, Study
 
-SCHEMA = "xenograft-reference/1"
+SCHEMA = "xenograft-reference/2"
+
+STORED = ("animal", "arm", "day", "volume", "censored", "fitted", "baseline", "cohort")
+"""Columns of the readings on which a posterior depends."""
 
 MCSE, SD = 3.0, 0.1
 """Combined Monte-Carlo standard errors, and stored posterior sds, beyond both of which a quantity has drifted."""
@@ -80,7 +84,7 @@ def write_reference(path: str | Path, fits: Mapping[str, Fit]) -> None:
         "schema": SCHEMA,
         "versions": versions(),
         "seed": next(iter(fits.values())).seed,
-        "study": _study_content(study),
+        "study": _stored_study(study),
         "models": {
             name: {
                 "digest": fit.card.digest,
@@ -121,6 +125,10 @@ def read_reference(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path.name}: its schema is {found}, not {SCHEMA}. {remedy}")
     if missing := [key for key in ("versions", "study", "models") if key not in content]:
         raise InputError(f"{path.name}: {', '.join(missing)} is missing. {remedy}")
+    try:
+        _study_in(content["study"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise InputError(f"{path.name}: its study is broken. {remedy}") from None
     return content
 
 
@@ -185,22 +193,19 @@ def _summary(draws: xr.Dataset) -> pd.DataFrame:
         )
 
 
-def _study_content(study: Study) -> dict[str, Any]:
-    columns = [
-        name for name in ("animal", "arm", "day", "volume", "censored", "fitted", "cohort") if name in study.readings
-    ]
-    return {
-        "name": study.name,
-        "digest": study.digest,
-        "unit": study.unit,
-        "arms": {arm.name: _dosing_words(study, arm.name) for arm in study.arms},
-        "columns": columns,
-        "readings": study.readings[columns].astype(object).to_numpy().tolist(),
-    }
+def _stored_study(study: Study) -> dict[str, Any]:
+    readings = study.readings[[name for name in STORED if name in study.readings]]
+    rows = readings.astype(object).to_numpy().tolist()
+    table = {"columns": readings.columns.tolist(), "rows": rows}
+    return facts_of(study) | {"digest": study.digest, "readings": table}
 
 
-def _dosing_words(study: Study, name: str) -> str:
-    arm = next(arm for arm in study.arms if arm.name == name)
+def _study_in(stored: Mapping[str, Any]) -> Study:
+    facts = {key: value for key, value in stored.items() if key not in ("digest", "readings")}
+    return study_of(facts, pd.DataFrame(stored["readings"]["rows"], columns=stored["readings"]["columns"]))
+
+
+def _dosing_words(arm: Arm) -> str:
     if arm.control:
         return "control"
     return "; ".join(
@@ -213,25 +218,26 @@ def _dosing_words(study: Study, name: str) -> str:
 def _study_changes(stored: Mapping[str, Any], study: Study) -> list[str]:
     if stored["digest"] == study.digest:
         return []
-    now = _study_content(study)
+    then = _study_in(stored)
     found: list[str] = []
-    if stored["unit"] != now["unit"]:
-        found.append(f"unit: {stored['unit']} → {now['unit']}")
-    for arm in dict.fromkeys([*stored["arms"], *now["arms"]]):
-        before, after = stored["arms"].get(arm), now["arms"].get(arm)
+    if then.unit != study.unit:
+        found.append(f"unit: {then.unit} → {study.unit}")
+    arms_then, arms_now = ({arm.name: _dosing_words(arm) for arm in one.arms} for one in (then, study))
+    for arm in dict.fromkeys([*arms_then, *arms_now]):
+        before, after = arms_then.get(arm), arms_now.get(arm)
         if before != after:
             found.append(f"arm {arm}: {before or 'absent'} → {after or 'absent'}")
-    before, after = (_by_reading(content) for content in (stored, now))
-    for key in dict.fromkeys([*before, *after]):
-        if before.get(key) != after.get(key):
+    rows_then, rows_now = _by_reading(then), _by_reading(study)
+    for key in dict.fromkeys([*rows_then, *rows_now]):
+        if rows_then.get(key) != rows_now.get(key):
             animal, day = key
-            found.append(f"animal {animal}, day {day:g}: {_change(before.get(key), after.get(key))}")
+            found.append(f"animal {animal}, day {day:g}: {_change(rows_then.get(key), rows_now.get(key))}")
     return found or ["the study's digest changed"]
 
 
-def _by_reading(content: Mapping[str, Any]) -> dict[tuple[str, float], dict[str, Any]]:
-    rows = [dict(zip(content["columns"], row, strict=True)) for row in content["readings"]]
-    return {(str(row["animal"]), float(row["day"])): row for row in rows}
+def _by_reading(study: Study) -> dict[tuple[str, float], dict[str, Any]]:
+    table = study.readings[[name for name in STORED if name in study.readings and name != "baseline"]]
+    return {(str(row["animal"]), float(row["day"])): row for row in table.to_dict("records")}
 
 
 def _change(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> str:

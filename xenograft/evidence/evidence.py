@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from xenograft.answers.averaging import AVERAGED, interaction_of, model_curves
+from xenograft.answers.averaging import AVERAGED, interaction_of
+from xenograft.answers.findings import Findings, findings
 from xenograft.answers.followed import EXCESS
+from xenograft.answers.inhibition import Inhibition
 from xenograft.answers.ranking import Comparison
-from xenograft.answers.verdicts import Verdict, answers_by_law, verdicts
+from xenograft.answers.verdicts import Verdict, answers_by_law
 from xenograft.evidence.bayes_factor import bayes_factors
 from xenograft.evidence.parts import predict_from_parts
 from xenograft.evidence.predictive_check import PredictiveCheck, predictive_check
@@ -35,8 +37,10 @@ class Evidence:
         By card name, failed ones too.
     ranking : Comparison
         Of the fits.
-    verdicts : tuple of Verdict
-        For every combination under Bliss and HSA.
+    verdicts : tuple of Verdict or of Inhibition
+        For every combination under Bliss and HSA; of a study without a combination for every treated arm.
+    arms : DataFrame
+        Every number of every arm at the horizon by model, as `Summary.arms`.
     excess : mapping of str to DataArray (chain, draw, reference, combination)
         Draws at the horizon by model ("averaged" or a healthy card); positive = enhanced. Empty without combination.
     laws : DataFrame
@@ -54,7 +58,8 @@ class Evidence:
     study: Study
     fits: Mapping[str, Fit]
     ranking: Comparison
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Verdict, ...] | tuple[Inhibition, ...]
+    arms: pd.DataFrame
     excess: Mapping[str, xr.DataArray]
     laws: pd.DataFrame
     parts: pd.DataFrame
@@ -84,7 +89,12 @@ class Evidence:
 
 
 def gather_evidence(
-    fits: Mapping[str, Fit], ranking: Comparison, *, refit: Refit | None = None, exact: bool = True
+    fits: Mapping[str, Fit],
+    ranking: Comparison,
+    *,
+    refit: Refit | None = None,
+    exact: bool = True,
+    found: Findings | None = None,
 ) -> Evidence:
     """Answers, nulls, checks and sensitivities of a comparison.
 
@@ -98,22 +108,26 @@ def gather_evidence(
         How to fit again; default `sampling.refit_without`.
     exact : bool
         Predict the combinations from their parts, which fits again; False leaves that out.
+    found : Findings, optional
+        What the fits say together, where at hand.
     """
     study = next(iter(fits.values())).study
     healthy = {str(name): fits[str(name)] for name in ranking.table.index}
-    curves = model_curves(fits, ranking)
+    found = findings(study, fits, ranking) if found is None else found
+    curves = found.curves
     answering = list(ranking.answer_weights)
     parts = predict_from_parts(fits, ranking, refit=refit) if exact else predict_from_parts({}, _nobody(ranking))
     return Evidence(
         study=study,
         fits=fits,
         ranking=ranking,
-        verdicts=tuple(verdicts(fits, ranking, curves)),
+        verdicts=found.verdicts,
+        arms=found.arms[found.arms["of"] == "typical"],
         excess={name: _excess(study, draws) for name, draws in curves.items()} if study.combinations else {},
         laws=answers_by_law(study, curves, ranking.answer_weights),
         parts=parts,
         bayes_factors=bayes_factors([healthy[name] for name in answering] if study.combinations else []),
-        sensitivity={name: prior_sensitivity(healthy[name]) for name in answering},
+        sensitivity={name: prior_sensitivity(healthy[name], curves[name]) for name in answering},
         checks={name: predictive_check(fit) for name, fit in healthy.items()},
     )
 

@@ -96,6 +96,18 @@ class ExcessGate(Gate):
     measure: Literal["median", "lower", "upper"] = "median"
 
 
+class InhibitionGate(Gate):
+    """A treated arm against the vehicle at the horizon: a number, an end of its 95 % interval, or a probability.
+
+    `probability` is that of the number's direction (smaller tumours), `beyond` that of more than its margin.
+    """
+
+    arm: str | None = None
+    quantity: Literal["tgi", "tc", "growth_rate_inhibition"] = "tgi"
+    card: str = AVERAGED
+    measure: Literal["median", "lower", "upper", "probability", "beyond"] = "probability"
+
+
 class CoverageGate(Gate):
     """Whether a card reproduces the data: the arm farthest from what is asked, or the number of warnings."""
 
@@ -148,6 +160,7 @@ KINDS: Mapping[str, type[Gate]] = {
     "elpd": ElpdGate,
     "probability": ProbabilityGate,
     "excess": ExcessGate,
+    "inhibition": InhibitionGate,
     "coverage": CoverageGate,
     "sensitivity": SensitivityGate,
     "bayes_factor": BayesFactorGate,
@@ -235,6 +248,11 @@ def check_gates(path: str | Path, gates: Sequence[Gate], study: Study, cards: Ma
                 problems.append(_unknown(place, key, value, known))
         if isinstance(gate, ProbabilityGate | ExcessGate | BayesFactorGate | PartsGate) and not combinations:
             problems.append(f"{place}: the study has no combination arm. Remove the gate.")
+        treated = [arm.name for arm in study.arms if not arm.control]
+        if isinstance(gate, InhibitionGate) and gate.arm is None and len(treated) > 1:
+            problems.append(f'{place}: which arm? Name one with arm = "…": {", ".join(treated)}.')
+        if isinstance(gate, InhibitionGate) and gate.arm == study.control.name:
+            problems.append(f"{place}: {gate.arm} is the vehicle itself. Name a treated arm: {', '.join(treated)}.")
         if isinstance(gate, SensitivityGate) and gate.quantity not in [*quantities, *families]:
             problems.append(_unknown(place, "quantity", gate.quantity, families))
         if isinstance(gate, DriftGate):
@@ -249,7 +267,7 @@ def check_gates(path: str | Path, gates: Sequence[Gate], study: Study, cards: Ma
 def _allowed_cards(gate: Gate, cards: Mapping[str, ModelCard], answering: list[str]) -> list[str]:
     """Cards for which what the gate looks at exists."""
     match gate:
-        case ProbabilityGate() | ExcessGate():
+        case ProbabilityGate() | ExcessGate() | InhibitionGate():
             return [AVERAGED, *cards]
         case SensitivityGate() | BayesFactorGate():
             return answering

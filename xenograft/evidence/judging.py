@@ -112,6 +112,8 @@ def _found(gate: Gate, evidence: Evidence, folder: Path) -> tuple[float | None, 
             return float(table.loc[gate.card, gate.measure]), gate.card  # pyright: ignore
         case kinds.ProbabilityGate() | kinds.ExcessGate():
             return _excess(gate, evidence)
+        case kinds.InhibitionGate():
+            return _inhibition(gate, evidence)
         case kinds.CoverageGate():
             return _coverage(gate, evidence)
         case kinds.SensitivityGate():
@@ -158,6 +160,16 @@ def _excess(gate: kinds.ProbabilityGate | kinds.ExcessGate, evidence: Evidence) 
         return float(interval(draws)[gate.measure].iloc[0]), detail
     above = draws - gate.above
     return float(((above > 0) + 0.5 * (above == 0)).mean()), detail
+
+
+def _inhibition(gate: kinds.InhibitionGate, evidence: Evidence) -> tuple[float | None, str]:
+    arm = gate.arm or next(arm.name for arm in evidence.study.arms if not arm.control)
+    table = evidence.arms
+    rows = table[(table["model"] == gate.card) & (table["arm"] == arm) & (table["quantity"] == gate.quantity)]
+    if rows.empty:
+        return None, "no healthy card may answer"
+    reason = str(rows["reason"].iloc[0])
+    return float(rows[gate.measure].iloc[0]), f"{arm}, {gate.quantity}, {gate.card}" + (f"; {reason}" if reason else "")
 
 
 def _coverage(gate: kinds.CoverageGate, evidence: Evidence) -> tuple[float | None, str]:

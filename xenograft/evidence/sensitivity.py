@@ -11,24 +11,27 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers.averaging import interaction_of
-from xenograft.answers.followed import quantities
+from xenograft.answers.followed import quantities, quantities_of
 from xenograft.answers.ranking import Comparison
+from xenograft.errors import InputError
 from xenograft.fitting.curves import curves, curves_of
 from xenograft.fitting.fit import Fit
 from xenograft.printing import labelled
-from xenograft.quantities.estimands import JudgedReference
+from xenograft.quantities.estimands import JudgedReference, tumour_growth_inhibition
 
 SENSITIVE = 0.05
 """Power-scaling sensitivity from which an answer is called sensitive (Kallioinen et al. 2024)."""
 
 
-def prior_sensitivity(fit: Fit) -> pd.DataFrame:
+def prior_sensitivity(fit: Fit, curve: xr.DataArray | None = None) -> pd.DataFrame:
     """How much each answer moves when the priors, or the data, are made a little stronger or weaker.
 
     Parameters
     ----------
     fit : Fit
         Posterior draws.
+    curve : DataArray, optional
+        Its typical curves, from `curves`, where at hand.
 
     Returns
     -------
@@ -37,7 +40,7 @@ def prior_sensitivity(fit: Fit) -> pd.DataFrame:
         NaN for a card that fixes the departure) and `likelihood` (sensitivities without unit; 0.05 and above counts),
         `words`: "prior and data disagree", "the prior decides" or "".
     """
-    draws = quantities(fit)
+    draws = quantities(fit) if curve is None else quantities_of(fit.study, curve)
     varying = [name for name, value in draws.items() if float(value.std(("chain", "draw")).max()) > 0]
     tree = xr.DataTree.from_dict(
         {
@@ -60,9 +63,14 @@ def prior_sensitivity(fit: Fit) -> pd.DataFrame:
 
 
 def without_each_animal(
-    fits: Mapping[str, Fit], ranking: Comparison, *, combination: str, reference: JudgedReference = "bliss"
+    fits: Mapping[str, Fit],
+    ranking: Comparison,
+    *,
+    combination: str | None = None,
+    arm: str | None = None,
+    reference: JudgedReference = "bliss",
 ) -> pd.DataFrame:
-    """The averaged excess at the horizon when one animal is left out, for every animal in turn.
+    """The averaged answer at the horizon when one animal is left out, for every animal in turn.
 
     Posterior draws are weighted by importance (Pareto-smoothed, Vehtari et al. 2017), or are those of a fit without the
     animal where the ranking has one; the cards keep their answer weights.
@@ -73,32 +81,41 @@ def without_each_animal(
         By card name.
     ranking : Comparison
         Of these fits.
-    combination : str
+    combination : str, optional
         The arm whose excess is looked at.
+    arm : str, optional
+        The arm whose tumour growth inhibition is looked at, instead of a combination's excess.
     reference : {"bliss", "hsa"}
         What no interaction means.
 
     Returns
     -------
     DataFrame
-        One row per animal, in the study's order; index animal names, columns `arm`, `median` (log units; positive =
-        enhanced), `probability` of an excess above 0, `pareto_k` (the largest over the answering cards), `how`
-        ("importance", "fitted again", or "not to be trusted": a large Pareto k and no fit without the animal). Empty
-        where no healthy card answers. Weighted draws are too few for the ends of an interval, so there is none.
+        One row per animal, in the study's order; index animal names, columns `arm`, `median` (of an excess log units,
+        positive = enhanced; of an inhibition %), `probability` of a value above 0, `pareto_k` (the largest over the
+        answering cards), `how` ("importance", "fitted again", or "not to be trusted": a large Pareto k and no fit
+        without the animal). Empty where no healthy card answers. Weighted draws are too few for the ends of an
+        interval, so there is none.
     """
+    if (combination is None) == (arm is None):
+        raise InputError("without_each_animal: name either a combination or an arm.")
     columns = ["arm", "median", "probability", "pareto_k", "how"]
     weights = {name: weight for name, weight in ranking.answer_weights.items() if weight > 0}
     if not weights:
         return pd.DataFrame(columns=columns)
     study = next(iter(fits.values())).study
 
-    def excess_of(curve: xr.DataArray) -> np.ndarray:
-        return interaction_of(study, curve, "", reference).draws.sel(combination=combination).to_numpy().ravel()
+    def answer_of(curve: xr.DataArray) -> np.ndarray:
+        if combination is None:
+            found = tumour_growth_inhibition(curve, study.control.name, study.horizon).sel(arm=arm)
+        else:
+            found = interaction_of(study, curve, "", reference).draws.sel(combination=combination)
+        return found.to_numpy().ravel()
 
-    drawn = {name: excess_of(curves(fits[name], [study.horizon])) for name in weights}
+    drawn = {name: answer_of(curves(fits[name], [study.horizon])) for name in weights}
     importance = {name: _importance(fits[name]) for name in weights}
     rows: list[dict[str, Any]] = []
-    for animal, arm in study.animals["arm"].items():
+    for animal, own_arm in study.animals["arm"].items():
         values: list[np.ndarray] = []
         shares: list[np.ndarray] = []
         how = {"importance"}
@@ -106,7 +123,7 @@ def without_each_animal(
         for name, weight in weights.items():
             again = ranking.refits.get((name, str(animal)))
             if again is not None:
-                values.append(excess_of(curves_of(again, study, fits[name].card, [study.horizon])))
+                values.append(answer_of(curves_of(again, study, fits[name].card, [study.horizon])))
                 shares.append(np.full(len(values[-1]), weight / len(values[-1])))
                 how.add("fitted again")
             else:
@@ -116,7 +133,7 @@ def without_each_animal(
         told = next(word for word in ("not to be trusted", "fitted again", "importance") if word in how)
         worst = float(max(k.values()))
         row = _weighted(np.concatenate(values), np.concatenate(shares))
-        rows.append({"animal": str(animal), "arm": arm, "pareto_k": worst, "how": told} | row)
+        rows.append({"animal": str(animal), "arm": own_arm, "pareto_k": worst, "how": told} | row)
     return pd.DataFrame(rows).set_index("animal")[columns]
 
 

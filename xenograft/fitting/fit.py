@@ -22,7 +22,8 @@ from xenograft.fitting.health import STATUS_MARKS, Attempt, Health
 from xenograft.model.card import ModelCard
 from xenograft.model.curve import Parameters
 from xenograft.printing import html_card, html_list, html_table, labelled
-from xenograft.study.study import Arm, Dosing, Study
+from xenograft.study.record import facts_of, study_of
+from xenograft.study.study import Study
 
 MOST_PARAMETERS = 30
 """Rows of the parameter table; a spline's hundreds of bends would bury the rest."""
@@ -100,7 +101,7 @@ class Fit:
         tree["readings"] = xr.DataTree(_table_to_dataset(self.study.readings))
         tree.attrs = {
             "schema": SCHEMA,
-            "study": json.dumps(_study_to_json(self.study)),
+            "study": json.dumps(facts_of(self.study)),
             "card": self.card.model_dump_json(),
             "study_digest": self.study.digest,
             "card_digest": self.card.digest,
@@ -178,7 +179,9 @@ def _fit_of(tree: xr.DataTree, attrs: Mapping[str, Any]) -> Fit:
     health = json.loads(attrs["health"])
     attempts = json.loads(attrs["attempts"])
     return Fit(
-        study=_study_from_json(json.loads(attrs["study"]), readings),
+        study=study_of(
+            json.loads(attrs["study"]), pd.DataFrame({str(name): one.to_numpy() for name, one in readings.items()})
+        ),
         card=ModelCard.model_validate_json(attrs["card"]),
         draws=tree,
         health=Health(**(health | {"failures": tuple(health["failures"])})),
@@ -194,30 +197,6 @@ def _table_to_dataset(table: pd.DataFrame) -> xr.Dataset:
         for name, column in table.items()
     }
     return xr.Dataset(columns)
-
-
-def _study_to_json(study: Study) -> dict[str, Any]:
-    plain = {name: value for name, value in vars(study).items() if name in Study.__dataclass_fields__}
-    del plain["readings"]
-    return plain | {"arms": [asdict(arm) for arm in study.arms], "ignored": dict(study.ignored)}
-
-
-def _study_from_json(content: dict[str, Any], readings: xr.Dataset) -> Study:
-    def dosing(item: dict[str, Any]) -> Dosing:
-        item["days"] = tuple(item["days"])
-        item["doses"] = None if item["doses"] is None else tuple(item["doses"])
-        return Dosing(**item)
-
-    content["arms"] = tuple(
-        Arm(arm["name"], arm["control"], tuple(dosing(item) for item in arm["dosings"])) for arm in content["arms"]
-    )
-    content["notices"] = tuple(content["notices"])
-    table = pd.DataFrame({name: variable.to_numpy() for name, variable in readings.items()})
-    flags = ["censored", "fitted", "baseline"]
-    for name in table.columns.difference(["day", "volume", "weight", *flags]):
-        table[name] = table[name].astype("str")
-    table[flags] = table[flags].astype(bool)
-    return Study(readings=table, **content)
 
 
 def _fit_html(fit: Fit) -> str:

@@ -29,7 +29,9 @@ _FILLING = (
     r"bli|flux|radiance|signal|x|p|i"
 )
 _MEASURES = r"(?:t(?:umou?r)?|tum|vol(?:ume)?s?|tv|mtv|size|measure(?:ment|d)?s?|reading|value|mm3?|cm3?|bli|flux)"
-_VISITS = r"v|visit|tp|time ?points?|timepoint|measurement|scan|m|session|cycle|c|run|obs|n|no|nr|point|read|rep|replicate|#"
+_VISITS = (
+    r"v|visit|tp|time ?points?|timepoint|measurement|scan|m|session|cycle|c|run|obs|n|no|nr|point|read|rep|replicate|#"
+)
 _NUMBER = r"\d+(?:\.\d+)?"
 _MONTHS = {
     word: number

@@ -10,16 +10,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from xenograft.answers import averaging as answers
-from xenograft.answers.new_animals import predicted_survival
+from xenograft.analysis import Analysis
+from xenograft.answers.averaging import AVERAGED, Interaction, animal_table, curve_table, interaction_of, whole_days
+from xenograft.answers.findings import averaged_numbers
 from xenograft.answers.ranking import Comparison
+from xenograft.answers.verdicts import VERDICT_REFERENCES
 from xenograft.evidence.predictive_check import predictive_check
 from xenograft.fitting.curves import animal_curves
 from xenograft.fitting.fit import Fit
 from xenograft.model.card import ModelCard
 from xenograft.quantities.estimands import interval
 from xenograft.report.content_of_checks import densities, predictive_bands, residual_table, trace_table
-from xenograft.report.content_of_responses import Responses, event_of, responses_shown
+from xenograft.report.content_of_responses import Responses, responses_shown
 from xenograft.report.content_of_sensitivity import SensitivityTable, sensitivities
 from xenograft.study.study import Study
 
@@ -83,6 +85,8 @@ class ReportContent:
         What the answering models cannot reproduce, in words; empty: nothing found; None: not checked.
     left_out : mapping of str to str
         Why a card that is fitted to other studies was not fitted to this one, by name.
+    arms : DataFrame
+        Every number of every arm of the average's typical curves, as `Summary.arms`.
     """
 
     title: str
@@ -108,43 +112,37 @@ class ReportContent:
     sensitivity: tuple[SensitivityTable, ...] = ()
     predictive_check: tuple[str, ...] | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    arms: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def report_content(
-    study: Study,
-    fits: Mapping[str, Fit],
-    ranking: Comparison,
-    results: Mapping[str, Any],
-    command: str,
-    *,
-    title: str | None = None,
-    left_out: Mapping[str, str] | None = None,
+    analysis: Analysis, results: Mapping[str, Any], command: str, *, title: str | None = None
 ) -> ReportContent:
     """Gather what a report shows from an analysis.
 
     Parameters
     ----------
-    study, fits, ranking
-        The analysis.
+    analysis : Analysis
+        Study, fits, ranking and what they say together.
     results : mapping
-        The content of results.json, from `collect_results`.
+        The content of results.json, from `Analysis.results`.
     command : str
         What reproduces the report.
     title : str, optional
         Heading; the study's name by default.
-    left_out : mapping of str to str, optional
-        Cards not fitted, and why, from `default_cards`.
     """
-    typical = answers.model_curves(fits, ranking)
-    main = answers.AVERAGED if answers.AVERAGED in typical else next(iter(typical), None)
+    study, fits, ranking = analysis.study, analysis.fits, analysis.ranking
+    found = analysis.findings
+    typical = found.curves
+    main = AVERAGED if AVERAGED in typical else next(iter(typical), None)
     excesses = {
-        (model, reference): answers.interaction_of(study, draws, model, reference)
+        (model, reference): interaction_of(study, draws, model, reference)
         for model, draws in typical.items()
         if model == main or fits[model].card.answers
         for reference in ("bliss", "hsa", "additive")
     }
-    tables = [found.table for found in excesses.values()]
-    averaged = {reference: found for (model, reference), found in excesses.items() if model == answers.AVERAGED}
+    tables = [one.table for one in excesses.values()]
+    averaged = {reference: one for (model, reference), one in excesses.items() if model == AVERAGED}
     interaction = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["combination"])
     best = fits[str(ranking.table.index[0])] if len(ranking.table) else None
     own = animal_curves(best, _days(study)) if best else None
@@ -152,14 +150,15 @@ def report_content(
         title=title or study.name,
         study=study,
         results=results,
-        curves=answers.curve_table(study, {main: typical[main]} if main else {}),
+        curves=curve_table(study, {main: typical[main]} if main else {}),
         interaction=interaction,
         animal_curves=_animal_curves(study, own),
         cards={name: fit.card for name, fit in fits.items()},
         command=command,
-        left_out=dict(left_out or {}),
+        left_out=dict(analysis.left_out),
+        arms=averaged_numbers(found.arms),
         relevance=_relevance(study, averaged),
-        expected=_expected(study, typical.get(answers.AVERAGED), averaged),
+        expected=_expected(study, typical.get(AVERAGED), averaged),
         predictive=predictive_bands(best),
         residuals=residual_table(best, own),
         pareto_k=ranking.pareto_k,
@@ -168,18 +167,10 @@ def report_content(
         traces={name: trace_table(fit) for name, fit in fits.items() if fit.health.status != "pass"},
         changes=_changes(study),
         weights=_weights(study),
-        responses=_responses(study, fits, ranking, results),
-        sensitivity=sensitivities(study, fits, ranking, interaction, results["verdict"]),
+        responses=responses_shown(found),
+        sensitivity=sensitivities(study, fits, ranking, typical, interaction, results["verdict"]),
         predictive_check=_predictive_warnings(fits, ranking),
     )
-
-
-def _responses(study: Study, fits: Mapping[str, Fit], ranking: Comparison, results: Mapping[str, Any]) -> Responses:
-    event = event_of(study, results)
-    predicted = pd.DataFrame(columns=["arm", "day", "share", "lower", "upper"])
-    if ranking.answer_weights:
-        predicted = predicted_survival(fits, ranking, event=event)
-    return responses_shown(study, results, predicted)
 
 
 def _predictive_warnings(fits: Mapping[str, Fit], ranking: Comparison) -> tuple[str, ...] | None:
@@ -196,19 +187,19 @@ def _heaviest(ranking: Comparison) -> list[str]:
 
 def _days(study: Study) -> np.ndarray:
     """Whole days and every fitted reading's day."""
-    return np.unique(np.concatenate([answers.whole_days(study), study.fitted_readings["day"].to_numpy()]))
+    return np.unique(np.concatenate([whole_days(study), study.fitted_readings["day"].to_numpy()]))
 
 
 def _animal_curves(study: Study, own: xr.DataArray | None) -> pd.DataFrame:
     columns = ["animal", "arm", "day", "median"]
     if own is None:
         return pd.DataFrame(columns=columns)
-    return answers.animal_table(own.sel(day=answers.whole_days(study)), study)[columns]
+    return animal_table(own.sel(day=whole_days(study)), study)[columns]
 
 
-def _relevance(study: Study, averaged: Mapping[str, answers.Interaction]) -> pd.DataFrame:
+def _relevance(study: Study, averaged: Mapping[str, Interaction]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
-    for reference in answers.VERDICT_REFERENCES:
+    for reference in VERDICT_REFERENCES:
         if reference not in averaged:
             continue
         draws = averaged[reference].draws.sel(day=study.horizon)
@@ -219,7 +210,7 @@ def _relevance(study: Study, averaged: Mapping[str, answers.Interaction]) -> pd.
     return pd.DataFrame(rows, columns=["combination", "reference", "above", "below"])
 
 
-def _expected(study: Study, curves: xr.DataArray | None, averaged: Mapping[str, answers.Interaction]) -> pd.DataFrame:
+def _expected(study: Study, curves: xr.DataArray | None, averaged: Mapping[str, Interaction]) -> pd.DataFrame:
     """The volume of a combination without interaction: its own curve with the excess taken back, draw by draw."""
     parts: list[pd.DataFrame] = []
     for arm in study.combinations if curves is not None else ():

@@ -12,6 +12,9 @@ import xarray as xr
 from scipy import stats
 
 from xenograft.fitting.fit import Fit
+from xenograft.model.curve import course_of_arms, error_variance
+from xenograft.model.exposure import schedule
+from xenograft.model.likelihood import panel
 from xenograft.printing import label_of
 
 TRACED = 6
@@ -60,7 +63,8 @@ def residual_table(best: Fit | None, own: xr.DataArray | None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `animal`, `arm`, `day`, `expected` (volume in the study's unit), `residual` (in the reading error's sd).
+        `animal`, `arm`, `day`, `expected` (volume in the study's unit), `residual` (in sds of the reading error of its
+        arm, and of its size where the card says so).
     """
     columns = ["animal", "arm", "day", "expected", "residual"]
     if best is None or own is None or "error" not in best.posterior:
@@ -72,10 +76,36 @@ def residual_table(best: Fit | None, own: xr.DataArray | None) -> pd.DataFrame:
         xr.DataArray(readings["day"].to_numpy(), dims="row"),
     )
     log_curve = own.mean(("chain", "draw")).sel(animal=place[0], day=place[1]).to_numpy()
-    error = float(best.posterior["error"].mean())
+    error = reading_error(best, np.unique(readings["day"]))
+    own_error = error.sel(arm=xr.DataArray(readings["arm"].to_numpy(), dims="row"), day=place[1]).to_numpy()
     table = readings[["animal", "arm", "day"]].assign(expected=np.exp(log_curve))
-    table["residual"] = (np.log(readings["volume"].to_numpy()) - log_curve) / error
+    table["residual"] = (np.log(readings["volume"].to_numpy()) - log_curve) / own_error
     return table[columns]
+
+
+def reading_error(fit: Fit, day: np.ndarray) -> xr.DataArray:
+    """Standard deviation of a reading around its animal's own curve, averaged over the draws.
+
+    Parameters
+    ----------
+    fit : Fit
+        Posterior draws.
+    day : array (day)
+        Days as recorded.
+
+    Returns
+    -------
+    DataArray (arm, day)
+        Log units; of Student errors the standard deviation too, not the scale, where their mean degrees of freedom are
+        above 2, so that there is one.
+    """
+    study, parameters, elapsed = fit.study, fit.parameters(), day - fit.study.first_dose
+    untreated, reduction = course_of_arms(elapsed, schedule(study, exposure=fit.card.exposure), parameters)
+    variance = error_variance(parameters, untreated[..., None, :] - reduction, panel(study).floor)
+    scale = np.sqrt(np.broadcast_to(variance, reduction.shape)).mean(axis=(0, 1))
+    freedom = np.inf if parameters.degrees_of_freedom is None else float(parameters.degrees_of_freedom.mean())
+    sd = scale if not 2 < freedom < np.inf else scale * np.sqrt(freedom / (freedom - 2))
+    return xr.DataArray(sd, dims=("arm", "day"), coords={"arm": [arm.name for arm in study.arms], "day": day})
 
 
 def densities(fit: Fit) -> pd.DataFrame:

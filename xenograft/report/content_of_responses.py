@@ -1,15 +1,16 @@
-"""The animals' responses as a report shows them, from the records of results.json: no model, no drawing."""
+"""The animals' responses as a report shows them: seen and predicted, no drawing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xenograft.answers.new_animals import Event
+from xenograft.answers.averaging import AVERAGED
+from xenograft.answers.findings import Findings
+from xenograft.answers.new_animals import Event, survival_of
 from xenograft.quantities.criteria import CRITERIA
 from xenograft.study.study import Study
 from xenograft.study.tables import unit_in_print
@@ -76,15 +77,15 @@ class Responses:
     weights: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-def event_of(study: Study, results: Mapping[str, Any]) -> Event:
+def event_of(study: Study, arm_readings: pd.DataFrame) -> Event:
     """The event that the report follows: the study's endpoint, else 4 or 2 times the baseline.
 
     Parameters
     ----------
     study : Study
         Its endpoint volume.
-    results : mapping
-        The content of results.json.
+    arm_readings : DataFrame
+        From `arm_responses`.
 
     Returns
     -------
@@ -94,65 +95,52 @@ def event_of(study: Study, results: Mapping[str, Any]) -> Event:
     """
     if study.endpoint_volume is not None:
         return "endpoint"
-    arms = {row["arm"]: row["numbers"] for row in results["readings"]["arms"]}
-    median = arms.get(study.control.name, {}).get("median_time_to_4x", {}).get("value")
-    return "2x" if median is None else "4x"
+    of_control = (arm_readings["arm"] == study.control.name) & (arm_readings["quantity"] == "median_time_to_4x")
+    return "4x" if np.isfinite(arm_readings.loc[of_control, "value"]).any() else "2x"
 
 
-def responses_shown(study: Study, results: Mapping[str, Any], predicted: pd.DataFrame) -> Responses:
-    """Gather the responses from the records of results.json.
+def responses_shown(found: Findings) -> Responses:
+    """What the report shows of the animals' responses.
 
     Parameters
     ----------
-    study : Study
-        Order of the arms, first dose, endpoint.
-    results : mapping
-        The content of results.json.
-    predicted : DataFrame
-        Of the event of `event_of`: `arm`, `day` (as recorded), `share`, `lower`, `upper`, `animals`; may be empty.
+    found : Findings
+        Of the study.
     """
-    readings, event = results["readings"], event_of(study, results)
+    study, event = found.study, event_of(found.study, found.arm_readings)
+    predicted = found.predicted_survival
+    if event != "endpoint" and found.new_animals is not None:
+        predicted = survival_of(study, found.new_animals, AVERAGED, event)
     return Responses(
-        best=_best(readings["animals"]),
+        best=_best(found.animal_readings),
         classes=CRITERIA["mrecist"],
         criterion=CRITERION_NAMES["mrecist"],
-        observed=_observed(study, readings, event),
+        observed=_observed(found, event),
         predicted=predicted.rename(columns={"share": "median"}),
         event=_event_words(study, event),
-        shares=_shares(readings["arms"], results["predictions"]["responses"]),
-        group=next((int(row["animals"]) for row in results["predictions"]["responses"]), 0),
-        smallest={row["arm"]: row["probability"] for row in results["predictions"]["best"]},
-        weights=_weights(readings["arms"]),
+        shares=_shares(found.arm_readings, found.responses),
+        group=int(found.responses["animals"].max()) if len(found.responses) else 0,
+        smallest=dict(zip(found.best["arm"], found.best["probability"], strict=True)),
+        weights=_weights(found.arm_readings),
     )
 
 
-def _best(animals: Any) -> pd.DataFrame:
-    rows = [
-        {"animal": row["animal"], "arm": row["arm"], "best": row["numbers"]["best_response"],
-         "response": row["numbers"]["mrecist"]}
-        for row in animals
-        if row["numbers"].get("mrecist") and row["numbers"].get("best_response") is not None
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["animal", "arm", "best", "response"])
+def _best(animals: pd.DataFrame) -> pd.DataFrame:
+    by_quantity = {key: rows.set_index("animal") for key, rows in animals.groupby("quantity", sort=False)}
+    best = by_quantity["best_response"]
+    table = best[["arm"]].assign(best=best["value"], response=by_quantity["mrecist"]["text"])
+    return table[(table["response"] != "") & np.isfinite(table["best"])].reset_index()
 
 
-def _observed(study: Study, readings: Mapping[str, Any], event: str) -> pd.DataFrame:
+def _observed(found: Findings, event: str) -> pd.DataFrame:
     """Kaplan–Meier steps with the number of animals that left without the event on each day."""
-    columns = ["arm", "day", "survival", "censored"]
-    quantity = f"{'endpoint_time' if event == 'endpoint' else f'time_to_{event}'}"
-    left: dict[tuple[str, float], int] = {}
-    for row in readings["animals"]:
-        time = row["numbers"].get(quantity)
-        if quantity in row["at_least"] and time is not None:
-            key = row["arm"], round(time + study.first_dose, 6)
-            left[key] = left.get(key, 0) + 1
-    rows = [
-        {"arm": row["arm"], "day": row["day"], "survival": row["share"],
-         "censored": left.get((row["arm"], round(row["day"], 6)), 0)}
-        for row in readings["survival"]
-        if row["event"] == event
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
+    quantity = "endpoint_time" if event == "endpoint" else f"time_to_{event}"
+    times = found.animal_readings[(found.animal_readings["quantity"] == quantity) & found.animal_readings["beyond"]]
+    days = (times["value"] + found.study.first_dose).round(6)
+    left = days.groupby([times["arm"], days.rename("day")]).size()
+    steps = found.survival[found.survival["event"] == event].rename(columns={"share": "survival"})
+    places = pd.MultiIndex.from_arrays([steps["arm"], steps["day"].round(6)])
+    return steps.assign(censored=left.reindex(places, fill_value=0).to_numpy())[["arm", "day", "survival", "censored"]]
 
 
 def _event_words(study: Study, event: str) -> str:
@@ -161,34 +149,27 @@ def _event_words(study: Study, event: str) -> str:
     return f"{EVENT_WORDS[event]}, {study.endpoint_volume:,g} {unit_in_print(study.unit)}"
 
 
-def _shares(arms: Any, predictions: Any) -> pd.DataFrame:
+def _shares(arms: pd.DataFrame, predictions: pd.DataFrame) -> pd.DataFrame:
     """Classes seen and predicted, by criterion and arm; a criterion that classes no animal is left out."""
-    found = {(row["criterion"], row["arm"], row["response"]): row for row in predictions}
-    rows: list[dict[str, Any]] = []
-    for criterion, classes in CRITERIA.items():
-        for row in arms:
-            for response in classes:
-                number = row["numbers"].get(f"{criterion}_{response.lower()}")
-                if number is None:
-                    continue
-                predicted = found.get((criterion, row["arm"], response), {})
-                rows.append(
-                    {"criterion": criterion, "arm": row["arm"], "response": response,
-                     "seen": number.get("text") or number.get("reason", "–"), "classed": number["value"] is not None}
-                    | {key: predicted.get(key, np.nan) for key in ("probability", "lower", "upper")}
-                )  # fmt: skip
-    table = pd.DataFrame(
-        rows, columns=["criterion", "arm", "response", "seen", "classed", "probability", "lower", "upper"]
-    )
-    used = table.groupby("criterion")["classed"].transform("any") if len(table) else []
-    return table[used].drop(columns="classed").reset_index(drop=True)
+    classes = [(criterion, response) for criterion, known in CRITERIA.items() for response in known]
+    keys = pd.DataFrame(classes, columns=["criterion", "response"])
+    keys["quantity"] = [f"{criterion}_{response.lower()}" for criterion, response in classes]
+    seen = arms.merge(keys, on="quantity")
+    text = seen["text"].where(seen["text"] != "", seen["reason"])
+    seen = seen.assign(seen=text.where(text != "", "–"), classed=np.isfinite(seen["value"]))
+    seen = seen[["criterion", "arm", "response", "seen", "classed"]]
+    of = ["criterion", "arm", "response"]
+    predicted = predictions[[*of, "probability", "lower", "upper"]].astype(dict.fromkeys(of, "str"))
+    table = seen.merge(predicted.astype(dict.fromkeys(predicted.columns[3:], float)), how="left", on=of)
+    order = {name: place for place, name in enumerate(CRITERIA)}
+    table = table.sort_values("criterion", key=lambda column: column.map(order), kind="stable")
+    used = table.groupby("criterion")["classed"].transform("any")
+    return table[used.astype(bool)].drop(columns="classed").reset_index(drop=True)
 
 
-def _weights(arms: Any) -> pd.DataFrame:
-    rows = [
-        {"Arm": row["arm"], "Animals": row["numbers"]["weight_nadir"]["animals"]}
-        | {column: row["numbers"][key]["value"] for key, column in WEIGHT_NUMBERS.items()}
-        for row in arms
-        if "weight_nadir" in row["numbers"] and row["numbers"]["weight_nadir"]["animals"]
-    ]
-    return pd.DataFrame(rows, columns=["Arm", "Animals", *WEIGHT_NUMBERS.values()])
+def _weights(arms: pd.DataFrame) -> pd.DataFrame:
+    values = arms.pivot(index="arm", columns="quantity", values="value")
+    weighed = arms[(arms["quantity"] == "weight_nadir") & (arms["animals"] > 0)]
+    table = values.reindex(index=weighed["arm"], columns=list(WEIGHT_NUMBERS)).rename(columns=WEIGHT_NUMBERS)
+    table.insert(0, "Animals", weighed["animals"].astype(int).to_numpy())
+    return table.rename_axis(index="Arm", columns=None).reset_index()

@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from xenograft.answers.averaging import AVERAGED
 from xenograft.answers.followed import EXCESS
+from xenograft.answers.inhibition import WORDS as INHIBITION_WORDS
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import VERDICT_REFERENCES, verdict_words
 from xenograft.evidence.sensitivity import SENSITIVE, prior_sensitivity, without_each_animal
 from xenograft.fitting.fit import Fit
-from xenograft.printing import SHORT_REFERENCES, few, fixed, listed, share
+from xenograft.printing import SHORT_REFERENCES, few, fixed, interval_in_words, listed, share
+from xenograft.quantities.catalogue import summarise
+from xenograft.quantities.estimands import tumour_growth_inhibition
 from xenograft.study.study import Study
 
 DAYS_SHOWN = 4
@@ -74,6 +78,7 @@ def sensitivities(
     study: Study,
     fits: Mapping[str, Fit],
     ranking: Comparison,
+    curves: Mapping[str, xr.DataArray],
     interaction: pd.DataFrame,
     verdict: Mapping[str, Any] | None,
 ) -> tuple[SensitivityTable, ...]:
@@ -85,6 +90,8 @@ def sensitivities(
         Days and horizon.
     fits, ranking
         The analysis.
+    curves : mapping of str to DataArray
+        Typical curves by model.
     interaction : DataFrame
         Averaged and by card: `model`, `combination`, `reference`, `day`, `median`, `lower`, `upper`, `probability`.
     verdict : mapping or None
@@ -92,11 +99,16 @@ def sensitivities(
     """
     found: list[SensitivityTable] = []
     if verdict and verdict["probability"] is not None:
-        found.append(on_the_day(study, interaction, verdict))
-        table = without_each_animal(fits, ranking, combination=verdict["combination"], reference=verdict["reference"])
+        if verdict["kind"] == "inhibition":
+            found.append(inhibition_by_day(study, curves[AVERAGED], verdict))
+            table = without_each_animal(fits, ranking, arm=verdict["arm"])
+        else:
+            found.append(on_the_day(study, interaction, verdict))
+            combination, reference = verdict["combination"], verdict["reference"]
+            table = without_each_animal(fits, ranking, combination=combination, reference=reference)
         found.append(on_single_animals(table, verdict, ranking.good_k))
     if ranking.answer_weights:
-        tables = {name: prior_sensitivity(fits[name]) for name in ranking.answer_weights}
+        tables = {name: prior_sensitivity(fits[name], curves[name]) for name in ranking.answer_weights}
         found.append(on_the_priors(study, tables, ranking.answer_weights, verdict))
     return tuple(found)
 
@@ -133,6 +145,36 @@ def on_the_day(study: Study, interaction: pd.DataFrame, verdict: Mapping[str, An
     return SensitivityTable("On the day", table, finding, contrary, caption)
 
 
+def inhibition_by_day(study: Study, curves: xr.DataArray, verdict: Mapping[str, Any]) -> SensitivityTable:
+    """The averaged inhibition of the verdict's arm on a handful of days.
+
+    Parameters
+    ----------
+    study : Study
+        Days and horizon.
+    curves : DataArray (chain, draw, arm, day)
+        Averaged typical curves.
+    verdict : mapping
+        The primary verdict of results.json.
+    """
+    arm, control = verdict["arm"], verdict["control"]
+    known = [day for day in shown_days(study) if day in curves["day"]]
+    by_day = {day: tumour_growth_inhibition(curves, control, day).sel(arm=[arm]) for day in known}
+    tables = {day: summarise(draws, "tgi").iloc[0] for day, draws in by_day.items()}
+    said = {day: verdict_words(float(row["probability"]), None, *INHIBITION_WORDS) for day, row in tables.items()}
+    others = [f"{words} on day {day:g}" for day, words in said.items() if words != said[study.horizon]]
+    told = f"would read: {listed(others)}" if others else "would give the same verdict on each of these days"
+    table = pd.DataFrame({
+        "Day": [f"{day:g}" for day in tables],
+        "TGI (%)": [interval_in_words(row.to_dict()) for row in tables.values()],
+        "P(TGI > 0)": [share(float(row["probability"])) for row in tables.values()],
+        f"P(TGI > {verdict['margin']:g} %)": [share(float(row["beyond"])) for row in tables.values()],
+    })  # fmt: skip
+    caption = f"{arm} against {control}: TGI by day (95 % interval), and probabilities"
+    contrary = set(INHIBITION_WORDS) <= set(said.values())
+    return SensitivityTable("On the day", table, f"The same curves {told}.", contrary, caption)
+
+
 def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: float) -> SensitivityTable:
     """Whether the verdict hangs on any one animal.
 
@@ -145,17 +187,21 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
     good_k : float
         Limit of Pareto k.
     """
-    words = verdict_words(verdict["probability"], None)
-    changed = table[[verdict_words(float(p), None) != words for p in table["probability"]]]
+    inhibition = verdict["kind"] == "inhibition"
+    extremes = INHIBITION_WORDS if inhibition else ("enhanced", "less than the reference")
+    of, unit, digits = ("TGI", "%", 1) if inhibition else ("excess", "log units", 2)
+    against = verdict["control"] if inhibition else SHORT_REFERENCES[verdict["reference"]]
+    words = verdict_words(verdict["probability"], None, *extremes)
+    changed = table[[verdict_words(float(p), None, *extremes) != words for p in table["probability"]]]
     unknown = table[table["how"] == "not to be trusted"]
     middle = float(table["median"].median())
     order = (table["median"] - middle).abs().sort_values(ascending=False, kind="stable").index
     named = list(dict.fromkeys([*changed.index, *unknown.index, *table.index[~(table["pareto_k"] <= good_k)], *order]))
     shown = table.loc[named[:ANIMALS_SHOWN]]
     low, high = float(table["median"].min()), float(table["median"].max())
-    span = f"the median excess then lies between {low:.2f} and {high:.2f}".replace("-", "−")
+    span = f"the median {of} then lies between {low:.{digits}f} and {high:.{digits}f}".replace("-", "−")
     if len(changed):
-        other = listed(list(dict.fromkeys(verdict_words(float(p), None) for p in changed["probability"])))
+        other = listed(list(dict.fromkeys(verdict_words(float(p), None, *extremes) for p in changed["probability"])))
         which = few(list(map(str, changed.index)))
         one = "" if len(changed) == 1 else " (one at a time)"
         finding = f"The verdict hangs on single animals: without {which}{one} it would be {other}; {span}."
@@ -174,13 +220,13 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
     columns = pd.DataFrame({
         "Left out": shown.index.map(str),
         "Arm": shown["arm"].to_numpy(),
-        "Median excess": [f"{value:.2f}".replace("-", "−") for value in shown["median"]],
-        "P(excess > 0)": [share(float(value)) for value in shown["probability"]],
+        f"Median {of}": [f"{value:.{digits}f}".replace("-", "−") for value in shown["median"]],
+        f"P({of} > 0)": [share(float(value)) for value in shown["probability"]],
         "Pareto k": [f"{value:.2f}" for value in shown["pareto_k"]],
         "How": [told[how] for how in shown["how"]],
     })  # fmt: skip
     caption = (
-        f"{verdict['combination']} against {SHORT_REFERENCES[verdict['reference']]} without one animal, log units: "
+        f"{verdict['arm' if inhibition else 'combination']} against {against} without one animal, {unit}: "
         f"the {len(shown)} animals that matter most"
     )
     return SensitivityTable("On single animals", columns, finding, bool(len(changed) or len(unknown)), caption)
@@ -210,14 +256,15 @@ def on_the_priors(
         if study.combinations
         else ARM_ANSWERS
     )
-    primary = verdict["combination"] if verdict else None
+    primary = None if verdict is None else verdict["arm" if verdict["kind"] == "inhibition" else "combination"]
+    judged = "tgi" if verdict is None or verdict["kind"] == "inhibition" else f"{EXCESS}{verdict['reference']}"
     many = len(study.combinations or study.arms) > FEW
     rows: list[dict[str, Any]] = []
     for card, table in tables.items():
         for label, row in table.iterrows():
             key, _, of = str(label).removesuffix("]").partition("[")
             if key in wanted:
-                own = verdict is None or (of, key) == (primary, f"{EXCESS}{verdict['reference']}")
+                own = verdict is None or (of, key) == (primary, judged)
                 matters = own and weights.get(card, 0.0) >= HEAVY
                 rows.append({"answer": f"{wanted[key]} of {of}", "card": card, "of": of, "matters": matters, **row})
     sensitive = sorted((row for row in rows if row["words"]), key=lambda row: -row["prior"])

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import pandas as pd
 
 from xenograft.answers import averaging as answers
@@ -54,7 +55,8 @@ def _collector_resting() -> Generator[None]:
 
 def combinations_shown(content: ReportContent) -> list[str]:
     """Combinations that have figures of their own."""
-    found = [v["combination"] for v in content.results["verdicts"] if v["probability"] is not None]
+    judged = [v for v in content.results["verdicts"] if v["kind"] == "interaction"]
+    found = [v["combination"] for v in judged if v["probability"] is not None]
     if len(set(found)) <= FEW_COMBINATIONS:
         return list(dict.fromkeys(found))
     verdict = content.results["verdict"]
@@ -201,15 +203,16 @@ def _excess_words(content: ReportContent, name: str) -> str:
 
 
 def _measures(content: ReportContent) -> pd.DataFrame:
-    typical = [r for r in content.results["arms"] if r["model"] == answers.AVERAGED and r["of"] == "typical"]
-    rows = [
-        {"arm": row["arm"], "measure": words, "reason": row[key].get("reason", "–")}
-        | {name: row[key][name] for name in ("median", "lower", "upper")}
-        for key, words in MEASURES.items()
-        for row in typical
-        if key != "tgi" or row["arm"] != content.study.control.name
-    ]
-    return pd.DataFrame(rows, columns=["arm", "measure", "median", "lower", "upper", "reason"])
+    columns = ["arm", "measure", "median", "lower", "upper", "reason"]
+    if not len(content.arms):
+        return pd.DataFrame(columns=columns)
+    order = {key: place for place, key in enumerate(MEASURES)}
+    rows = content.arms[content.arms["quantity"].isin(MEASURES)]
+    rows = rows[(rows["quantity"] != "tgi") | (rows["arm"] != content.study.control.name)]
+    rows = rows.sort_values("quantity", key=lambda column: column.map(order), kind="stable")
+    rows = rows.assign(measure=rows["quantity"].map(MEASURES), reason=rows["reason"].replace("", "–"))
+    limits = ["median", "lower", "upper"]
+    return rows.assign(**{name: rows[name].where(np.isfinite(rows[name])) for name in limits})[columns]
 
 
 def dose_cells(content: ReportContent) -> pd.DataFrame | None:
@@ -218,15 +221,16 @@ def dose_cells(content: ReportContent) -> pd.DataFrame | None:
     pairs = {tuple(dosing.agent for dosing in arm.dosings) for arm in combinations}
     if len(combinations) < 4 or len(pairs) != 1 or len(next(iter(pairs))) != 2:
         return None
-    found = {
-        row["combination"]: row
-        for row in content.results["interaction"]
-        if row["model"] == answers.AVERAGED and row["reference"] == "bliss"
-    }
-    said = {v["combination"]: v["words"] for v in content.results["verdicts"] if v["reference"] == "bliss"}
+    averaged = content.interaction[
+        (content.interaction["model"] == answers.AVERAGED)
+        & (content.interaction["reference"] == "bliss")
+        & (content.interaction["day"] == content.study.horizon)
+    ]
+    found = averaged.set_index("combination")[["median", "lower", "upper"]].to_dict("index")
+    said = {v["combination"]: v["words"] for v in content.results["verdicts"] if v.get("reference") == "bliss"}
     marks = {"enhanced": "▲", "less than the reference": "▼"}
     rows = [
-        {"row": first.level, "column": second.level, "mark": marks.get(said[arm.name], "")} | found[arm.name]["excess"]
+        {"row": first.level, "column": second.level, "mark": marks.get(said[arm.name], "")} | found[arm.name]
         for arm in combinations
         for first, second in [arm.dosings]
         if arm.name in found and first.level is not None and second.level is not None

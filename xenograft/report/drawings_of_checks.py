@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-SECTIONS = ("main", "numbers", "responses", "sensitivity", "animals", "checks", "priors", "health")
+PLACES = ("main", "numbers", "responses", "sensitivity", "animals", "checks", "priors", "health")
 """Places of the page where figures stand."""
 
 
@@ -28,8 +28,8 @@ class Drawing:
     ----------
     name : str
         File name and anchor.
-    section : str
-        Where it stands, one of `SECTIONS`.
+    place : str
+        Where it stands, one of `PLACES`.
     draw : callable
         Width (inches) to Figure.
     alt : str
@@ -41,7 +41,7 @@ class Drawing:
     """
 
     name: str
-    section: str
+    place: str
     draw: Callable[[float], Figure]
     alt: str
     caption: str

@@ -14,19 +14,18 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from xenograft.analysis import Analysis
-from xenograft.answers.results import to_json
+from xenograft.analysis import analyse
 from xenograft.errors import InputError, XenograftError
 from xenograft.files import write_text
 from xenograft.model.card import read_cards
-from xenograft.printing import SHORT_REFERENCES, fixed, markdown_table, markdown_text, share
+from xenograft.printing import fixed, interval_in_words, markdown_table, markdown_text, share
 from xenograft.quantities.estimands import JudgedReference
 from xenograft.reading.folder import studies_in
-from xenograft.report.content import report_content
-from xenograft.report.drawings import svg_by_name
+from xenograft.report.content import ReportContent
 from xenograft.report.markdown import MARKS
-from xenograft.report.page import check_layout, write_figures, write_html
-from xenograft.report.words import LEVELS, Level, level_of, lights, most_inhibited
+from xenograft.report.outputs import written
+from xenograft.report.page import check_layout
+from xenograft.report.words import LEVELS, Level, compared_with, headline, level_of, lights, subject
 
 PAGE, NUMBERS, INDEX, LOG = "report.html", "results.json", "index.html", "xenograft.log"
 
@@ -52,8 +51,8 @@ class StudyReport:
         Why there is no verdict, or no report; else empty.
     doubts : tuple of str
         What asks for caution, as the lamps of the report name it.
-    excess, combination_index : mapping or None
-        Median and interval of the primary combination at the horizon.
+    excess, combination_index, tgi : mapping or None
+        Median and interval of the primary combination, or of the arm of the verdict, at the horizon.
     animals : int or None
         In the study.
     written : bool
@@ -70,9 +69,17 @@ class StudyReport:
     doubts: tuple[str, ...] = ()
     excess: Mapping[str, Any] | None = None
     combination_index: Mapping[str, Any] | None = None
+    tgi: Mapping[str, Any] | None = None
     animals: int | None = None
     written: bool = False
     exit_code: int = 0
+
+    @property
+    def line(self) -> str:
+        """What became of it, in a line."""
+        if not self.written:
+            return f"{self.folder}: not analysed: {self.words}"
+        return f"{self.folder}: {headline(self.verdict) if self.verdict else self.words}"
 
     @property
     def words(self) -> str:
@@ -151,29 +158,15 @@ def write_reports(
         name = place.relative_to(folder).as_posix()
         own = Path(output) / name
         try:
-            with Analysis(
-                place, list(cards) if cards else None, seed, draws, chains, quiet,
+            with analyse(
+                place, cards, seed=seed, draws=draws, chains=chains, quiet=quiet,
                 cache=None if cache is None else Path(cache),
             ) as analysis:  # fmt: skip
-                if analysis.second:
-                    analysis.second.prepare(svg_by_name)
-                results = analysis.results(reference)
-                content = report_content(
-                    analysis.study, analysis.fits, analysis.ranking, results, command, left_out=analysis.left_out
-                )
-                write_text(own / NUMBERS, to_json(results))
-                write_html(own / PAGE, content, logo=logo, template=template, second=analysis.second)
-                if figures is not None:
-                    write_figures(Path(figures) / name, content)
-                done = _done(
-                    name,
-                    results,
-                    level_of(content),
-                    tuple(lamp.name for lamp in lights(content) if lamp.level != "good"),
-                )
-                if not analysis.study.combinations:
-                    done = replace(done, reason=most_inhibited(content) or done.reason)
-                done = replace(done, exit_code=3 if analysis.has_no_answer else 0)
+                content = written(
+                    analysis, own / PAGE, reference=reference, logo=logo, template=template, json=own / NUMBERS,
+                    figures=None if figures is None else Path(figures) / name, command=command,
+                )  # fmt: skip
+                done = replace(_done(name, content), exit_code=3 if analysis.has_no_answer else 0)
         except XenograftError as error:
             done = StudyReport(name, name, reason=str(error), exit_code=error.exit_code)
         except Exception as error:
@@ -232,7 +225,8 @@ def reports_markdown(reports: Sequence[StudyReport], *, title: str) -> str:
             "study": one.title,
             "verdict": f"{MARKS[one.level]} {_named(one)}",
             "excess (log units)": fixed(one.excess),
-            "P(excess > 0)": share(one.verdict["probability"]) if one.verdict else "–",
+            "TGI (%)": interval_in_words(one.tgi),
+            "probability": share(one.verdict["probability"]) if one.verdict else "–",
             "caution": ", ".join(one.doubts) or "–",
         }
         for one in reports
@@ -241,30 +235,36 @@ def reports_markdown(reports: Sequence[StudyReport], *, title: str) -> str:
     return f"{head}\n\n{markdown_table(pd.DataFrame(rows))}\n"
 
 
-def _done(name: str, results: Mapping[str, Any], level: Level, doubts: tuple[str, ...]) -> StudyReport:
-    verdict = results["verdict"]
+def _done(name: str, content: ReportContent) -> StudyReport:
+    results, verdict = content.results, content.results["verdict"]
     keys = ("combination", "reference")
     own = [
         row
         for row in results["interaction"]
-        if verdict and row["model"] == "averaged" and all(row[key] == verdict[key] for key in keys)
+        if verdict and row["model"] == "averaged" and all(row[key] == verdict.get(key) for key in keys)
+    ]
+    arms = [
+        row
+        for row in results["arms"]
+        if verdict and row["model"] == "averaged" and row["of"] == "typical" and row["arm"] == subject(verdict)
     ]
     return StudyReport(
         folder=name,
         title=results["study"]["name"],
-        level=level,
+        level=level_of(content),
         verdict=verdict,
         reason=results["reason"] or "",
-        doubts=doubts,
+        doubts=tuple(lamp.name for lamp in lights(content) if lamp.level != "good"),
         excess=own[0]["excess"] if own else None,
         combination_index=own[0]["combination_index"] if own else None,
+        tgi=arms[0]["tgi"] if arms else None,
         animals=results["study"]["animals"],
         written=True,
     )
 
 
 def _named(one: StudyReport) -> str:
-    return f"{one.verdict['combination']}: {one.words}" if one.verdict else one.words
+    return f"{subject(one.verdict)}: {one.words}" if one.verdict else one.words
 
 
 def _counted(reports: Sequence[StudyReport]) -> str:
@@ -272,8 +272,7 @@ def _counted(reports: Sequence[StudyReport]) -> str:
     kinds = Counter(
         "not analysed" if not one.written
         else "no conclusion" if one.words.startswith("no conclusion")
-        else one.words.partition(":")[0] if one.verdict
-        else "no combination"
+        else one.words.partition(":")[0]
         for one in reports
     )  # fmt: skip
     number = len(reports)
@@ -285,11 +284,13 @@ def _row(one: StudyReport) -> dict[str, Any]:
     verdict, probability = one.verdict, one.verdict["probability"] if one.verdict else None
     return {
         "one": one,
-        "combination": verdict["combination"] if verdict else "–",
-        "reference": SHORT_REFERENCES[verdict["reference"]] if verdict else "–",
+        "arm": subject(verdict) if verdict else "–",
+        "reference": compared_with(verdict) if verdict else "–",
         "day": f"{verdict['day']:g}" if verdict else "–",
         "agreement": (verdict["agreement"] or "one law") if verdict and probability is not None else "–",
         "excess": fixed(one.excess),
+        "tgi": interval_in_words(one.tgi),
+        "sort_tgi": one.tgi["median"] if one.tgi and one.tgi["median"] is not None else "",
         "index": fixed(one.combination_index),
         "probability": share(probability),
         "sort_excess": one.excess["median"] if one.excess else "",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from xenograft.printing import SHORT_REFERENCES, bullets, fixed, interval_in_words, markdown_table, markdown_text, share
 from xenograft.report.content import ReportContent
-from xenograft.report.words import LEVELS, Level, Light, answer, level_of, lights
+from xenograft.report.words import LEVELS, Level, Light, answer, headline, level_of, lights
 
 MARKS: Mapping[Level, str] = {"good": "✅", "doubt": "⚠️", "bad": "❌"}
 """Of the confidence in an answer."""
@@ -30,7 +30,7 @@ def report_markdown(content: ReportContent) -> str:
     """
     results, level = content.results, level_of(content)
     verdict = results["verdict"]
-    words = f"{verdict['combination']}: {verdict['words']}" if verdict else results["reason"]
+    words = headline(verdict) if verdict else results["reason"]
     parts = [f"## {markdown_text(content.title)}", f"{MARKS[level]} **{markdown_text(words)}** ({LEVELS[level][1]})"]
     if said := answer(content):
         parts.append(markdown_text(said))
@@ -60,6 +60,16 @@ def _lamp(lamp: Light) -> str:
 
 
 def _verdict_row(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, str]:
+    if verdict["kind"] == "inhibition":
+        return {
+            "arm": verdict["arm"],
+            "against": verdict["control"],
+            "verdict": verdict["words"],
+            "TGI (%)": interval_in_words(verdict["tgi"]),
+            "T/C (%)": interval_in_words(verdict["tc"]),
+            "P(slows growth)": share(verdict["probability"]),
+            "growth laws": verdict["agreement"] or "–",
+        }
     keys = ("combination", "reference")
     own = [r for r in results["interaction"] if r["model"] == "averaged" and all(r[k] == verdict[k] for k in keys)]
     return {

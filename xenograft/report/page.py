@@ -1,9 +1,9 @@
-"""The report: one self-contained HTML file, the answer first. Tables in; nothing is computed here."""
+"""The report's page: one self-contained HTML file, the answer first. Tables in; nothing is computed here."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,90 +12,26 @@ import pandas as pd
 from markupsafe import Markup
 
 from xenograft import printing as printed
-from xenograft.answers.ranking import Comparison
-from xenograft.answers.results import collect_results, to_json
 from xenograft.errors import InputError, missing_file, unknown_choice
 from xenograft.figures.theme import WIDE, save_figures
 from xenograft.files import write_text
-from xenograft.fitting.fit import Fit
 from xenograft.fitting.processes import Worker
 from xenograft.model.card import ModelCard
 from xenograft.model.choice import by_reason
 from xenograft.model.prior import Prior
 from xenograft.quantities.criteria import CRITERION_WORDS
-from xenograft.quantities.estimands import JudgedReference
 from xenograft.report import words as words
-from xenograft.report.content import ReportContent, report_content
+from xenograft.report.content import ReportContent
 from xenograft.report.content_of_responses import CRITERION_NAMES, Responses
 from xenograft.report.drawings import combinations_shown, drawings, svg_by_name
-from xenograft.report.drawings_of_checks import SECTIONS
-from xenograft.report.markdown import report_markdown
+from xenograft.report.drawings_of_checks import PLACES
+from xenograft.report.sections import PAGE, SECTIONS, TEMPLATES, Section, page_templates
 from xenograft.study.study import Arm, Study
 from xenograft.study.tables import excluded, left_early, unit_in_print
 
 LOGO_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
 LARGEST_LOGO = 1_000_000
 """Bytes: the report must stay light enough to mail."""
-
-
-def write_report(
-    path: str | Path,
-    study: Study,
-    fits: Mapping[str, Fit],
-    ranking: Comparison,
-    *,
-    reference: JudgedReference = "bliss",
-    title: str | None = None,
-    logo: str | Path | None = None,
-    template: str | Path | None = None,
-    figures: str | Path | None = None,
-    json: str | Path | None = None,
-    markdown: str | Path | None = None,
-    command: str = "xenograft.write_report(…)",
-) -> None:
-    """Write the HTML report of a study.
-
-    Parameters
-    ----------
-    path : str or Path
-        File to write; replaced when the new one is complete.
-    study : Study
-        What was analysed.
-    fits : mapping of str to Fit
-        By card name.
-    ranking : Comparison
-        Of these fits.
-    reference : {"bliss", "hsa"}
-        Under which the study's verdict is given.
-    title : str, optional
-        Heading; the study's name by default.
-    logo : str or Path, optional
-        PNG, JPEG or SVG file, put into the page beside the heading.
-    template : str or Path, optional
-        A Jinja file of the team's own, usually one that extends "report.html.jinja" and replaces some of its blocks.
-    figures : str or Path, optional
-        Folder to which every figure is written as PNG, SVG and PDF.
-    json : str or Path, optional
-        Where to write results.json.
-    markdown : str or Path, optional
-        Where to write the answer as Markdown, for a pull request.
-    command : str
-        What reproduces the report, printed at its end.
-
-    Raises
-    ------
-    InputError
-        When a file cannot be read, written or used.
-    """
-    results = collect_results(study, fits, ranking, reference=reference)
-    content = report_content(study, fits, ranking, results, command, title=title)
-    write_html(path, content, logo=logo, template=template)
-    if figures is not None:
-        write_figures(figures, content)
-    if json is not None:
-        write_text(json, to_json(results))
-    if markdown is not None:
-        write_text(markdown, report_markdown(content))
 
 
 def write_html(
@@ -120,7 +56,7 @@ def check_layout(logo: str | Path | None, template: str | Path | None) -> None:
     """
     if logo is not None:
         _data_uri(Path(logo))
-    environment, name = _environment(template)
+    environment, name = _environment(template, SECTIONS)
     try:
         environment.get_template(name)
     except jinja2.TemplateSyntaxError as error:
@@ -151,6 +87,7 @@ def render(
     logo: str | Path | None = None,
     template: str | Path | None = None,
     second: Worker | None = None,
+    sections: Sequence[Section] = SECTIONS,
 ) -> str:
     """The report as HTML text that needs nothing else: no network, no other file.
 
@@ -162,6 +99,8 @@ def render(
         As in `write_report`.
     second : Worker, optional
         A process that draws half of the figures.
+    sections : sequence of Section
+        Below the answer, in this order; those whose needs are not met are left out.
 
     Raises
     ------
@@ -169,11 +108,12 @@ def render(
         When the logo or the template cannot be used.
     """
     picture = None if logo is None else _data_uri(Path(logo))
-    environment, name = _environment(template)
+    environment, name = _environment(template, sections)
     results, study = content.results, content.study
     try:
         return environment.get_template(name).render(
             content=content,
+            sections=[one for one in sections if one.needs(content)],
             study=study,
             results=results,
             logo=picture,
@@ -190,7 +130,7 @@ def render(
             arms=[_arm_row(study, arm) for arm in study.arms],
             shares=_shares(content.responses),
             smallest=words.smallest(content),
-            inhibited=words.most_inhibited(content),
+            headline=words.headline,
             left=left_early(study),
             excluded=study.readings[excluded(study)],
             priors=_priors(content.cards),
@@ -208,10 +148,12 @@ def render(
         raise InputError(f"{template}: {error.message}. Use the names of the shipped report.html.jinja.") from None
 
 
-def _environment(template: str | Path | None) -> tuple[jinja2.Environment, str]:
+def _environment(template: str | Path | None, sections: Sequence[Section]) -> tuple[jinja2.Environment, str]:
     """Jinja with the shipped templates, a team's own folder before them, and the name of the template to render."""
-    loaders: list[jinja2.BaseLoader] = [jinja2.PackageLoader("xenograft.report", "templates")]
-    name = "report.html.jinja"
+    loaders: list[jinja2.BaseLoader] = [
+        jinja2.DictLoader(page_templates(sections)), jinja2.FileSystemLoader(TEMPLATES),
+    ]  # fmt: skip
+    name = PAGE
     if template is not None:
         path = Path(template)
         if not path.is_file():
@@ -260,12 +202,12 @@ def _figures(content: ReportContent, second: Worker | None) -> dict[str, list[di
     drawn = svg_by_name(content, [one.name for one in listed if one.name not in there])
     if second and there:
         drawn |= second.answer() or svg_by_name(content, there)
-    found: dict[str, list[dict[str, Any]]] = {section: [] for section in SECTIONS}
+    found: dict[str, list[dict[str, Any]]] = {place: [] for place in PLACES}
     for one in listed:
         # our own SVG: the strings from the data in it were escaped by matplotlib's XML writer
         screens = [Markup('<div class="{}">{}</div>').format(kind, Markup(text)) for kind, text in drawn[one.name]]
         body = Markup("").join(screens)
-        found[one.section].append(
+        found[one.place].append(
             {"name": one.name, "body": body, "alt": one.alt, "caption": one.caption, "narrow": one.narrow}
         )
     return found

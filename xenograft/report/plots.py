@@ -12,9 +12,9 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
+from xenograft.analysis import Analysis
 from xenograft.answers.averaging import AVERAGED, animal_table, curve_table, interaction_of, model_curves, whole_days
 from xenograft.answers.ranking import Comparison
-from xenograft.answers.results import collect_results
 from xenograft.errors import InputError, NoHealthyFitError, unknown_choice
 from xenograft.figures import checks as figures_checks
 from xenograft.figures import interaction as figures_interaction
@@ -210,7 +210,8 @@ def all_figures(study: Study, fits: Mapping[str, Fit], ranking: Comparison) -> d
         "panels", "typical", "expected0" (the combination against what each reference predicts), "excess0", "forest",
         "waterfall", "survival" and so on, those that the study has data for.
     """
-    content = report_content(study, fits, ranking, collect_results(study, fits, ranking), "")
+    analysis = Analysis(study, fits, ranking)
+    content = report_content(analysis, analysis.results("bliss"), "")
     return {one.name: _shown(one.draw(figures.WIDE)) for one in drawings(content)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,9 +11,10 @@ import numpy as np
 
 from xenograft.answers.verdicts import Agreement
 from xenograft.model.card import ModelCard
-from xenograft.printing import SHORT_REFERENCES, few, interval_in_words, share
+from xenograft.printing import SHORT_REFERENCES, few, interval_in_words, number, share
 from xenograft.quantities.estimands import REFERENCES
 from xenograft.report.content import ReportContent
+from xenograft.report.sections import TEMPLATES
 
 Level = Literal["good", "doubt", "bad"]
 
@@ -24,98 +26,8 @@ LEVELS: Mapping[Level, tuple[str, str]] = {
 """Badge of the verdict: symbol and words beside the colour."""
 
 TERMS: Mapping[str, tuple[str, str]] = {
-    "arm": ("arm", "A group of animals that gets the same treatment."),
-    "log-units": (
-        "log units",
-        "Differences of the natural log of volume: 0.69 is a factor of 2, −0.69 a half.",
-    ),
-    "excess": (
-        "excess",
-        "By how much the combination reduces log volume beyond the reference; above 0 is enhanced. "
-        f"Bliss: {REFERENCES['bliss']}. HSA: {REFERENCES['hsa']}. Response additivity: {REFERENCES['additive']}.",
-    ),
-    "bliss": ("Bliss", f"No interaction means: {REFERENCES['bliss']}."),
-    "hsa": ("HSA", f"Highest single agent. No interaction means: {REFERENCES['hsa']}."),
-    "combination-index": (
-        "combination index",
-        "exp(−excess): volume over the volume that the reference predicts; below 1 is enhanced.",
-    ),
-    "probability": (
-        "probability",
-        "Of the statement, given these data, these models and these priors. It is no p value.",
-    ),
-    "interval": (
-        "95 % interval",
-        "The true value lies inside with probability 0.95 (equal-tailed), given the data, models and priors.",
-    ),
-    "relevant": (
-        "of a relevant size",
-        "Beyond the smallest excess of interest: tumours at least a fifth smaller than predicted, about one calliper "
-        "error.",
-    ),
-    "tgi": (
-        "TGI",
-        "Tumour growth inhibition, 100·(1 − volume / control's volume) on the day; of AUC: the same for areas under "
-        "the volume curves.",
-    ),
-    "doubling-time": (
-        "doubling time",
-        "Days in which a tumour of the arm doubles at its mean growth rate up to the day; without limit where it does "
-        "not grow.",
-    ),
-    "typical": ("typical animal", "The animal whose own effects are 0: the median tumour of its arm."),
-    "smallest": (
-        "smallest typical tumour",
-        "Probability that the typical tumour of the arm is the smallest of all arms on the day.",
-    ),
-    "response-classes": (
-        "response classes",
-        "CR complete response, PR partial response, SD stable disease, PD progressive disease, MCR maintained complete "
-        "response; each criterion defines them in its own way, beside its table.",
-    ),
-    "kaplan-meier": (
-        "Kaplan–Meier",
-        "The share of animals without an event by day, in which animals that left count until their last reading.",
-    ),
-    "power-scaling": (
-        "power-scaling sensitivity",
-        "How much an answer moves when the priors, or the data, weigh a little more or less; 0.05 and above counts "
-        "(Kallioinen et al. 2024).",
-    ),
-    "horizon": (
-        "horizon",
-        "The day at which single numbers are given: the last on which every arm has at least half its animals, or the "
-        "day that the study names.",
-    ),
-    "elpd": (
-        "elpd",
-        "Expected log predictive density: how well a model predicts each animal when fitted without it; larger is "
-        "better. A difference below 4, or below twice its SE, says little.",
-    ),
-    "pareto-k": (
-        "Pareto k",
-        "How much a fit hangs on one animal: above the limit (bad k), the estimate without that animal is not to be "
-        "trusted.",
-    ),
-    "stacking": ("stacking weight", "The share of each model in the mixture that predicts unseen animals best."),
-    "answer-weight": (
-        "answer weight",
-        "Stacking weight among the models that leave the combination free; the answer is averaged with it.",
-    ),
-    "null": ("null", "A model that fixes the interaction at its reference; compared with, never averaged in."),
-    "prior": ("prior", "What is assumed of a parameter before the data, with its reason."),
-    "health": (
-        "health",
-        "Whether the sampler did its work: pass, caution or fail. A failed fit is never concluded from.",
-    ),
-    "r-hat": ("R-hat", "Whether the chains agree: 1 when they do; above 1.01 they do not yet."),
-    "ess": ("ESS", "Effective sample size: how many independent draws the chains are worth."),
-    "divergences": ("divergences", "Draws at which the sampler lost the path; many of them bias the answer."),
-    "e-bfmi": ("E-BFMI", "Whether the sampler moves through all energies; below 0.3 it may miss the tails."),
-    "censored": (
-        "censored reading",
-        "A tumour at or below the limit of quantification: known to be no larger, and used as that.",
-    ),
+    key: (entry["term"], entry["meaning"].format_map(REFERENCES))
+    for key, entry in tomllib.loads((TEMPLATES / "terms.toml").read_text(encoding="utf-8")).items()
 }
 """Terms of the glossary: how each is written, and what it means."""
 
@@ -145,24 +57,16 @@ def question(content: ReportContent) -> str:
     verdict = content.results["verdict"]
     primary = study.primary_combination
     if primary is None:
+        treated = [arm.name for arm in study.arms if not arm.control]
+        if len(treated) == 1:
+            return f"By how much does {treated[0]} slow the tumours down, against {study.control.name}?"
         return "By how much does each treatment slow the tumours down?"
     told = "".join(filter(str.isalnum, primary.name.casefold()))
     named = all("".join(filter(str.isalnum, dosing.agent.casefold())) in told for dosing in primary.dosings)
     what = primary.name if named else f"{primary.name} ({' + '.join(d.label() for d in primary.dosings)})"
-    if verdict and verdict["reference"] == "hsa":
+    if verdict and verdict.get("reference") == "hsa":
         return f"Does {what} do more than the better of its agents alone?"
     return f"Does {what} do more than its agents' own activity explains?"
-
-
-def most_inhibited(content: ReportContent) -> str:
-    """Which treatment slows the tumours most, of a study without a combination; empty where none is known."""
-    control = content.study.control.name
-    rows = [r for r in content.results["arms"] if r["model"] == "averaged" and r["of"] == "typical"]
-    known = [r for r in rows if r["arm"] != control and r["tgi"]["median"] is not None]
-    if not known:
-        return ""
-    best = max(known, key=lambda row: row["tgi"]["median"])
-    return f"Most inhibition: {best['arm']}, TGI {interval_in_words(best['tgi'])} % on day {content.study.horizon:g}"
 
 
 def smallest(content: ReportContent) -> str:
@@ -181,6 +85,8 @@ def answer(content: ReportContent) -> str:
     verdict = content.results["verdict"]
     if not verdict or verdict["probability"] is None:
         return ""
+    if verdict["kind"] == "inhibition":
+        return _inhibited(verdict)
     key = {"model": "averaged", "combination": verdict["combination"], "reference": verdict["reference"]}
     found = next((r for r in content.results["interaction"] if all(r[name] == key[name] for name in key)), None)
     if found is None:
@@ -192,6 +98,38 @@ def answer(content: ReportContent) -> str:
         f"{index['upper']:.2f}); the probability that the combination does more is {share(verdict['probability'])}"
         f"{_relevant(content, verdict)}."
     )
+
+
+def _inhibited(verdict: Mapping[str, Any]) -> str:
+    """The answer of a study without a combination."""
+    arm, control, rate = verdict["arm"], verdict["control"], verdict["growth_rate"]
+    return (
+        f"On day {verdict['day']:g} tumours under {arm} have {interval_in_words(verdict['tc'])} % of the volume under "
+        f"{control} (T/C, 95 % interval), which is a TGI of {interval_in_words(verdict['tgi'])} %; they grow by "
+        f"{interval_in_words(rate, 2)} a day, under {control} by "
+        f"{interval_in_words(verdict['control_growth_rate'], 2)}. The probability that the treatment slows the tumours "
+        f"down is {share(verdict['probability'])}, that it does so by a relevant size (more than "
+        f"{number(verdict['margin'])} % of the volume under {control}) {share(verdict['relevant'])}, and that they are "
+        f"larger by as much {share(verdict['opposite'])}."
+    )
+
+
+def subject(verdict: Mapping[str, Any]) -> str:
+    """The arm that a verdict is on."""
+    return str(verdict["arm"] if verdict["kind"] == "inhibition" else verdict["combination"])
+
+
+def compared_with(verdict: Mapping[str, Any]) -> str:
+    """What a verdict compares its arm with, in a word or two."""
+    return str(verdict["control"]) if verdict["kind"] == "inhibition" else SHORT_REFERENCES[verdict["reference"]]
+
+
+def headline(verdict: Mapping[str, Any]) -> str:
+    """A verdict in a line; of an inhibition with its size."""
+    said = f"{subject(verdict)}: {verdict['words']}"
+    if verdict["kind"] != "inhibition" or verdict["probability"] is None:
+        return said
+    return f"{said}, TGI {interval_in_words(verdict['tgi'])} % on day {verdict['day']:g}"
 
 
 def _relevant(content: ReportContent, verdict: Mapping[str, Any]) -> str:
