@@ -106,7 +106,7 @@ def test_every_treated_arm_is_judged_and_the_most_inhibited_speaks_for_the_study
     volume = 100 * np.exp(-0.7)
     assert sentence.startswith(f"T-DM1 against vehicle, day {singles.horizon:g}: inhibited. TGI {100 - volume:.3g} (")
     assert f"T/C {volume:.3g} (" in sentence
-    assert "growth rate 0.057 (0.057 to 0.057)/day, of vehicle 0.08 (0.08 to 0.08)/day" in sentence
+    assert "growth rate 0.057 (0.057 to 0.057) per day, of vehicle 0.08 (0.08 to 0.08); " in sentence
     assert sentence.endswith("is above 0.999, by more than 10 % of its volume above 0.999.")
 
 

@@ -228,6 +228,26 @@ def test_the_lamp_of_the_growth_laws_follows_their_agreement(agreement: str | No
     assert lamps(render(replace(content, results=results)))["Growth laws"][0] == level
 
 
+def test_where_one_law_carries_all_the_weight_the_lamp_says_what_the_others_would_say() -> None:
+    content = content_for()
+    models = content.results["models"]
+    second = models[0] | {"name": "another law", "answer_weight": 0.0}
+    alone = {"agreement": None}
+    for probability, level, words in (
+        (0.98, "good", "exponential-bliss-departure carries all the weight; the others give the same verdict"),
+        (0.9, "doubt", "exponential-bliss-departure carries all the weight; under another law alone the verdict would "
+         "be another"),
+    ):  # fmt: skip
+        own = [
+            row | {"model": model, "probability": found}
+            for row in content.results["interaction"]
+            for model, found in (("averaged", 0.99), (models[0]["name"], 0.99), ("another law", probability))
+        ]
+        verdict = content.results["verdict"] | alone
+        results = dict(content.results) | {"models": [*models, second], "interaction": own, "verdict": verdict}
+        assert lamps(render(replace(content, results=results)))["Growth laws"] == (level, words)
+
+
 def test_a_sound_analysis_raises_no_alarm(page: str) -> None:
     assert 'class="alarm' not in page
     assert "<title>A study" in page
@@ -345,7 +365,7 @@ def test_without_any_fit_the_report_still_shows_what_was_measured(drawn: None) -
     results["verdicts"] = [results["verdict"]]
     empty = replace(
         content, results=results, curves=content.curves.iloc[:0], interaction=content.interaction.iloc[:0],
-        relevance=none, expected=none, predictive=none, residuals=none, pareto_k=none, densities={},
+        relevance=none, expected=none, predictive=none, residuals=none, pareto_k=none, densities={}, arms=none,
     )  # fmt: skip
     page = render(empty)
     assert 'class="alarm bad"' in page

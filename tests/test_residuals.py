@@ -25,7 +25,7 @@ def fit_of(study: Study, card: ModelCard, **parameters: object) -> Fit:
     departure = np.zeros(len(study.combinations))
     values = {"kill": kill, "departure": departure} | known | parameters
     posterior = {
-        name: (("chain", "draw", *([name] if np.ndim(value) else [])), np.stack([[value, value]]))
+        name: (("chain", "draw", *([f"{name}_label"] if np.ndim(value) else [])), np.stack([[value, value]]))
         for name, value in values.items()
     }
     draws = xr.DataTree.from_dict({"posterior": xr.Dataset(posterior)})
@@ -41,7 +41,7 @@ def test_an_error_by_arm_is_that_of_its_arm(study: Study, cards: Mapping[str, Mo
 
 
 def test_students_error_is_its_standard_deviation_not_its_scale(study: Study, cards: Mapping[str, ModelCard]) -> None:
-    card = cards["robust-bliss-departure"]
+    card = cards["robust-bliss-departure"].model_copy(update={"spread": "common"})
     found = reading_error(fit_of(study, card, degrees_of_freedom=5.0), DAYS)
     assert found.to_numpy() == pytest.approx(0.15 * np.sqrt(5 / 3))
     drawn = 0.15 * np.random.default_rng(1).standard_t(5, 400_000)

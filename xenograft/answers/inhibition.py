@@ -88,7 +88,7 @@ def inhibitions(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[st
     """
     study, weights = next(iter(fits.values())).study, ranking.answer_weights
     treated = [arm.name for arm in study.arms if not arm.control]
-    margin, day, control = QUESTIONS["tgi"].margin, study.horizon, study.control.name
+    margin, day, control = float(QUESTIONS["tgi"].margin), study.horizon, study.control.name
     if not weights:
         words = no_conclusion(fits, ranking)
         return [
@@ -155,8 +155,8 @@ def inhibition_sentence(verdict: Inhibition, arms: pd.DataFrame) -> str:
     return (
         f"{head}, day {verdict.day:g}: {verdict.words}. "
         f"TGI {_interval(row['tgi'])} %, T/C {_interval(row['tc'])} % (95 % intervals); "
-        f"growth rate {_interval(rates.loc[verdict.arm], 2)}/day, of {verdict.control} "
-        f"{_interval(rates.loc[verdict.control], 2)}/day; "
+        f"growth rate {_interval(rates.loc[verdict.arm], 2)} per day, of {verdict.control} "
+        f"{_interval(rates.loc[verdict.control], 2)}; "
         f"the probability that tumours are smaller than under {verdict.control} is "
         f"{share_in_words(verdict.probability)}, by more than {number(verdict.margin)} % of its volume "
         f"{share_in_words(verdict.relevant)}.{agreement_in_words(verdict.agreement)}{doubts_in_words(verdict)}"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -85,37 +84,15 @@ def study_of(file: StudyFile, sheet: Sheet, cells: Cells) -> Study:
 
 
 def study_from_frame(
-    frame: pd.DataFrame,
-    *,
-    arms: Mapping[str, Mapping[str, Any]] | Sequence[Arm],
-    name: str = "Study",
-    unit: str = "mm3",
-    limit_of_quantification: float | None = None,
-    endpoint_volume: float | None = None,
-    horizon: float | None = None,
-    fit_from: float | None = None,
-    primary: str | None = None,
-    animal_ids: Literal["unique", "within arm"] = "unique",
-    columns: Mapping[str, str] | None = None,
-    day_0: date | None = None,
-    exclude: Sequence[Mapping[str, Any]] = (),
+    frame: pd.DataFrame, arms: Mapping[str, Mapping[str, Any]] | Sequence[Arm], said: Mapping[str, Any]
 ) -> Study:
-    """A study from a long table in memory; see `Study.from_frame`."""
+    """A study from a long table in memory, and what a study.toml would say of it; see `Study.from_frame`."""
     if len(frame) == 0:
         raise StudyError(f"{PLACE}: it has no rows. Give one row per reading.")
-    written = {
-        "name": name,
+    written = {key: _plain(value) for key, value in said.items()} | {
         "data": PLACE,
-        "unit": unit,
-        "limit_of_quantification": _plain(limit_of_quantification),
-        "endpoint_volume": _plain(endpoint_volume),
-        "horizon": _plain(horizon),
-        "fit_from": _plain(fit_from),
-        "primary": primary,
-        "animal_ids": animal_ids,
-        "columns": None if columns is None else dict(columns),
-        "day_0": day_0,
-        "exclude": [_plain(entry) for entry in exclude],
+        "columns": None if said["columns"] is None else dict(said["columns"]),
+        "exclude": [_plain(entry) for entry in said["exclude"]],
         "arms": _arm_tables(arms),
     }
     file = study_file_of(ARGUMENTS, {key: value for key, value in written.items() if value is not None})

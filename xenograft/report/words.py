@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from xenograft.answers.verdicts import Agreement
+from xenograft.answers.verdicts import Agreement, verdict_words
 from xenograft.model.card import ModelCard
 from xenograft.printing import SHORT_REFERENCES, few, interval_in_words, number, share
 from xenograft.quantities.estimands import REFERENCES
@@ -105,8 +105,8 @@ def _inhibited(verdict: Mapping[str, Any]) -> str:
     arm, control, rate = verdict["arm"], verdict["control"], verdict["growth_rate"]
     return (
         f"On day {verdict['day']:g} tumours under {arm} have {interval_in_words(verdict['tc'])} % of the volume under "
-        f"{control} (T/C, 95 % interval), which is a TGI of {interval_in_words(verdict['tgi'])} %; they grow by "
-        f"{interval_in_words(rate, 2)} a day, under {control} by "
+        f"{control} (T/C, 95 % interval), which is a TGI of {interval_in_words(verdict['tgi'])} %; their growth rate "
+        f"is {interval_in_words(rate, 2)} per day, under {control} "
         f"{interval_in_words(verdict['control_growth_rate'], 2)}. The probability that the treatment slows the tumours "
         f"down is {share(verdict['probability'])}, that it does so by a relevant size (more than "
         f"{number(verdict['margin'])} % of the volume under {control}) {share(verdict['relevant'])}, and that they are "
@@ -159,8 +159,7 @@ def lights(content: ReportContent) -> list[Light]:
         found = [Light("Health of the fits", "good", f"{len(status)} of {len(status)} answering models pass")]
     verdict = results["verdict"]
     if verdict and verdict["probability"] is not None:
-        weights = {m["name"]: m["answer_weight"] for m in results["models"] if m["answer_weight"] is not None}
-        found.append(_agreement(verdict["agreement"], weights, failed))
+        found.append(_agreement(results, verdict, failed))
         if verdict["borderline"]:
             words = "the probability is within its Monte-Carlo error of a limit; use more draws"
             found.append(Light("Verdict", "doubt", words))
@@ -186,22 +185,45 @@ def _short(title: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _agreement(agreement: Agreement | None, weights: Mapping[str, float], failed: list[str]) -> Light:
+def _agreement(results: Mapping[str, Any], verdict: Mapping[str, Any], failed: list[str]) -> Light:
+    agreement: Agreement | None = verdict["agreement"]
     words: Mapping[Agreement, tuple[Level, str]] = {
         "agree": ("good", "the laws give the same verdict"),
         "differ in strength": ("doubt", "same direction, not the same verdict"),
         "opposite directions": ("doubt", "opposite directions, not the same verdict"),
         "conflict": ("doubt", "the laws contradict each other"),
     }
-    if agreement is None and len(weights) > 1:
-        alone = max(weights, key=lambda name: weights[name])
-        return Light("Growth laws", "doubt", f"{alone} carries the whole weight; the others predict the animals worse")
     if agreement is None:
-        return Light("Growth laws", "doubt", "one law only; the answer was not tried under another")
+        return _one_law(results, verdict)
     level, said = words[agreement]
     if failed and agreement == "agree":
         return Light("Growth laws", "doubt", f"those that converged agree; {', '.join(failed)} did not converge")
     return Light("Growth laws", level, said)
+
+
+def _one_law(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> Light:
+    """Where one law carries all the weight: whether the others, which have no say, would give its verdict too."""
+    weights = {m["name"]: m["answer_weight"] for m in results["models"] if m["answer_weight"] is not None}
+    alone = max(weights, key=lambda name: weights[name], default="")
+    said = {name: verdict_words(found, None) for name, found in _probabilities(results, verdict).items()}
+    others = [name for name in weights if name != alone and name in said]
+    if not others or alone not in said:
+        return Light("Growth laws", "doubt", "one law only; the answer was not tried under another")
+    differing = [name for name in others if said[name] != said[alone]]
+    if differing:
+        words = f"{alone} carries all the weight; under {few(differing)} alone the verdict would be another"
+        return Light("Growth laws", "doubt", words)
+    return Light("Growth laws", "good", f"{alone} carries all the weight; the others give the same verdict")
+
+
+def _probabilities(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, float]:
+    """The verdict's probability under each model alone."""
+    if verdict["kind"] == "inhibition":
+        own = [r for r in results["arms"] if r["of"] == "typical" and r["arm"] == verdict["arm"]]
+        return {row["model"]: row["tgi"]["probability"] for row in own}
+    keys = ("combination", "reference")
+    own = [r for r in results["interaction"] if all(r[key] == verdict[key] for key in keys)]
+    return {row["model"]: row["probability"] for row in own}
 
 
 def level_of(content: ReportContent) -> Level:

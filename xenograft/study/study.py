@@ -185,21 +185,12 @@ class Study:
         """
         from xenograft.reading.read import study_from_frame
 
-        return study_from_frame(
-            frame,
-            arms=arms,
-            name=name,
-            unit=unit,
-            limit_of_quantification=limit_of_quantification,
-            endpoint_volume=endpoint_volume,
-            horizon=horizon,
-            fit_from=fit_from,
-            primary=primary,
-            animal_ids=animal_ids,
-            columns=columns,
-            day_0=day_0,
-            exclude=exclude,
-        )
+        said = {
+            "name": name, "unit": unit, "limit_of_quantification": limit_of_quantification,
+            "endpoint_volume": endpoint_volume, "horizon": horizon, "fit_from": fit_from, "primary": primary,
+            "animal_ids": animal_ids, "columns": columns, "day_0": day_0, "exclude": exclude,
+        }  # fmt: skip
+        return study_from_frame(frame, arms, said)
 
     def to_folder(self, folder: str | Path, *, replace: bool = False) -> None:
         """Write study.toml and volumes.csv; `read_study` of the folder gives the same digest.
