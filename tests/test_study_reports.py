@@ -7,8 +7,6 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,14 +49,13 @@ def analysed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     calls: list[Any] = []
     content = content_for()
 
-    @contextmanager
-    def analyse(place: Path, model: list[str] | None, **settings: Any) -> Generator[SimpleNamespace]:
+    def analyse(place: Path, model: list[str] | None, **settings: Any) -> SimpleNamespace:
         calls.append((place.name, model, settings))
         if place.name == "broken":
             raise StudyError(["study.toml: no arm is the control. Name one.", "study.toml: a second problem."])
         if place.name == "crash":
             raise ZeroDivisionError("division by zero")
-        yield SimpleNamespace(has_no_answer=place.name == "sick")
+        return SimpleNamespace(has_no_answer=place.name == "sick")
 
     def written(analysis: SimpleNamespace, page: Path, *, json: Path, reference: str, **_: Any) -> ReportContent:
         calls.append(reference)

@@ -57,12 +57,12 @@ def compare(
         if gates:
             check_gates(gates, rules, read, cards)
 
-    with analyse(
+    analysis = analyse(
         study, model, seed=seed, draws=draws, chains=chains, quiet=quiet, cache=cache, before_fitting=names_exist
-    ) as analysis:
-        from xenograft.evidence.evidence import gather_evidence
+    )
+    from xenograft.evidence.evidence import gather_evidence
 
-        evidence = gather_evidence(analysis.fits, analysis.ranking, refit=analysis.refit, found=analysis.findings)
+    evidence = gather_evidence(analysis.fits, analysis.ranking, refit=analysis.refit, found=analysis.findings)
     outcomes: tuple[GateOutcome, ...] = ()
     if gates:
         from xenograft.evidence.judging import judge_gates
@@ -91,10 +91,8 @@ def reference(
     """Store what the models say today, for the drift gates of later comparisons."""
     from xenograft.evidence.drift import write_reference
 
-    with analyse(
-        study, model, seed=seed, draws=draws, chains=chains, quiet=quiet, cache=cache, exact=False
-    ) as analysis:
-        write_reference(output, analysis.fits)
+    analysis = analyse(study, model, seed=seed, draws=draws, chains=chains, quiet=quiet, cache=cache, exact=False)
+    write_reference(output, analysis.fits)
     stored = sum(fit.health.status != "fail" for fit in analysis.fits.values())
     standard_output().print(f"Stored {stored} of {len(analysis.fits)} cards in {plain(output)}.")
     finish(analysis)

@@ -46,10 +46,10 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Fit the models; write one NetCDF file per model, and results.json."""
-    with analyse(study, model, seed=seed, draws=draws, chains=chains, quiet=quiet) as analysis:
-        for name, one in analysis.fits.items():
-            one.save(output / f"{name}.nc")
-            standard_output().print(plain(f"{name}: {_health(one)} → {output / f'{name}.nc'}"))
+    analysis = analyse(study, model, seed=seed, draws=draws, chains=chains, quiet=quiet)
+    for name, one in analysis.fits.items():
+        one.save(output / f"{name}.nc")
+        standard_output().print(plain(f"{name}: {_health(one)} → {output / f'{name}.nc'}"))
     from xenograft.answers.results import to_json
     from xenograft.files import write_text
 
@@ -101,19 +101,19 @@ def report(
     json = json or output.with_name("results.json")
 
     def layout_is_fine(_study: Study, _cards: dict[str, ModelCard]) -> None:
-        from xenograft.report.page import check_layout  # while the second process imports what it needs
+        from xenograft.report.page import check_layout
 
         check_layout(logo, template)
 
-    with analyse(
+    analysis = analyse(
         study, model, seed=seed, draws=draws, chains=chains, quiet=quiet, cache=cache, before_fitting=layout_is_fine
-    ) as analysis:
-        from xenograft.report.outputs import written
+    )
+    from xenograft.report.outputs import written
 
-        content = written(
-            analysis, output, reference=reference, title=title, logo=logo, template=template, figures=figures,
-            json=json, markdown=markdown, command=_command(),
-        ).results  # fmt: skip
+    content = written(
+        analysis, output, reference=reference, title=title, logo=logo, template=template, figures=figures, json=json,
+        markdown=markdown, command=_command(), processes=2,
+    ).results  # fmt: skip
     out = standard_output()
     for verdict in content["verdicts"]:
         out.print(plain(verdict["sentence"]))

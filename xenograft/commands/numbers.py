@@ -69,8 +69,8 @@ def _fits(
             raise InputError(f"{source[1]}: one study at a time. Give one study, or fits of one study.")
         from xenograft.analysis import analyse
 
-        with analyse(source[0], model, seed=seed, draws=draws, chains=chains, quiet=quiet) as analysis:
-            return dict(analysis.fits), analysis.ranking
+        analysis = analyse(source[0], model, seed=seed, draws=draws, chains=chains, quiet=quiet)
+        return dict(analysis.fits), analysis.ranking
     from xenograft.answers.ranking import compare
     from xenograft.fitting.fit import Fit
 

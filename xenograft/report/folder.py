@@ -158,15 +158,15 @@ def write_reports(
         name = place.relative_to(folder).as_posix()
         own = Path(output) / name
         try:
-            with analyse(
+            analysis = analyse(
                 place, cards, seed=seed, draws=draws, chains=chains, quiet=quiet,
                 cache=None if cache is None else Path(cache),
-            ) as analysis:  # fmt: skip
-                content = written(
-                    analysis, own / PAGE, reference=reference, logo=logo, template=template, json=own / NUMBERS,
-                    figures=None if figures is None else Path(figures) / name, command=command,
-                )  # fmt: skip
-                done = replace(_done(name, content), exit_code=3 if analysis.has_no_answer else 0)
+            )  # fmt: skip
+            content = written(
+                analysis, own / PAGE, reference=reference, logo=logo, template=template, json=own / NUMBERS,
+                figures=None if figures is None else Path(figures) / name, command=command,
+            )  # fmt: skip
+            done = replace(_done(name, content), exit_code=3 if analysis.has_no_answer else 0)
         except XenograftError as error:
             done = StudyReport(name, name, reason=str(error), exit_code=error.exit_code)
         except Exception as error:

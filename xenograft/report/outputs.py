@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from xenograft.analysis import Analysis
@@ -10,6 +12,7 @@ from xenograft.answers.ranking import Comparison
 from xenograft.answers.results import to_json
 from xenograft.files import write_text
 from xenograft.fitting.fit import Fit
+from xenograft.fitting.processes import Worker
 from xenograft.quantities.estimands import JudgedReference
 from xenograft.report.content import ReportContent, report_content
 from xenograft.report.drawings import svg_by_name
@@ -85,23 +88,48 @@ def written(
     json: str | Path | None = None,
     markdown: str | Path | None = None,
     command: str,
+    processes: int = 1,
 ) -> ReportContent:
-    """Write what is asked for of an analysis, each file whole or not at all; what is given is as in `write_report`.
+    """Write what is asked for of an analysis, each file whole or not at all.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        Study, fits and ranking.
+    page : str or Path
+        The HTML file.
+    reference, title, logo, template, figures, json, markdown, command
+        As in `write_report`.
+    processes : int
+        2: a second one draws half of the figures, where the machine has two cores.
 
     Returns
     -------
     ReportContent
         What the page shows.
     """
-    if analysis.second:
-        analysis.second.prepare(svg_by_name)
-    results = analysis.results(reference)
-    content = report_content(analysis, results, command, title=title)
-    if json is not None:  # before the page, which a team's template can stop
-        write_text(json, to_json(results))
-    write_html(page, content, logo=logo, template=template, second=analysis.second)
+    with _second_process(processes) as second:
+        results = analysis.results(reference)
+        content = report_content(analysis, results, command, title=title)
+        if json is not None:  # before the page, which a team's template can stop
+            write_text(json, to_json(results))
+        write_html(page, content, logo=logo, template=template, second=second)
     if figures is not None:
         write_figures(figures, content)
     if markdown is not None:
         write_text(markdown, report_markdown(content))
     return content
+
+
+@contextmanager
+def _second_process(processes: int) -> Generator[Worker | None]:
+    """A process that imports what drawing needs while this one computes; it ends with the block."""
+    if processes < 2 or (os.cpu_count() or 1) < 2:
+        yield None
+        return
+    second = Worker()
+    second.prepare(svg_by_name)
+    try:
+        yield second
+    finally:
+        second.close()
