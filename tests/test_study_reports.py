@@ -170,9 +170,37 @@ def test_an_unfinished_index_says_how_many_studies_are_left() -> None:
 def test_the_markdown_of_many_studies_is_a_table() -> None:
     lines = reports_markdown([GOOD, REFUSED, SICK], title="Studies").splitlines()
     assert lines[0] == "## Studies"
-    assert lines[-3] == "| Study one | ✅ A + B: enhanced | 0.50 (0.10 to 0.90) | 0.990 | – |"
-    assert lines[-2] == "| b\\<ad | ❌ b\\<ad/study.toml: no arm is the control. Name one. | – | – | – |"
+    assert lines[-3] == "| Study one | ✅ A + B: enhanced | 0.50 (0.10 to 0.90) | – | 0.990 | – |"
+    assert lines[-2] == "| b\\<ad | ❌ b\\<ad/study.toml: no arm is the control. Name one. | – | – | – | – |"
     assert lines[-1].endswith("| – | – | Health of the fits |")
+
+
+def test_a_study_without_a_combination_stands_in_the_index_with_its_size() -> None:
+    tgi = {"median": 49.3, "lower": 35.0, "upper": 59.4}
+    verdict = {"kind": "inhibition", "arm": "DrugA", "control": "Vehicle", "day": 18.0, "probability": 0.996,
+               "words": "inhibited", "agreement": None, "tgi": tgi}  # fmt: skip
+    one = StudyReport("two", "Two arms", "good", verdict, tgi=tgi, animals=10, written=True)
+    page = index_page([one, GOOD], title="Studies")
+    assert "2 studies: 1 inhibited, 1 enhanced." in page
+    row = page[page.index('data-sort="Two arms"') :]
+    cells = [cell.strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", row[: row.index("</tr>")], re.DOTALL)]
+    assert cells[1:] == [
+        "DrugA",
+        "inhibited",
+        "–",
+        "0.996",
+        "49.3 (35 to 59.4)",
+        "–",
+        "–",
+        "18",
+        "Vehicle",
+        "one law",
+        "10",
+    ]
+    assert one.line == "two: DrugA: inhibited, TGI 49.3 (35 to 59.4) % on day 18"
+    assert "| Two arms | ✅ DrugA: inhibited | – | 49.3 (35 to 59.4) | 0.996 | – |" in reports_markdown(
+        [one], title="x"
+    )
 
 
 def test_the_markdown_of_a_report_has_its_first_screen() -> None:
