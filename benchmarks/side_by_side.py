@@ -1,7 +1,7 @@
 """This build against the one before the compiled density: both run in turn on this machine, ratios new/old.
 
-A ratio does not depend on the machine, nor, since both builds take turns, much on what else it does. The old build is made
-in a temporary folder; `--old FOLDER` keeps it there for the next time.
+A ratio depends little on the machine, and, since both builds take turns, little on what else it does. The old build is
+made in a temporary folder; `--old FOLDER` keeps it there for the next time.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import statistics
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -154,7 +155,9 @@ ROWS: dict[str, Row] = {
     "shape": Row("a second study of another shape, beyond its sampling", "≤ 0.02", SECOND_SHAPE),
     "power": Row("`xenograft power`, 500 studies, two cards", "≤ 0.20", command=POWER, warm=True),
     "leave-out": Row("exact leave-one-out of all 40 animals, one card", "≤ 0.20", LEAVE_OUT, warm=True),
-    "gradient-40": Row("one gradient, 40 animals", "≤ 1.0", START + "MODEL" + GRADIENT.replace("ANIMALS", "40"), warm=True),
+    "gradient-40": Row(
+        "one gradient, 40 animals", "≤ 1.0", START + "MODEL" + GRADIENT.replace("ANIMALS", "40"), warm=True
+    ),
     "gradient-5000": Row(
         "one gradient, 5,000 animals", "≤ 0.7", START + "MODEL" + GRADIENT.replace("ANIMALS", "5000"), warm=True
     ),
@@ -217,9 +220,8 @@ def measured(name: str, row: Row, which: str, build: Path, temporary: Path, numb
         return _seconds(["uv", "run", "pytest", "-q"], clone, environment)[0]
     code = row.code.replace("MODEL", MODEL_OLD if which == "old" else MODEL_NEW)
     python = build / ".venv" / "bin" / "python"
-    command = (
-        [python, "-c", code] if code else [python, "-m", "xenograft.cli", *row.command.format(folder=folder).split()]
-    )
+    words = ["-c", code] if code else ["-m", "xenograft.cli", *row.command.format(folder=folder).split()]
+    command = [python, *words]
     if row.warm and number == 0:
         _seconds(command, build, environment)
         shutil.rmtree(folder / "power", ignore_errors=True)
@@ -228,12 +230,9 @@ def measured(name: str, row: Row, which: str, build: Path, temporary: Path, numb
 
 
 def _seconds(command: list[object], folder: Path, environment: dict[str, str]) -> tuple[float, str]:
-    import time
-
     started = time.perf_counter()
-    done = subprocess.run(
-        list(map(str, command)), cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    words = [str(word) for word in command]
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     taken = time.perf_counter() - started
     if done.returncode not in (0, 1):  # a test may fail, a report may say caution
         raise RuntimeError(done.stderr)
