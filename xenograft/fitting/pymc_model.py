@@ -165,10 +165,11 @@ def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_ag
 
 
 def _prior(name: str, prior: Prior, dims: str | None = None) -> Any:
+    # NumPy's numbers keep their precision; PyTensor would take a plain 100.0 for single precision, and its log as well
+    numbers = {argument: np.float64(value) for argument, value in prior.arguments.items()}
     if prior.distribution == "LKJ":  # of a 2 × 2 matrix: a symmetric Beta on (−1, 1)
-        eta = prior.arguments["eta"]
-        return pm.Deterministic(name, 2 * pm.Beta(f"{name}_unit", eta, eta) - 1)
-    return getattr(pm, prior.distribution)(name, **prior.arguments, dims=dims)
+        return pm.Deterministic(name, 2 * pm.Beta(f"{name}_unit", numbers["eta"], numbers["eta"]) - 1)
+    return getattr(pm, prior.distribution)(name, **numbers, dims=dims)
 
 
 def _kill(study: Study, card: ModelCard) -> Any:
