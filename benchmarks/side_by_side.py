@@ -29,11 +29,16 @@ import time, resource
 import xenograft as xg
 study, cards = xg.read_study({FIXTURE!r}), xg.read_cards()
 """
-MODEL_OLD = "from xenograft.sampling import _compiled\nmodel_of = _compiled\n"
+MODEL_OLD = """
+from xenograft.sampling import _compiled
+model_of = _compiled
+called = lambda model: (model.compiled_logp_func.address, model.user_data.ctypes.data)
+"""
 MODEL_NEW = """
 from xenograft.fitting.density import density_of
 from xenograft.fitting.nutpie_adapter import _by_address
 model_of = lambda study, card: _by_address(density_of(study, card))
+called = lambda model: (model.density.address, model.density.block.ctypes.data)
 """
 ONE_CARD = (
     START
@@ -68,12 +73,22 @@ print(time.perf_counter() - started)
 """
 )
 GRADIENT = """
+import ctypes
 import numpy as np
 truth = xg.Truth(baseline=150.0, growth=0.09, sd_baseline=0.2, sd_growth=0.012, error=0.12, kill={"T-DM1": 0.03})
 many = xg.simulate(study.arms, truth, animals=ANIMALS // 4, days=[float(day) for day in range(0, 43, 3)], seed=1)
 model = model_of(many, cards["gompertz-bliss-departure"])
-times = model.benchmark_logp(np.full(model.n_dim, -1.0), 200_000 // ANIMALS + 200, [1])
-print(float(np.median(times.to_numpy())) * 1e6)
+address, data = called(model)
+function = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)(address)
+x, gradient, value = np.full(model.n_dim, -1.0), np.empty(model.n_dim), np.empty(1)
+given = model.n_dim, x.ctypes.data, gradient.ctypes.data, value.ctypes.data, data
+times = []
+for _ in range(50):
+    started = time.perf_counter()
+    for _ in range(max(4, 4000 // ANIMALS)):
+        assert function(*given) == 0
+    times.append((time.perf_counter() - started) / max(4, 4000 // ANIMALS))
+print(min(times) * 1e6)
 """
 DRAWS = """
 import arviz, nutpie

@@ -68,7 +68,7 @@ class InPyMC:
         return float(value), gradient
 
 
-def compared(density: Density, theirs: InPyMC, points: Sequence[np.ndarray], *, tolerance: float = 1e-9) -> None:
+def compared(density: Density, theirs: InPyMC, points: Sequence[np.ndarray], *, tolerance: float = 1e-10) -> None:
     for x in points:
         value, gradient = density.value_and_gradient(x)
         expected, slopes = theirs.at(density.coordinates, x)
