@@ -117,7 +117,7 @@ def test_a_column_that_is_no_day_is_named_and_not_read(tmp_path: Path) -> None:
 
 def test_rows_below_the_table_are_cut_off_by_last_row(tmp_path: Path) -> None:
     content = table().to_csv(index=False)
-    below = content + "Mean,,,123\n"
+    below = content + "Checked by hand,,,123\n"
     with pytest.raises(StudyError):
         study_in(tmp_path, below)
     study = study_in(tmp_path, below, f"last_row = {len(content.splitlines())}")

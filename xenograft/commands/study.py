@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -14,6 +14,9 @@ from xenograft.commands.terminal import StudyPath, plain, standard_output, table
 from xenograft.errors import InputError
 from xenograft.files import replacing, write_text
 from xenograft.study.examples import example_folder
+
+if TYPE_CHECKING:
+    from xenograft.reading.read import Arrival
 
 app = typer.Typer()
 
@@ -37,17 +40,24 @@ def init(
         out.print(f"guessed: {plain(sentence)}")
     for sentence in guess.open:
         out.print(f"to fill in: {plain(sentence)}")
+    _print_first(path)
     out.print(f"Wrote {plain(path)}. Look at it, then: xenograft check {plain(shlex.quote(str(table.parent)))}")
 
 
 @app.command()
-def check(study: StudyPath) -> None:
-    """Read and check a study; print its arms, animals and days, and ask about readings that look odd."""
-    from xenograft.reading.read import read_study
+def check(
+    study: StudyPath,
+    show: Annotated[bool, typer.Option("--show", help="Print every reading with the cell it was read from.")] = False,
+) -> None:
+    """Read and check a study; print what arrived of its table, and ask about readings that look odd."""
+    from xenograft.reading.read import read_arrival
     from xenograft.reading.remarks import questions_about
+    from xenograft.reading.second_look import second_look
+    from xenograft.reading.shown import every_reading
     from xenograft.study.tables import excluded_table, left_table, measured_table, summary_table
 
-    found = read_study(study)
+    arrival = read_arrival(study)
+    found = arrival.study
     out = standard_output()
     out.print(f"[bold]{plain(found.name)}[/bold]")
     limit = found.limit_of_quantification
@@ -65,10 +75,14 @@ def check(study: StudyPath) -> None:
         if len(table):
             out.print(f"\n{heading}")
             out.print(table_of(_rounded(table)))
+    _print_arrival(arrival)
+    if show:
+        out.print("\nEvery reading:")
+        out.print(table_of(every_reading(arrival).assign(day=lambda rows: rows["day"].map("{:g}".format))))
     out.print()
     for notice in found.notices:
         out.print(f"note: {plain(notice)}")
-    asked = questions_about(found)
+    asked = [*second_look(arrival.sheets, found), *questions_about(found)]
     for question in asked:
         out.print(f"question: {plain(question)}")
     out.print(f"No problems found{', and nothing was changed: the questions are yours to answer' if asked else ''}.")
@@ -99,6 +113,29 @@ def example(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder t
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}). Choose another place.") from None
     standard_output().print(f"Wrote {plain(folder)}. Next: xenograft report {plain(shlex.quote(str(folder)))}")
+
+
+def _print_first(path: Path) -> None:
+    """What arrives of a table under a study.toml just written, where it can be read already."""
+    from xenograft.errors import StudyError
+    from xenograft.reading.read import read_arrival
+
+    try:
+        _print_arrival(read_arrival(path))
+    except StudyError as error:
+        standard_output().print(f"Not readable yet: {plain(error.problems[0])}")
+
+
+def _print_arrival(arrival: Arrival) -> None:
+    from xenograft.reading.shown import shown
+
+    out = standard_output()
+    found = shown(arrival)
+    out.print("\nAs read, each volume with its cell:")
+    out.print(table_of(found.first))
+    out.print(plain("; ".join(found.traces)))
+    for sentence in found.counts:
+        out.print(plain(sentence))
 
 
 def _rounded(table: Any) -> Any:

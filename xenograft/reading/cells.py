@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 
 from xenograft.errors import quoted
 from xenograft.reading.schema import Meaning, StudyEntry
+from xenograft.reading.times import IN_DAYS, date_in, serial_date, times_in
 
 WORDS: Mapping[str, Meaning] = {
     **dict.fromkeys(("", "na", "nan", "n/a", "#n/a", ".", "-", "–", "—", "x", "missing", "not done"), "missing"),
@@ -23,7 +24,10 @@ WORDS: Mapping[str, Meaning] = {
     **dict.fromkeys(
         ("not palpable", "non-palpable", "not detected", "not detectable", "not measurable"), "below limit"
     ),
-    **dict.fromkeys(("below limit", "llod", "bllq"), "below limit"),
+    **dict.fromkeys(("below limit", "llod", "bllq", "tstm", "too small", "too small to measure"), "below limit"),
+    **dict.fromkeys(
+        ("small bud", "bud", "palpable", "palpable only", "barely palpable", "unmeasurable"), "below limit"
+    ),
     **dict.fromkeys(("dead", "died", "found dead", "fd", "death", "†", "sac", "sac'd", "sac.", "sacced"), "left"),
     **dict.fromkeys(("sacrificed", "sacrifice", "euthanised", "euthanized", "euth", "eut", "culled"), "left"),
     **dict.fromkeys(("killed", "removed", "terminated", "taken down", "off study"), "left"),
@@ -31,9 +35,8 @@ WORDS: Mapping[str, Meaning] = {
 """What a word in place of a reading means, in lower case; [words] of a study.toml comes before it."""
 
 _DIGITS = r"[0-9]+"
-_ISO_DATE = r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ]00:00(?::00(?:\.0+)?)?)?"
-_NUMBERED_DATE = r"(\d{1,2})(?P<between>[./-])(\d{1,2})(?P=between)(\d{4})"
-_DAY_WORD = r"(?:study\s*)?(?:day|d)\s*"
+FIRST_SERIAL = 36_526
+"""Days (a hundred years) from which on a bare number is a date: 1 January 2000 in a spreadsheet."""
 
 
 def number_pattern(decimal: str) -> str:
@@ -91,41 +94,67 @@ def days(text: pd.Series, entry: StudyEntry) -> pd.Series:
     Parameters
     ----------
     text : Series of str
-        "7", "day 7" or "D7"; where the study gives `day_0`, dates instead.
+        "7", "day 7", "D7", "4 dpi", …; hours and weeks where `time_unit` says so; where the study gives `day_0`, dates
+        in any usual form.
     entry : StudyEntry
-        Its `day_0`, `date_order`, `add_days` and decimal sign.
+        Its `day_0`, `date_order`, `time_unit`, `clock`, `day_of`, `add_days` and decimal sign.
     """
-    if entry.day_0 is None:
-        number = numbers(text, entry.decimal)
-        if number.isna().any():
-            number = number.fillna(
-                numbers(text.str.replace(rf"^{_DAY_WORD}", "", case=False, regex=True), entry.decimal)
-            )
+    if pd.api.types.is_numeric_dtype(text) or entry.day_0 is None:
+        number = _counted_days(text, entry)
     else:
-        dated = {word: date_of(word, entry) for word in text.unique().tolist()}
-        since = {word: (found - entry.day_0).days if found else np.nan for word, found in dated.items()}
+        since = {word: _days_since(word, entry) for word in text.unique().tolist()}
         number = text.map(since).astype(float)
-    return number + entry.add_days
+    number = number + entry.add_days
+    if entry.day_of:
+        number = text.map({word.strip(): float(day) for word, day in entry.day_of.items()}).fillna(number).astype(float)
+    return number
 
 
-def date_of(text: str, entry: StudyEntry) -> date | None:
-    """The date that a cell says, None where it is none or its order of day and month is not known."""
-    if iso := re.fullmatch(_ISO_DATE, text, flags=re.ASCII):
-        year, month, day = iso.groups()
-    elif (numbered := re.fullmatch(_NUMBERED_DATE, text, flags=re.ASCII)) and entry.date_order is not None:
-        first, _, second, year = numbered.groups()
-        day, month = (first, second) if entry.date_order == "day first" else (second, first)
-    else:
-        return None
-    try:
-        return date(int(year), int(month), int(day))
-    except ValueError:
-        return None
+def _counted_days(text: pd.Series, entry: StudyEntry) -> pd.Series:
+    """Days of cells that count them; every text is looked at once, in the order in which it first stands."""
+    words = text.unique()
+    if len(words) < len(text):
+        return text.map(dict(zip(words, _counted_days(pd.Series(words, dtype=text.dtype), entry), strict=True))).astype(
+            float
+        )
+    number = numbers(text, entry.decimal)
+    unit = None
+    if number.isna().any():
+        words = text.tolist()
+        pointed = {word: word.replace(entry.decimal, ".") if entry.decimal != "." else word for word in words}
+        found = times_in(pointed[word] for word in words if word not in entry.day_of)
+        unit = found.unit
+        said = {word: found.numbers.get(pointed[word], np.nan) for word in words}
+        number = number.fillna(text.map(said)).astype(float)
+    if unit is not None and unit != (entry.time_unit or "days"):
+        return number * np.nan  # "Week 1" where nothing says that weeks are meant
+    if entry.time_unit in ("hours", "weeks"):
+        return IN_DAYS[entry.time_unit](number)
+    return number.mask(number.abs().ge(FIRST_SERIAL) & np.isfinite(number))
+
+
+def _days_since(text: str, entry: StudyEntry) -> float:
+    found = moment_of(text, entry)
+    if found is None or entry.day_0 is None:
+        return np.nan
+    clock = (found - datetime.combine(found.date(), time())) / timedelta(days=1)
+    if clock and entry.clock is None:
+        return np.nan
+    return (found.date() - entry.day_0).days + (clock if entry.clock == "fractions" else 0.0)
+
+
+def moment_of(text: str, entry: StudyEntry) -> datetime | None:
+    """The date (and time of day) that a cell says, None where it is none or its order of day and month is not known."""
+    if (written := date_in(text)) is not None:
+        return written.at(entry.date_order, entry.day_0)
+    if re.fullmatch(r"\d{5}(?:[.,]\d+)?", text):
+        return serial_date(float(text.replace(",", ".")))
+    return None
 
 
 def looks_like_a_date(text: str) -> bool:
     """Whether a cell is written as a date, in whatever order."""
-    return re.fullmatch(f"{_ISO_DATE}|{_NUMBERED_DATE}", text, flags=re.ASCII) is not None
+    return date_in(text) is not None
 
 
 def why_no_day(text: str, place: str, entry: StudyEntry) -> str:
@@ -140,16 +169,24 @@ def why_no_day(text: str, place: str, entry: StudyEntry) -> str:
     entry : StudyEntry
         What study.toml says of days.
     """
-    if looks_like_a_date(text):
-        if not re.fullmatch(_ISO_DATE, text, flags=re.ASCII) and entry.date_order is None:
+    written = date_in(text)
+    if written is not None:
+        if written.order == "asked" and entry.date_order is None:
             asked = 'Write date_order = "day first" or "month first"'
             also = ", and the date of day 0 as day_0," if entry.day_0 is None else ""
             return f"is {quoted(text)}, a date whose order is not known. {asked}{also} in {place}."
         if entry.day_0 is None:
             return f"is {quoted(text)}, a date. Write the date of day 0 in {place}, for example day_0 = 2024-03-01."
+        if written.clock and entry.clock is None and written.at(entry.date_order, entry.day_0):
+            return f"is {quoted(text)}; with day_0 in {place} it must be a date. Write it as 2024-03-01."
         return f"is {quoted(text)}, which is no date of the calendar. Correct it, or date_order in {place}."
     if entry.day_0 is not None:
         return f"is {quoted(text)}; with day_0 in {place} it must be a date. Write it as 2024-03-01."
+    if re.fullmatch(r"\d{5,}(?:\.\d+)?", text):
+        shown = serial_date(float(text)) if len(text.split(".")[0]) == 5 else None
+        meant = f" ({shown:%Y-%m-%d} as spreadsheets count days)" if shown else ""
+        remedy = f"If it is a date, write the date of day 0 in {place}, for example day_0 = 2024-03-01"
+        return f"is {quoted(text)}{meant}, more than a hundred years. {remedy}."
     if re.fullmatch(r"[+-]?\d+,\d+", text):
         return f'is {quoted(text)}; it must be a number. Write decimals with a point, or decimal = "," in {place}.'
     return f"is {quoted(text)}; it must be a number. Write the day as a number, for example 14."
@@ -166,7 +203,9 @@ def meanings(text: pd.Series, entry: StudyEntry) -> pd.Series:
     said = {**WORDS, **{word.strip().lower(): meaning for word, meaning in entry.words.items()}}
     lower = text.str.lower()
     found = lower.map(said).fillna("").astype("str")
-    own_limit = text.str.startswith(("<", "≤")) & text.str.fullmatch(below_pattern(entry.decimal), case=False)
+    number = number_pattern(entry.decimal)
+    below = rf"{below_pattern(entry.decimal)}|[<≤]\s*{number}\s*[x×X]\s*{number}"
+    own_limit = text.str.startswith(("<", "≤")) & text.str.fullmatch(below, case=False)
     return found.mask(own_limit, "below limit")
 
 

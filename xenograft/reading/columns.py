@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
 
 from xenograft.errors import did_you_mean, quoted
-from xenograft.reading.cells import below_pattern, days, looks_like_a_date, meanings, numbers, text_of
+from xenograft.reading.cells import below_pattern, days, looks_like_a_date, meanings, moment_of, numbers, text_of
 from xenograft.reading.layouts import Cells
-from xenograft.reading.schema import Columns, ExcludeEntry, Formula
-from xenograft.reading.study_toml import StudyFile
+from xenograft.reading.marks import plain_cells
+from xenograft.reading.schema import Columns, ExcludeEntry, Formula, StudyEntry
+from xenograft.reading.study_toml import CUBIC_CENTIMETRES, StudyFile
 
 MEASURES = ("volume", "length", "width", "height", "weight")
 FORMULAS: Mapping[Formula, Callable[[pd.Series, pd.Series, pd.Series | None], pd.Series]] = {
@@ -92,10 +94,10 @@ def rows_in_our_words(file: StudyFile, cells: Cells, columns: Mapping[str, str])
     if entry.guarded:
         for part in set(rows) - set(MEASURES):
             rows[part] = rows[part].str.replace(r"^'", "", regex=True)
-    if cells.wide:
+    if cells.wide or ("cell" in cells.rows and "cell" not in cells.header):
         rows["cell"] = cells.rows["cell"]
     if "day" in rows:
-        rows["day_number"] = days(rows["day"], entry)
+        rows["day_number"] = _days_of_rows(rows, file)
     for part in set(MEASURES) & set(rows):
         typed = cells.rows[columns[part]]
         rows[f"{part}_number"] = numbers(
@@ -107,6 +109,7 @@ def rows_in_our_words(file: StudyFile, cells: Cells, columns: Mapping[str, str])
             if entry.words:  # a number that the study calls a word, such as 999, is one
                 chosen = rows[part].str.lower().isin([word.strip().lower() for word in entry.words])
                 rows[f"{part}_number"] = rows[f"{part}_number"].mask(chosen)
+            rows = _with_plain_numbers(rows, part, file)
             words = rows[f"{part}_number"].isna()
             meaning = meanings(rows.loc[words, part], entry)
             rows.loc[meaning.index[meaning.isin(["missing", "left"])], "missing"] = True
@@ -120,9 +123,84 @@ def rows_in_our_words(file: StudyFile, cells: Cells, columns: Mapping[str, str])
             rows["volume_number"] = formula(rows["length_number"], rows["width_number"], height)
     if "volume_number" in rows:
         rows["limit_number"] = _limits(file, rows)
+        rows = _with_marks(rows, entry)
         rows["volume_number"] = _linear(file, rows["volume_number"])
         rows["below"] &= ~rows["missing"]
         rows["censored"] = rows["below"] | (rows["volume_number"] <= rows["limit_number"])
+    return rows
+
+
+def _days_of_rows(rows: pd.DataFrame, file: StudyFile) -> pd.Series:
+    """Days of the readings: counted from the animal's own start where the table has one, else from day 0."""
+    entry = file.entry
+    if "start" not in rows or rows["start"].eq("").all():
+        return days(rows["day"], entry)
+    if entry.day_0 is not None or rows["day"].map(looks_like_a_date).any():
+        moments = [{text: moment_of(text, entry) for text in rows[part].unique().tolist()} for part in ("day", "start")]
+        since = [
+            _apart(moments[0][day], moments[1][start], entry) if start else np.nan
+            for day, start in zip(rows["day"], rows["start"], strict=True)
+        ]
+        return pd.Series(since, index=rows.index, dtype=float) + entry.add_days
+    return days(rows["day"], entry) - days(rows["start"], entry) + entry.add_days
+
+
+def _apart(day: datetime | None, start: datetime | None, entry: StudyEntry) -> float:
+    if day is None or start is None:
+        return np.nan
+    if entry.clock == "fractions":
+        return (day - start) / timedelta(days=1)
+    return float((day.date() - start.date()).days)
+
+
+def _with_plain_numbers(rows: pd.DataFrame, part: str, file: StudyFile) -> pd.DataFrame:
+    """The rows with numbers for cells that hold a mark, a unit or two lengths beside them."""
+    entry, number = file.entry, f"{part}_number"
+    unread = rows.loc[rows[number].isna() & rows[part].ne(""), part]
+    if unread.empty:
+        return rows
+    unit = "mm" if part != "volume" else "cm3" if entry.unit in CUBIC_CENTIMETRES else file.unit
+    chosen = {word.strip().lower() for word in entry.words}
+    words = [word for word in unread.unique().tolist() if any(map(str.isdigit, word)) and word.lower() not in chosen]
+    plain = plain_cells(words, unit, entry.decimal, entry.marks, units=entry.units_in_cells)
+    if plain.marks:
+        marks = unread.map(plain.marks).dropna()
+        rows["mark"] = marks.reindex(rows.index).combine_first(rows["mark"]) if "mark" in rows else marks
+        rows["mark"] = rows["mark"].fillna("")
+    if plain.text:
+        rows["written"] = rows[part]
+        rows[part] = rows[part].map(plain.text).fillna(rows[part]).astype("str")
+        rows[number] = rows[number].fillna(numbers(rows[part], entry.decimal))
+    if plain.diameters and part == "volume":
+        volumes = {cell: _volume_of(lengths, entry) for cell, lengths in plain.diameters.items()}
+        found = unread.map(volumes).dropna().astype(float)
+        rows["bare"] = rows[number].gt(0)
+        rows[number] = rows[number].fillna(found)
+    return rows
+
+
+def _volume_of(lengths: Sequence[str], entry: StudyEntry) -> float:
+    """The volume of the lengths in one cell, NaN where the study's formula needs another number of them."""
+    if (len(lengths) == 3) != ("H" in entry.volume_formula):
+        return np.nan
+    first, *others = numbers(pd.Series(list(lengths), dtype="str"), entry.decimal)
+    formula = FORMULAS[entry.volume_formula]
+    return float(formula(*(pd.Series([one]) for one in (first, *others, *([0.0] if len(others) == 1 else [])))).iloc[0])
+
+
+def _with_marks(rows: pd.DataFrame, entry: StudyEntry) -> pd.DataFrame:
+    """The rows with what the study says of its marks: such readings are kept, excluded, missing or below the limit."""
+    if "mark" not in rows:
+        return rows
+    meaning = rows["mark"].map(entry.marks).fillna("")
+    rows.loc[meaning == "missing", "missing"] = True
+    rows.loc[meaning == "below limit", "below"] = True
+    excluded = meaning.str.startswith("exclude")
+    if excluded.any():
+        reason = meaning.str.removeprefix("exclude").str.lstrip(": ")
+        reason = reason.where(reason != "", "marked " + rows["mark"])
+        before = rows["exclude"] if "exclude" in rows else pd.Series("", index=rows.index, dtype="str")
+        rows["exclude"] = before.where(~excluded | before.ne(""), reason)
     return rows
 
 
@@ -179,13 +257,19 @@ def _limits(file: StudyFile, rows: pd.DataFrame) -> pd.Series:
     if "volume" in rows:
         own = rows.loc[rows["below"], "volume"].str.extract(f"^{below_pattern(decimal)}$", expand=False)
         limit = numbers(own.fillna(""), decimal).reindex(rows.index).fillna(limit)
+        both = rows.loc[rows["below"], "volume"].str.extract(r"^[<≤]\s*([\d.,]+)\s*[x×X]\s*([\d.,]+)$").dropna()
+        if len(both):
+            pairs = [
+                _volume_of(sorted(pair, reverse=True), file.entry) for pair in both.itertuples(index=False, name=None)
+            ]
+            limit = pd.Series(pairs, index=both.index).reindex(rows.index).fillna(limit)
     return _linear(file, limit).fillna(np.nan if study is None else study * file.volume_factor)
 
 
 def _present_columns(
     file: StudyFile, place: str, header: Sequence[str], wanted: Columns
 ) -> tuple[dict[str, str], list[str]]:
-    names = wanted.model_dump()
+    names = {part: part if isinstance(name, dict) else name for part, name in wanted.model_dump().items()}
     mapped = wanted.model_fields_set
     taken = {names[part] for part in mapped}
     columns: dict[str, str] = {}
@@ -233,7 +317,12 @@ def _all_of(header: Sequence[str]) -> str:
 
 
 def _meant(entry: ExcludeEntry, rows: pd.DataFrame) -> pd.Index:
-    meant = (rows["animal"] == entry.animal) & ~rows["missing"]
+    named = rows["animal"] == entry.animal
+    if "mouse" in rows:
+        named |= rows["mouse"] == entry.animal
+    meant = named & ~rows["missing"]
+    if entry.tumour is not None and "tumour" in rows:
+        meant &= rows["tumour"] == entry.tumour
     if entry.arm is not None:
         meant &= rows["arm"] == entry.arm
     if entry.day is not None:
@@ -242,7 +331,7 @@ def _meant(entry: ExcludeEntry, rows: pd.DataFrame) -> pd.Index:
 
 
 def _not_found(entry: ExcludeEntry, place: str, rows: pd.DataFrame) -> str:
-    animals = rows["animal"].unique().tolist()
+    animals = [*rows["animal"].unique().tolist(), *(rows["mouse"].unique().tolist() if "mouse" in rows else [])]
     if entry.animal not in animals:
         return f"is not in {place}.{did_you_mean(entry.animal, animals)} Correct it, or remove the exclusion."
     where = "" if entry.arm is None else f" in arm {quoted(entry.arm)}"

@@ -82,11 +82,11 @@ def csv_of(study: Study) -> str:
     """
     readings = study.readings
     columns: dict[str, Iterable[str]] = {part: map(guarded_text, readings[part]) for part in _TEXTS if part in readings}
-    days, volumes = map(_number, readings["day"]), map(_number, readings["volume"])
+    days, volumes = map(number_text, readings["day"]), map(number_text, readings["volume"])
     marks = np.where(readings["censored"], "<", "")
     columns |= {"day": days, "volume": (mark + volume for mark, volume in zip(marks, volumes, strict=True))}
     if "weight" in readings:
-        columns["weight"] = ("" if pd.isna(weight) else _number(weight) for weight in readings["weight"])
+        columns["weight"] = ("" if pd.isna(weight) else number_text(weight) for weight in readings["weight"])
     order = [
         "animal",
         "arm",
@@ -129,7 +129,7 @@ def _value(value: str | float | list[float]) -> str:
         case list():
             return f"[{', '.join(map(_value, value))}]"
         case _:
-            return _number(value)
+            return number_text(value)
 
 
 def _limit(study: Study) -> float | None:
@@ -144,6 +144,6 @@ def _is_guarded(study: Study) -> bool:
     return any(guarded_text(text) != text for text in texts)
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
     """A number as short as it can be without losing a digit."""
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))

@@ -7,36 +7,31 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from xenograft.errors import StudyError
-from xenograft.files import toml_text
-from xenograft.reading.cells import WORDS, days, looks_like_a_date, meanings, numbers
+from xenograft.errors import StudyError, quoted
+from xenograft.files import toml_key, toml_text
+from xenograft.reading.delimited import SEPARATORS
+from xenograft.reading.folder import number_text
 from xenograft.reading.guess_arms import GuessedArm, guess_arms
-from xenograft.reading.layouts import Cells, one_row_per_reading
-from xenograft.reading.numbered import arms_of_headings, as_animals
+from xenograft.reading.guess_contents import identities_guessed, one_tumour_a_mouse, readings_guessed, repeats_guessed
+from xenograft.reading.guess_layout import HEADER_ROWS, LaidOut, laid_out
+from xenograft.reading.guess_sheets import sheets_guessed
+from xenograft.reading.guess_times import Finding, times_guessed
+from xenograft.reading.layouts import Cells
 from xenograft.reading.schema import Columns, StudyEntry
 from xenograft.reading.sheet import Sheet
 from xenograft.reading.sheets import read_sheet
+from xenograft.reading.sources import read_source, titles_of
 from xenograft.reading.study_toml import study_file_of
+from xenograft.reading.summaries import summaries_among
+from xenograft.reading.xlsx import SPREADSHEETS, visible_sheets
 
-SYNONYMS: Mapping[str, Sequence[str]] = {
-    "animal": ("animal", "mouse", "subject", "rat", "ear tag", "tag", "id"),
-    "arm": ("arm", "group", "treatment", "regimen", "drug"),
-    "day": ("day", "days", "study day", "day of study", "time", "date", "dpi", "day post implant"),
-    "volume": ("volume", "tumor volume", "tumour volume", "tv", "vol", "size", "flux", "bli", "radiance"),
-    "length": ("length", "l", "long", "long axis"),
-    "width": ("width", "w", "short", "short axis"),
-    "height": ("height", "h", "depth"),
-    "weight": ("weight", "body weight", "bw"),
-    "cohort": ("cohort", "batch"),
-    "cage": ("cage",),
-    "reason_left": ("reason left", "reason", "fate", "removal reason"),
+_UNITS = {
+    r"(?<![a-z])cm\s*(?:\^?3|³)": "cm3",
+    r"(?<![a-z])mm\s*(?:\^?3|³)": "mm3",
+    r"\b(?:photons?|p)\s*/\s*s(?:ec)?\b": "photons/s",
 }
-_UNITS = {r"\bcm\s*(?:\^?3|³)": "cm3", r"\bmm\s*(?:\^?3|³)": "mm3", r"\b(?:photons?|p)\s*/\s*s(?:ec)?\b": "photons/s"}
-_HEADER_ROWS = 12
 
 
 @dataclass(frozen=True)
@@ -47,20 +42,23 @@ class Guess:
     ----------
     keys : dict of str to str
         Keys of study.toml and their values in TOML.
-    columns : dict of str to str
-        Part to column, where the table's name is not ours.
+    columns : dict of str to str or dict
+        Part to column, where the table's name is not ours; of volume, tumour to column.
     arms : tuple of GuessedArm
         In the order of the table.
     start : float
         The day written as first dosing day of every agent.
+    tables : tuple of str
+        Lines of further tables, such as [groups].
     guessed, open : tuple of str
         Sentences: what was guessed, and what the table cannot say.
     """
 
     keys: dict[str, str]
-    columns: dict[str, str] = field(default_factory=dict[str, str])
+    columns: Mapping[str, str | dict[str, str]] = field(default_factory=dict[str, str | dict[str, str]])
     arms: tuple[GuessedArm, ...] = ()
     start: float = 0.0
+    tables: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
 
@@ -73,7 +71,7 @@ def guess_study(table: Path, *, sheet: str | None = None) -> Guess:
     table : pathlib.Path
         CSV, TSV or XLSX.
     sheet : str or None
-        Sheet of a workbook, None for the only visible one.
+        Sheet of a workbook, None for the only visible one with cells.
 
     Raises
     ------
@@ -81,22 +79,16 @@ def guess_study(table: Path, *, sheet: str | None = None) -> Guess:
         The file cannot be read as a table.
     """
     guess = Guess({"name": toml_text(table.stem), "data": toml_text(table.name)})
-    if sheet is not None:
-        guess.keys["sheet"] = toml_text(sheet)
-    read, row, decimal = _read(table, sheet)
+    guess, sheet = _with_sheets(guess, table, sheet)
+    read, found, decimal, doubts = _read(table, sheet)
+    guess = _asked(guess, *doubts)
     if decimal == ",":
         guess.keys["decimal"] = '","'
         guess = _said(guess, "Decimals are written with a comma.")
-    if row > 1:
-        guess.keys["header_row"] = str(row)
-        guess = _said(guess, f"The header is in row {row}.")
-    if read.says:
-        guess = replace(guess, keys=guess.keys | dict(read.says), columns=dict(read.columns))
-        guess = _said(guess, f"Laid out as the file itself says: {read.says['layout'].strip(chr(34))}.")
-    else:
-        guess = _with_layout(guess, read.rows[row - 1 :])
-    guess = _with_unit(guess, read.rows[: row + 1])
-    return _with_contents(guess, _cells_of(guess, read), decimal)
+    guess = _with_layout(guess, read, found)
+    guess = _with_unit(guess, read.rows[: found.row + 1])
+    guess = _with_times(guess, read, found)
+    return _with_contents(guess, table, decimal, read, found)
 
 
 def toml_of_guess(guess: Guess) -> str:
@@ -107,24 +99,72 @@ def toml_of_guess(guess: Guess) -> str:
         lines.append("# limit_of_quantification = 16.0  # smallest volume that can be measured, if readings are at it")
     lines.append("# endpoint_volume = 2000.0")
     if guess.columns:
-        lines += ["", "[columns]", *(f"{part} = {toml_text(name)}" for part, name in guess.columns.items())]
+        lines += ["", "[columns]", *(f"{part} = {_name(name)}" for part, name in guess.columns.items())]
+    if guess.tables:
+        lines += ["", *guess.tables]
     for arm in guess.arms:
         lines += ["", f"[arms.{toml_text(arm.name)}]", *_arm_lines(arm, guess.start)]
     return "\n".join([*lines, ""])
 
 
-def _read(table: Path, sheet: str | None) -> tuple[Sheet, int, str]:
-    """The sheet, the row of its header, and its decimal sign."""
+def _with_sheets(guess: Guess, table: Path, sheet: str | None) -> tuple[Guess, str | None]:
+    """The guess with the sheets of a workbook, and the sheet to look at for the layout.
+
+    Raises
+    ------
+    StudyError
+        The workbook has several sheets: not one per arm or day, nor readings with their groups or weights.
+    """
+    if sheet is not None or table.suffix.lower() not in SPREADSHEETS or not table.is_file():
+        if sheet is not None:
+            guess.keys["sheet"] = toml_text(sheet)
+        return guess, sheet
+    names = visible_sheets(table.name, table.read_bytes())
+    if len(names) < 2:
+        return guess, None
+    found = sheets_guessed(table, names)
+    if found is None:
+        shown = ", ".join(map(quoted, names))
+        remedy = f"Say which: xenograft init {table.name} --sheet {quoted(names[0])}"
+        raise StudyError(f"{table.name}: has {len(names)} sheets ({shown}). {remedy}.")
+    guess.keys.update(found.keys)
+    return _asked(_said(replace(guess, tables=found.tables), *found.said), *found.asked), found.sheet
+
+
+def _read(table: Path, sheet: str | None) -> tuple[Sheet, LaidOut, str, tuple[str, ...]]:
+    """The sheet, how it is laid out, its decimal sign, and questions about cells that look unlike their value."""
+    doubts: tuple[str, ...] = ()
     for decimal in (".", ","):
-        entry = StudyEntry.model_validate({"name": "?", "data": table.name, "decimal": decimal, "sheet": sheet})
-        for row in range(1, _HEADER_ROWS + 1):
-            read = read_sheet(table, entry.model_copy(update={"header_row": row}))
-            if row <= len(read.rows) and sum(bool(text.strip()) for text in read.rows[row - 1]) >= 3:
+        keys = {"name": "?", "data": table.name, "decimal": decimal, "sheet": sheet}
+        entry = StudyEntry.model_validate(keys)
+        read, found = None, None
+        for row in range(1, HEADER_ROWS + 1):
+            if read is None or table.suffix.lower() in SEPARATORS:  # which sign separates the cells may hang on the row
+                try:
+                    read = read_sheet(table, entry.model_copy(update={"header_row": row}))
+                except StudyError as error:
+                    plainly = {"superscripts": "footnotes", "struck_through": "read", "header_row": row}
+                    read = read_sheet(table, entry.model_copy(update=plainly))
+                    doubts = error.problems
+            if row > len(read.rows):
                 break
-        else:
-            raise StudyError(f"{table.name}: no row with three headings or more was found. Write study.toml by hand.")
-        if decimal == "," or not _has_decimal_commas(read.rows[row:]):
-            return read, row, decimal
+            if read.says:
+                layout = read.says.get("layout", '"long"').strip('"')
+                return read, LaidOut(1, layout, columns=dict(read.columns)), decimal, doubts
+            if sum(bool(text.strip()) for text in read.rows[row - 1]) >= 2:
+                found = laid_out(read.rows)
+                break
+        if read is None:
+            raise StudyError(f"{table.name}: has no rows. Give a header and one row per reading.")
+        if found is None:
+            row = next((n for n, line in enumerate(read.rows, start=1) if sum(bool(t.strip()) for t in line) >= 3), 0)
+            if not row:
+                finding = "no row with three headings or more was found"
+                raise StudyError(f"{table.name}: {finding}. Write study.toml by hand.")
+            question = "The columns of animal, day, volume were not recognised: name them under [columns]."
+            found = LaidOut(row, "long", asked=(question,))
+        if decimal == "," or not _has_decimal_commas(read.rows[found.row :]):
+            return read, found, decimal, doubts
     raise AssertionError
 
 
@@ -134,97 +174,37 @@ def _has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:
     return bool(written) and any(len(text.split(",")[1]) != 3 for text in written)
 
 
-def _with_layout(guess: Guess, rows: Sequence[Sequence[str]]) -> Guess:
-    """The guess with layout, header and columns, from the header on."""
-    header = [text.strip() for text in rows[0]]
-    second = [text.strip() for text in rows[1]] if len(rows) > 1 else []
-    first_cells = pd.Series([row[0] if row else "" for row in rows[1:]], dtype="str")
-    columns = _columns_in(header)
-    if {"animal", "day"} <= set(columns) and ("volume" in columns or {"length", "width"} <= set(columns)):
-        return _with_columns(_said(guess, "Long: one row per reading."), columns)
-    if _day_like(header) >= 2:
-        guess.keys["layout"] = '"wide by day"'
-        measured = [text.lower() for text in second if text]
-        if measured and set(measured) <= {"l", "w", "h", "length", "width", "height", "volume"}:
-            guess.keys["header"] = '["day", "measure"]'
-        guess = _with_days(guess, pd.Series([text for text in header if looks_like_a_date(text)], dtype="str"))
-        return _with_columns(_said(guess, "Wide by day: one column per day."), _row_columns(columns))
-    joined = [" ".join(filter(None, pair)) for pair in zip(header, second, strict=False)]
-    if _ascending(first_cells.iloc[1:]) and second and len([text for text in header[1:] if text]) >= 2:
-        guess.keys["layout"] = '"wide by animal"'
-        parts = '["arm"]' if second[0] and _ascending(first_cells) else '["arm", "animal"]'
-        if parts != '["arm"]' and len(set(header[1:])) > len(set(second[1:])):
-            parts = '["animal", "arm"]'
-        if parts == '["arm"]' and (numbered := arms_of_headings([text for text in header[1:] if text])):
-            parts = '["numbered arm"]'
-            guess = _said(guess, f"H{as_animals(numbered)[1:]}.")
-        guess.keys["header"] = parts
-        one_row = parts in ('["arm"]', '["numbered arm"]')
-        named = {"day": (header[0] or second[0])} if header[0] or (second[0] and not one_row) else {}
-        return _with_columns(_said(guess, "Wide by animal: one column per animal."), named)
-    if _day_like(second) >= 2 and not _day_like(second[:1]):
-        guess.keys.update(layout='"wide by day"', header='["name", "day"]')
-        guess = _with_days(guess, pd.Series([text for text in second if looks_like_a_date(text)], dtype="str"))
-        named = _row_columns(_columns_in(header) | _columns_in(second))
-        return _with_columns(_said(guess, "Wide by day, under a header of two rows."), named)
-    two = _columns_in(joined)
-    if {"animal", "day"} <= set(two):
-        guess.keys["header"] = '["name", "name"]'
-        return _with_columns(_said(guess, "Long: one row per reading, under a header of two rows."), two)
-    missing = ", ".join(part for part in ("animal", "day", "volume") if part not in columns)
-    return _with_columns(
-        _asked(guess, f"The columns of {missing} were not recognised: name them under [columns]."), columns
-    )
+def _with_layout(guess: Guess, read: Sheet, found: LaidOut) -> Guess:
+    """The guess with layout, header and columns."""
+    if read.says:
+        guess.keys.update(read.says)
+        guess = _said(guess, f"Laid out as the file itself says: {found.layout}.")
+        return _with_columns(guess, dict(read.columns))
+    if found.row > 1:
+        guess.keys["header_row"] = str(found.row)
+        guess = _said(guess, f"The header is in row {found.row}.")
+    if found.layout != "long":
+        guess.keys["layout"] = toml_text(found.layout)
+    if found.parts:
+        guess.keys["header"] = f"[{', '.join(map(toml_text, found.parts))}]"
+    guess = _asked(_said(guess, *found.said), *found.asked)
+    if "arm" not in found.columns and "sheets" not in guess.keys and found.layout != "wide by animal":
+        titles = titles_of(read.rows, found.row, max(len(found.parts), 1))
+        if len(titles) > 1:
+            guess.keys["arm_from"] = '"heading rows"'
+            guess = _said(guess, f"Rows with one cell name the arms: {', '.join(titles)}.")
+    columns: dict[str, str | dict[str, str]] = dict(found.columns)
+    if found.layout == "long" and found.named.sides and "tumour" not in columns:
+        columns["volume"] = dict(found.named.sides)
+    return _with_columns(guess, columns)
 
 
-def _row_columns(columns: Mapping[str, str]) -> dict[str, str]:
-    return {part: name for part, name in columns.items() if part in ("animal", "arm", "cohort", "cage", "reason_left")}
-
-
-def _columns_in(header: Sequence[str]) -> dict[str, str]:
-    """Part to column: an exact word first, then a word within the name."""
-    plain = {
-        name: re.sub(r"[_\s.]+", " ", re.sub(r"[(\[].*?[)\]]", "", name)).strip().lower() for name in header if name
-    }
-    spaced = {name: re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name) for name in plain}
-    found: dict[str, str] = {}
-    for exact in (True, False):
-        for part, words in SYNONYMS.items():
-            for word in words:
-                for name, text in plain.items():
-                    wordy = re.sub(r"[_\W]+", " ", spaced[name]).lower()
-                    fits = text == word if exact else len(word) > 1 and re.search(rf"\b{word}\b", wordy) is not None
-                    if fits and part not in found and name not in found.values():
-                        found[part] = name
-    return found
-
-
-def _with_columns(guess: Guess, columns: Mapping[str, str]) -> Guess:
-    named = {part: name for part, name in columns.items() if name != getattr(Columns(), part)}
-    named_so = [f'{part} is the column "{name}"' for part, name in named.items()]
+def _with_columns(guess: Guess, columns: Mapping[str, str | dict[str, str]]) -> Guess:
+    ours = Columns().model_dump()
+    named = {part: name for part, name in columns.items() if name != ours[part]}
+    named_so = [f'{part} is the column "{name}"' for part, name in named.items() if isinstance(name, str)]
     guess = replace(guess, columns=named)
     return _said(guess, f"Columns: {', '.join(named_so)}.") if named_so else guess
-
-
-def _day_like(texts: Sequence[str]) -> int:
-    written = pd.Series([text for text in texts if text], dtype="str")
-    if written.empty:
-        return 0
-    return int((days(written, _PLAIN).notna() | written.map(looks_like_a_date)).sum())
-
-
-def _ascending(texts: pd.Series) -> bool:
-    texts = texts.astype("str").str.strip()
-    texts = texts[texts != ""].reset_index(drop=True)
-    if len(texts) < 2:
-        return False
-    if texts.map(looks_like_a_date).all():
-        return True
-    number = days(texts, _PLAIN)
-    return bool(number.notna().all() and number.is_monotonic_increasing and number.is_unique)
-
-
-_PLAIN = StudyEntry(name="?", data="?")
 
 
 def _with_unit(guess: Guess, rows: Sequence[Sequence[str]]) -> Guess:
@@ -234,85 +214,77 @@ def _with_unit(guess: Guess, rows: Sequence[Sequence[str]]) -> Guess:
     return _said(guess, f"Volumes are in {unit}.") if unit else _asked(guess, "No unit is given: mm³ was written.")
 
 
-def _cells_of(guess: Guess, sheet: Sheet) -> Cells | StudyError:
+def _with_times(guess: Guess, read: Sheet, found: LaidOut) -> Guess:
+    """The guess with what headings, or the column of days, say about time."""
+    rows = read.rows[found.row :]
+    if found.layout == "wide by day":
+        if found.times.visits or not found.times.count:
+            return guess  # asked already
+        return _with(guess, times_guessed(found.headings))
+    name = found.columns.get("day", "")
+    if found.layout == "wide by animal":
+        first = [row[0].strip() for row in rows if row]
+        summaries = summaries_among(first)
+        return _with(guess, times_guessed([text for text in first if text not in summaries and text != name], name))
+    return _with(guess, times_guessed(_column(read, found.row, name), name)) if name else guess
+
+
+def _column(sheet: Sheet, row: int, name: str) -> list[str]:
+    header = [text.strip() for text in sheet.rows[row - 1]]
+    if name not in header:
+        return []
+    position = header.index(name)
+    return [line[position].strip() for line in sheet.rows[row:] if position < len(line)]
+
+
+def _cells_of(guess: Guess, table: Path) -> Cells | StudyError:
     """The readings as the guess lays them out, or what is wrong with it."""
     file = study_file_of("study.toml", tomllib.loads(toml_of_guess(guess)))
+    looser = {"superscripts": "footnotes", "struck_through": "read"}
     try:
-        return one_row_per_reading(file, sheet)
+        return read_source(replace(file, entry=file.entry.model_copy(update=looser)), table.parent).cells
     except StudyError as error:
         return error
 
 
-def _with_contents(guess: Guess, cells: Cells | StudyError, decimal: str) -> Guess:
-    """The guess with what the readings themselves say: dates, words, limits, arms."""
+def _with_contents(guess: Guess, table: Path, decimal: str, sheet: Sheet, found: LaidOut) -> Guess:
+    """The guess with what the readings themselves say: words, marks, limits, arms."""
+    cells = _cells_of(guess, table)
     if isinstance(cells, StudyError):
-        return _asked(guess, *cells.problems)
-    names = (
-        {part: part for part in ("animal", "arm", "day", "volume")}
-        if cells.wide
-        else Columns().model_dump() | guess.columns
-    )
+        if not found.times.visits:
+            guess = _asked(guess, *cells.problems)
+        names = list(dict.fromkeys(_column(sheet, found.row, found.columns.get("arm", ""))))
+        return _with_arms(replace(guess, arms=tuple(guess_arms([name for name in names if name]))))
+    guess = _said(guess, *(notice.removeprefix(f"{sheet.place}: ") for notice in cells.notices if "left out" in notice))
+    names: dict[str, str] = {part: part for part in ("animal", "arm", "day", "volume", "tumour")}
+    if not cells.wide:
+        ours: dict[str, Any] = Columns().model_dump() | guess.columns
+        names = {part: name if isinstance(name, str) else part for part, name in ours.items()}
     texts = {part: cells.rows[name].str.strip() for part, name in names.items() if cells.header.count(name) == 1}
-    if "day" in texts and "day_0" not in guess.keys:
-        guess = _with_days(guess, texts["day"])
+    if "start" in texts and "start" in guess.columns:
+        guess.keys.pop("day_0", None)
+        sentence = f'Days count from each animal\'s own "{guess.columns["start"]}": is that the day of its first dose?'
+        guess = _asked(replace(guess, start=0.0), sentence)
     if "volume" in texts:
-        guess = _with_readings(guess, texts["volume"], decimal)
+        guess = _with(guess, readings_guessed(texts["volume"], guess.keys["unit"].strip('"'), decimal))
+    guess = _with(guess, repeats_guessed(texts))
+    if "tumour" in guess.columns and "tumour" in texts and "animal" in texts and one_tumour_a_mouse(texts):
+        guess = replace(guess, columns={part: name for part, name in guess.columns.items() if part != "tumour"})
     if "arm" not in texts:
         return _asked(guess, "The column of arms was not recognised: name it under [columns] and add the arms.")
     if texts["arm"].iloc[0] and (blank := int((texts["arm"] == "").sum())):
         guess.keys["fill_down"] = '["arm"]'
         guess = _said(guess, f"An arm is written once for all rows below it ({blank} cells are blank).")
-    arms = guess_arms([name for name in dict.fromkeys(texts["arm"]) if name])
+    if {"animal", "day"} <= set(texts):
+        guess = _with(guess, identities_guessed(texts))
+    names_of_arms = [name for name in dict.fromkeys(texts["arm"]) if name]
+    found_summaries = summaries_among(names_of_arms)
+    summaries = [name for name in names_of_arms if name in found_summaries]
+    if summaries:
+        guess.keys["ignore_columns"] = f"[{', '.join(map(toml_text, summaries))}]"
+        guess = _said(guess, f"{', '.join(summaries)}: summaries, left out.")
+    arms = guess_arms([name for name in names_of_arms if name not in summaries])
     return _with_arms(replace(guess, arms=tuple(arms)))
-
-
-def _with_days(guess: Guess, texts: pd.Series) -> Guess:
-    written = pd.Series([text for text in texts.unique() if text], dtype="str")
-    dated = written[written.map(looks_like_a_date).astype(bool)]
-    if written.empty:
-        return guess
-    if dated.empty:
-        number = days(written, _PLAIN).dropna()
-        start = 0.0 if not len(number) or number.min() <= 0 < number.max() else float(number.min())
-        return _asked(
-            replace(guess, start=start), f"The days of dosing: day {start:g} was written as the first of every agent."
-        )
-    parts = [re.split(r"[./-]", text) for text in dated]
-    if len(parts[0][0]) != 4:
-        day_first = any(int(part[0]) > 12 for part in parts) or dated.str.contains(".", regex=False).all()
-        month_first = any(int(part[1]) > 12 for part in parts)
-        guess.keys["date_order"] = '"month first"' if month_first else '"day first"'
-        if not day_first and not month_first:
-            guess = _asked(guess, "Whether dates have the day or the month first: day first was written.")
-    order = guess.keys.get("date_order", '""').strip('"')
-    key = (lambda p: (p[2], p[1], p[0])) if order == "day first" else (lambda p: (p[2], p[0], p[1]))
-    first = min((tuple(part) for part in parts), key=lambda p: tuple(map(int, p if len(p[0]) == 4 else key(p))))
-    year, month, day = first if len(first[0]) == 4 else key(first)
-    guess.keys["day_0"] = f"{int(year):04d}-{int(month):02d}-{int(day):02d}"
-    return _asked(guess, "The date of day 0: the first date of the table was written, and every agent starts on day 0.")
-
-
-def _with_readings(guess: Guess, texts: pd.Series, decimal: str) -> Guess:
-    number = numbers(texts, decimal)
-    meaning = meanings(texts[number.isna()], _PLAIN.model_copy(update={"decimal": decimal}))
-    unknown = [word for word in dict.fromkeys(texts[meaning.index[meaning == ""]]) if word]
-    if unknown:
-        shown = ", ".join(unknown[:5])
-        guess.keys["words"] = "{ " + ", ".join(f'{toml_text(word)} = "missing"' for word in unknown[:20]) + " }"
-        guess = _asked(guess, f'What {shown} means: "missing" was written; "below limit" and "left" are the others.')
-    ambiguous = sorted({word for word in texts[meaning.index].str.lower() if word in ("nd", "x")} & set(WORDS))
-    if ambiguous:
-        guess = _asked(guess, f"Whether {' and '.join(ambiguous)} means what `words` in docs/study-files.md says.")
-    if (meaning == "below limit").any() or (number == 0).any():
-        guess = _asked(
-            guess, "The limit of quantification, for readings of 0 or below it: add limit_of_quantification."
-        )
-    median = float(np.nanmedian(number)) if number.notna().any() else np.nan
-    if median < 5 and guess.keys["unit"] == '"mm3"':
-        guess = _asked(
-            guess, f"Half of the volumes are below {median:.2g} mm³: are they in cm³, or logarithms (scale)?"
-        )
-    return guess
 
 
 def _with_arms(guess: Guess) -> Guess:
@@ -326,10 +298,21 @@ def _with_arms(guess: Guess) -> Guess:
     return guess
 
 
+def _name(name: str | dict[str, str]) -> str:
+    if isinstance(name, str):
+        return toml_text(name)
+    return "{ " + ", ".join(f"{toml_key(side)} = {toml_text(column)}" for side, column in name.items()) + " }"
+
+
 _REMARKS = {
     "unit": "  # mm3, cm3, or any other text",
     "day_0": "  # CHECK: the date of day 0, usually of the first dose",
     "date_order": "  # CHECK",
+    "time_unit": "  # CHECK",
+    "clock": '  # or "fractions"',
+    "marks": '  # CHECK: "exclude", "exclude: the reason", "keep", "missing" or "below limit"',
+    "repeats": '  # CHECK: or "readings"',
+    "day_of": "  # CHECK: the day of each",
 }
 
 
@@ -339,16 +322,22 @@ def _arm_lines(arm: GuessedArm, start: float) -> list[str]:
     if not arm.agents:
         return [
             "# CHECK: is it the vehicle (control = true)? Else which agents does it get? Or ignore = true.",
-            f'# agents."NAME" = {{ dose = 3.0, unit = "mg/kg", start = {start:g} }}',
+            f'# agents."NAME" = {{ dose = 3.0, unit = "mg/kg", start = {number_text(start)} }}',
         ]
     lines: list[str] = []
     for agent in arm.agents:
         dose = "" if agent.dose is None else f"dose = {agent.dose}, "
         dose += "" if agent.unit is None else f"unit = {toml_text(agent.unit)}, "
-        lines.append(
-            f"agents.{toml_text(agent.name)} = {{ {dose}start = {start:g} }}  # CHECK: days = [0, 7, 14] if known"
-        )
+        dosing = f"{{ {dose}start = {number_text(start)} }}"
+        lines.append(f"agents.{toml_text(agent.name)} = {dosing}  # CHECK: days = [0, 7, 14] if known")
     return lines
+
+
+def _with(guess: Guess, found: Finding) -> Guess:
+    """The guess with what was found."""
+    keys = {**guess.keys, **found.keys}
+    start = guess.start if found.start is None else found.start
+    return _asked(_said(replace(guess, keys=keys, start=start), *found.said), *found.asked)
 
 
 def _said(guess: Guess, *sentences: str) -> Guess:

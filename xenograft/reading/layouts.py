@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 
 from xenograft.errors import StudyError, quoted
+from xenograft.reading.body import filled_from_above, fitted_to, joined_names, with_letters, without_repeated_headers
 from xenograft.reading.cells import days, why_no_day
+from xenograft.reading.headings import is_moment, problem_of_all_times, with_labels, with_sides
 from xenograft.reading.numbered import arms_of_headings
 from xenograft.reading.schema import StudyEntry
 from xenograft.reading.sheet import Sheet, letters
 from xenograft.reading.study_toml import StudyFile, counted
+from xenograft.reading.summaries import summaries_among, without_summaries, without_summary_rows
 
-READ_DOWN = ("animal", "arm", "day", "cohort", "cage", "study", "reason_left")
+READ_DOWN = ("animal", "arm", "day", "tumour", "start", "cohort", "cage", "study", "reason_left")
 MEASURED = ("volume", "length", "width", "height", "weight")
 _SHORT = {"v": "volume", "l": "length", "w": "width", "h": "height"}
 
@@ -45,7 +48,7 @@ class Cells:
     notices: tuple[str, ...] = ()
 
 
-def one_row_per_reading(file: StudyFile, sheet: Sheet) -> Cells:
+def one_row_per_reading(file: StudyFile, sheet: Sheet, said: Mapping[str, str] | None = None) -> Cells:
     """The cells of a sheet with one row per reading, whatever the layout.
 
     Parameters
@@ -53,14 +56,16 @@ def one_row_per_reading(file: StudyFile, sheet: Sheet) -> Cells:
     file : StudyFile
         Its `layout`, `header` and `header_row` say how the sheet is laid out.
     sheet : Sheet
-        From `read_sheet`.
+        From `read_sheet`, or a part of it.
+    said : mapping of str to str, optional
+        What the name of the sheet, or the title above a block, says of all its rows: their arm or day.
 
     Raises
     ------
     StudyError
         There is no row below the header, or cells beyond it.
     """
-    entry = file.entry
+    entry, said = file.entry, said or {}
     top = entry.header_row - 1
     parts = entry.header_parts
     first = top + len(parts)
@@ -70,11 +75,12 @@ def one_row_per_reading(file: StudyFile, sheet: Sheet) -> Cells:
         raise StudyError(f"{sheet.place}: there are no rows below the header. Give one row per reading.")
     width = max(map(len, header))
     header = [row + [""] * (width - len(row)) for row in header]
-    body = pd.DataFrame(_fitted_to(sheet.place, width, rows), index=list(rows), dtype="str")
+    body = pd.DataFrame(fitted_to(sheet.place, width, rows), index=list(rows), dtype="str")
+    body = without_repeated_headers(body, header[-1])
     if entry.layout == "long":
-        names = _joined(header, parts)
-        words: dict[str, str] = entry.columns.model_dump()
-        body = _filled(
+        names = with_letters(joined_names(header, parts), body)
+        words = names_of(entry)
+        body = filled_from_above(
             body, {part: names.index(words[part]) for part in READ_DOWN if words[part] in names}, file, sheet
         )
         body.columns = names
@@ -82,8 +88,45 @@ def one_row_per_reading(file: StudyFile, sheet: Sheet) -> Cells:
         if reasons is not None:
             kept = body[words["exclude"]].str.strip() if words["exclude"] in names else ""
             body[words["exclude"]] = reasons.mask(reasons == "", kept)
-        return Cells(body, tuple(body.columns))
-    return _melted(file, sheet, header, body, top)
+            names = list(body.columns)
+        body, names, notices = without_summaries(sheet.place, body, names, words)
+        for part, text in said.items():
+            body[words[part]] = text
+            names = [*names, words[part]]
+        if isinstance(entry.columns.volume, dict):
+            return _with_sides(file, sheet.place, body, names, entry.columns.volume, notices)
+        return Cells(body, tuple(names), notices=notices)
+    return _melted(file, sheet, header, body, top, said)
+
+
+def names_of(entry: StudyEntry) -> dict[str, str]:
+    """What the table calls its columns, by part; volume is "volume" where there is a column for each tumour."""
+    names: dict[str, str | dict[str, str]] = entry.columns.model_dump()
+    return {part: part if isinstance(name, dict) else name for part, name in names.items()}
+
+
+def _with_sides(
+    file: StudyFile,
+    place: str,
+    body: pd.DataFrame,
+    names: Sequence[str],
+    sides: Mapping[str, str],
+    notices: tuple[str, ...],
+) -> Cells:
+    """A long table with a column for each tumour of a mouse, with one row for each of them."""
+    if absent := [name for name in sides.values() if list(names).count(name) != 1]:
+        shown = ", ".join(name for name in names if name)
+        raise StudyError(f"{file.place}: [columns] volume names {quoted(absent[0])}, not a column of {place}: {shown}.")
+    others = [
+        name for name in names if name not in sides.values() and name not in ("volume", file.entry.columns.tumour)
+    ]
+    parts: list[pd.DataFrame] = []
+    for number, (tumour, name) in enumerate(sides.items()):
+        part = body[others].assign(volume=body[name], **{file.entry.columns.tumour: tumour})
+        part["cell"] = letters(list(names).index(name)) + body.index.astype(str)
+        parts.append(part.set_axis(body.index * len(sides) + number))
+    rows = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
+    return Cells(rows, (*others, "volume", file.entry.columns.tumour), notices=notices)
 
 
 @dataclass(frozen=True)
@@ -95,18 +138,23 @@ class _Column:
     measure: str
 
 
-def _melted(file: StudyFile, sheet: Sheet, header: list[list[str]], body: pd.DataFrame, top: int) -> Cells:
+def _melted(
+    file: StudyFile, sheet: Sheet, header: list[list[str]], body: pd.DataFrame, top: int, known: Mapping[str, str]
+) -> Cells:
     entry, place = file.entry, sheet.place
-    named = _named_columns(entry, header)
-    body = _filled(body, named, file, sheet)
+    named = {part: position for part, position in _named_columns(entry, header).items() if part not in known}
+    body = filled_from_above(body, named, file, sheet)
+    body, notices = without_summary_rows(place, body, named)
     ignored = {j for j in range(len(header[0])) if any(row[j] in entry.ignore_columns for row in header)}
     candidates = [j for j in range(len(header[0])) if j not in named.values() and j not in ignored]
     candidates = [j for j in candidates if body[j].str.strip().ne("").any()]
     headings = _headings(entry, header, candidates, sheet.merged, top)
+    if "day" in entry.header_parts:
+        headings = with_labels(headings, entry)
+    headings = with_sides(headings)
     columns, problems, unread = _reading_columns(file, sheet, headings, body, top)
-    if missing := list(_missing_parts(file, place, named, header)):
+    if missing := list(_missing_parts(file, place, {*named, *known}, header)):
         raise StudyError(missing)
-    notices: list[str] = []
     if unread:
         names = ", ".join(quoted(name) for name in unread)
         notices.append(f"{place}: {counted(len(unread), 'column')} not read ({names}).")
@@ -115,7 +163,7 @@ def _melted(file: StudyFile, sheet: Sheet, header: list[list[str]], body: pd.Dat
             problems.append(_no_reading_columns(file, place, header))
         raise StudyError(problems)
     blocks = [_block(sheet, body, named, group) for group in _grouped(columns)]
-    rows = pd.concat(blocks).sort_index(kind="stable")
+    rows = pd.concat(blocks).sort_index(kind="stable").assign(**known)
     return Cells(
         rows.reset_index(drop=True).fillna(""),
         tuple(rows.columns),
@@ -128,13 +176,14 @@ def _melted(file: StudyFile, sheet: Sheet, header: list[list[str]], body: pd.Dat
 def _named_columns(entry: StudyEntry, header: list[list[str]]) -> dict[str, int]:
     """The columns that say something about their whole row, by part: those with a name of ours or of [columns]."""
     in_header = set(entry.header_parts)
-    names: dict[str, str] = entry.columns.model_dump()
+    names = names_of(entry)
     found: dict[str, int] = {}
     for part in READ_DOWN:
         if part in in_header:
             continue
         for position in range(len(header[0])):
-            if names[part] in [row[position] for row in header]:
+            own = [row[position] for row in header]
+            if names[part] in own or (not any(own) and names[part] == f"column {letters(position)}"):
                 found.setdefault(part, position)
     unnamed = entry.layout == "wide by animal" and "day" not in found
     if unnamed and not any(row[0] for row in header):
@@ -180,21 +229,36 @@ def _reading_columns(
     headings, unnumbered = _numbered(sheet.place, headings)
     problems += unnumbered
     dated = _days_of_headings(headings, entry) if "day" in entry.header_parts else {}
+    if problem := problem_of_all_times(file, sheet.place, dated):
+        return [], [problem], []
     counts: dict[str, int] = {}
     row_of = {part: top + level for level, part in enumerate(entry.header_parts)}
+    texts = [text for said in headings.values() for part, text in said.items() if part in ("day", "animal")]
+    summaries = summaries_among(texts, (said.get("arm", "") for said in headings.values()))
+    arms_of_summaries = summaries_among(said.get("arm", "") for said in headings.values())
     for position, said in headings.items():
 
         def cell(part: str, position: int = position) -> str:
             return f"{sheet.place}, cell {sheet.address(row_of[part], position)}"
 
-        blank = [part for part, text in said.items() if not text and part != "measure"]
+        if not said.get("animal", "named") and said.get("arm") in arms_of_summaries:
+            unread.append(said["arm"])
+            continue
+        blank = [part for part, text in said.items() if not text and part not in ("measure", "tumour")]
         if blank:
             filled = counted(int(body[position].str.strip().ne("").sum()), "cell")
             finding = f"the heading is blank ({blank[0]}) above {filled}"
             problems.append(f"{cell(blank[0])}: {finding}. Fill it in, or empty the column.")
             continue
+        if summary := next((text for part, text in said.items() if part != "arm" and text in summaries), None):
+            unread.append(summary)
+            continue
         if "day" in said and np.isnan(dated[said["day"]]):
-            if re.search(r"\d", said["day"]):
+            if is_moment(said["day"]):
+                finding = f"the heading {quoted(said['day'])} is no day"
+                remedy = f"Say which in {file.place}, for example day_of = {{ {quoted(said['day'])} = 0 }}"
+                problems.append(f"{cell('day')}: {finding}. {remedy}, or add it to ignore_columns.")
+            elif re.search(r"\d", said["day"]):
                 why = why_no_day(said["day"], file.place, entry)
                 problems.append(f"{cell('day')}: the day of the column {why} Else add it to ignore_columns.")
             else:
@@ -239,9 +303,9 @@ def _days_of_headings(headings: Mapping[int, Mapping[str, str]], entry: StudyEnt
 
 
 def _measure(entry: StudyEntry, text: str | None) -> str | None:
-    if text is None:
-        return "volume"
-    names: dict[str, str] = entry.columns.model_dump()
+    if not text:
+        return "volume" if text is None else None
+    names = names_of(entry)
     plain = re.sub(r"\s*[(\[].*[)\]]$", "", text).strip().lower()  # "Length (mm)"
     for part in MEASURED:
         if text == names[part] or plain == part:
@@ -293,7 +357,7 @@ def _excluded(sheet: Sheet, body: pd.DataFrame, positions: Sequence[int]) -> pd.
     return pd.Series(told, index=body.index, dtype="str")
 
 
-def _missing_parts(file: StudyFile, place: str, named: Mapping[str, int], header: list[list[str]]) -> Iterable[str]:
+def _missing_parts(file: StudyFile, place: str, named: Iterable[str], header: list[list[str]]) -> Iterable[str]:
     said = set(file.entry.header_parts) | set(named)
     said |= {"arm", "animal"} if "numbered arm" in said else set()
     if file.entry.layout == "wide by animal" and "animal" not in said:
@@ -321,45 +385,3 @@ def _no_reading_columns(file: StudyFile, place: str, header: list[list[str]]) ->
 
 def _numeric(text: str) -> bool:
     return re.fullmatch(r"[-+]?[\d.,]+", text) is not None
-
-
-def _joined(header: list[list[str]], parts: Sequence[str]) -> list[str]:
-    """Names of the columns of a long table; the rows of a header of several rows are joined."""
-    rows = [row for row, part in zip(header, parts, strict=True) if part == "name"]
-    names: list[str] = []
-    above = [""] * (len(rows) - 1)
-    for cells in zip(*rows, strict=True):
-        if any(cells[:-1]) or not cells[-1]:
-            above = list(cells[:-1]) if cells[-1] else [""] * (len(rows) - 1)
-        pieces = [*(above if cells[-1] else cells[:-1]), cells[-1]]
-        names.append(" ".join(piece for piece in pieces if piece))
-    return names
-
-
-def _filled(body: pd.DataFrame, named: Mapping[str, int], file: StudyFile, sheet: Sheet) -> pd.DataFrame:
-    """The body with merged cells and, where the study says so, blank cells filled from above."""
-    shown = {(row + 1, column): source for (row, column), source in sheet.merged.items() if source[0] + 1 in body.index}
-    down = {named[part] for part in file.entry.fill_down if part in named}
-    for position in {*named.values()} if shown or down else ():
-        column = body[position].copy()
-        for (row, at), source in shown.items():
-            if at == position and source[1] == position and row in body.index:
-                column[row] = body.at[source[0] + 1, position]
-        if position in down:
-            column = column.mask(column.str.strip() == "").ffill().fillna("")
-        body[position] = column
-    return body
-
-
-def _fitted_to(place: str, width: int, rows: Mapping[int, list[str]]) -> list[list[str]]:
-    if all(len(line) == width for line in rows.values()):
-        return list(rows.values())
-    problems = [
-        f"{place}, row {number}: it has {len(line)} cells and the header {width}. "
-        "Put quotation marks around a cell that contains the separator."
-        for number, line in rows.items()
-        if "".join(line[width:]).strip()
-    ]
-    if problems:
-        raise StudyError(problems)
-    return [line[:width] + [""] * (width - len(line)) for line in rows.values()]

@@ -10,10 +10,15 @@ import pandas as pd
 from xenograft.errors import did_you_mean, not_available, quoted
 from xenograft.reading.cells import meanings, numbers, why_no_day
 from xenograft.reading.columns import MEASURES
+from xenograft.reading.headings import problem_of_all_times
+from xenograft.reading.marks import mark_of
+from xenograft.reading.repeats import tumour_problems
 from xenograft.reading.study_toml import StudyFile, counted
 
 _Problem = tuple[int, str]  # row (0: the table as a whole), sentence
 _NO_REASONS = ("yes", "y", "true", "1", "x", "no", "n", "false", "0", "exclude", "excluded", "include", "-")
+MOST_REPEATED = 10
+"""More second readings of a day than these are no slip but a way to measure."""
 _LEAVE_BLANK = "Correct it, or leave a missing reading blank."
 _RECORD_ZERO = "Record an unmeasurable tumour as 0 and give limit_of_quantification."
 
@@ -43,6 +48,7 @@ def problems_of_table(
         *_arm_problems(file, place, rows),
         *_blank_problems(place, analysed),
         *_day_problems(file, place, analysed),
+        *tumour_problems(place, analysed),
         *_number_problems(file, place, analysed),
         *_limit_problems(file, place, analysed),
         *_identity_problems(file, place, analysed),
@@ -85,11 +91,33 @@ def _blank_problems(place: str, rows: pd.DataFrame) -> Iterable[_Problem]:
 def _day_problems(file: StudyFile, place: str, rows: pd.DataFrame) -> Iterable[_Problem]:
     if "day" not in rows:
         return
-    for row in rows.index[rows["day_number"].isna() & rows["day"].ne("")]:
+    unread = rows["day_number"].isna() & rows["day"].ne("")
+    if unread.any():
+        dated = dict(zip(rows["day"], rows["day_number"], strict=True))
+        if sentence := problem_of_all_times(file, place, dated, "days"):
+            yield 0, sentence
+            return
+    if "start" in rows and rows["start"].ne("").any():
+        yield from _start_problems(place, rows)
+        unread &= rows["start"].ne("")
+    for row in rows.index[unread]:
         yield row, f"{place_of(place, rows, row)}: day {why_no_day(str(rows.at[row, 'day']), file.place, file.entry)}"
     for row in rows.index[np.isinf(rows["day_number"])]:
         finding = f"day is {rows.at[row, 'day']}; it must be a finite number"
         yield row, f"{place_of(place, rows, row)}: {finding}. Write the day as a number, for example 14."
+
+
+def _start_problems(place: str, rows: pd.DataFrame) -> Iterable[_Problem]:
+    """Animals without a day 0 of their own, or with two, in a table that gives one to each."""
+    for row in rows.index[rows["start"].eq("") & rows["day"].ne("")]:
+        yield row, f"{place_of(place, rows, row)}: start is blank. Every animal needs its own day 0, or none does."
+    for row in rows.index[rows["start"].str.fullmatch(r"[+-]?\d*[.,]\d+") & ~rows["start"].str.contains(r"[.,]0*$")]:
+        finding = f"start is {quoted(rows.at[row, 'start'])}; it must be a day or a date"
+        yield row, f"{place_of(place, rows, row)}: {finding}. Name another column as start, or none."
+    once = rows[rows["start"].ne("")].drop_duplicates(["arm", "animal", "start"])
+    for row in once.index[once.duplicated(["arm", "animal"])]:
+        finding = f"its start is {quoted(once.at[row, 'start'])} here and another date above"
+        yield row, f"{place_of(place, rows, row)}: {finding}. Give each animal one day 0."
 
 
 def _number_problems(file: StudyFile, place: str, rows: pd.DataFrame) -> Iterable[_Problem]:
@@ -100,6 +128,13 @@ def _number_problems(file: StudyFile, place: str, rows: pd.DataFrame) -> Iterabl
         text, number = rows[part], rows[f"{part}_number"]
         remedy = "Correct it, or leave it blank." if part == "weight" else _LEAVE_BLANK
         unread = number.isna()
+        if part == "volume" and "bare" in rows:
+            for row in rows.index[rows["bare"]]:
+                finding = f"volume is {quoted(text[row])}, one number, and other cells hold two lengths"
+                yield (
+                    row,
+                    f"{place_of(place, rows, row)}: {finding}. Write both lengths in every cell.",
+                )
         silent = meanings(text[unread], entry).isin(
             ["missing"] if part == "weight" else ["missing", "left", "below limit"]
         )
@@ -133,6 +168,8 @@ def _decimal_advice(file: StudyFile, text: str) -> str | None:
 
 
 def _word_advice(file: StudyFile, text: str) -> str:
+    if (mark := mark_of(text, file.entry.decimal)) is not None:
+        return f'Say what {quoted(mark)} means in {file.place}, for example marks = {{ {quoted(mark)} = "keep" }}.'
     if any(character.isdigit() for character in text):
         return _LEAVE_BLANK
     return f'Correct it, or say what it means in {file.place}, for example words = {{ {quoted(text)} = "missing" }}.'
@@ -184,9 +221,24 @@ def _identity_problems(file: StudyFile, place: str, rows: pd.DataFrame) -> Itera
     taken = named[~named["missing"] & named["day_number"].notna()]
     key = ["arm", "animal", "day_number"]
     repeated = taken[taken.duplicated(key)]
-    if repeated.empty:
+    if repeated.empty or file.entry.repeats is not None:
         return
     first = taken.drop_duplicates(key).assign(row=lambda found: found.index).set_index(key)["row"]
+    if len(repeated) > MOST_REPEATED:
+        row = repeated.index[0]
+        other = spot(rows, first[tuple(repeated.loc[row, key])])
+        yield (
+            row,
+            (
+                f"{place_of(place, rows, row)}: a second reading on day {repeated.at[row, 'day_number']:g} (the "
+                f"first is in {other}), "
+                f"the first of {len(repeated)} such readings. Are they repeated measurements of one tumour? Then write "
+                f'repeats = "mean" in {file.place}. Are they several tumours of a mouse? Then name the column that '
+                "tells them "
+                "apart as tumour under [columns]. Are they two mice with one name? Then correct it."
+            ),
+        )
+        return
     for row, *reading in repeated[key].itertuples(name=None):
         finding = f"a second reading on day {reading[-1]:g} (the first is in {spot(rows, first[tuple(reading)])})"
         yield row, f"{place_of(place, rows, row)}: {finding}. Keep one."
@@ -258,6 +310,11 @@ def _says_nothing_beyond_arm(rows: pd.DataFrame, part: str) -> bool:
 def _extent_problems(file: StudyFile, place: str, rows: pd.DataFrame) -> Iterable[_Problem]:
     """Too few animals in an arm, and days of study.toml outside the days of the table."""
     entry, first_dose = file.entry, file.first_dose
+    if file.arms and not file.broken and all(arm.control for arm in file.arms):
+        yield (
+            0,
+            f"{file.place}: no arm gets an agent, so there is nothing to compare. Add the treated arms to the study.",
+        )
     taken = rows[~rows["missing"] & (rows["exclude"].eq("") if "exclude" in rows else True)]
     days = taken["day_number"].replace([np.inf, -np.inf], np.nan) if "day_number" in taken else pd.Series(dtype=float)
     last = float(days.max())

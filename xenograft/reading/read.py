@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,15 +13,39 @@ import pandas as pd
 
 from xenograft.errors import StudyError
 from xenograft.reading.columns import chosen_columns, rows_in_our_words, with_exclusions
-from xenograft.reading.layouts import Cells, one_row_per_reading
+from xenograft.reading.layouts import Cells
 from xenograft.reading.problems import problems_of_table
 from xenograft.reading.remarks import notices_of
-from xenograft.reading.sheet import Sheet
-from xenograft.reading.sheets import read_sheet, suffixes
+from xenograft.reading.repeats import with_means, with_mice
+from xenograft.reading.sheet import Sheet, letters
+from xenograft.reading.sheets import suffixes
+from xenograft.reading.sources import Source, read_source
 from xenograft.reading.study_toml import StudyFile, read_study_file, study_file_of
 from xenograft.study.study import Arm, Dosing, Study
 
 PLACE, ARGUMENTS = "data frame", "arguments"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A study, and what of its table became what.
+
+    Parameters
+    ----------
+    study : Study
+        As analysed.
+    file : StudyFile
+        What study.toml says.
+    sheets : tuple of Sheet
+        The cells as written.
+    rows : DataFrame
+        One row per reading, as `rows_in_our_words` gives them, with the `spot` of each: the cell that holds it.
+    """
+
+    study: Study
+    file: StudyFile
+    sheets: tuple[Sheet, ...]
+    rows: pd.DataFrame
 
 
 def read_study(path: str | Path) -> Study:
@@ -42,6 +66,11 @@ def read_study(path: str | Path) -> Study:
     StudyError
         Anything in the two files that cannot be analysed: every problem that can be found in one pass.
     """
+    return read_arrival(path).study
+
+
+def read_arrival(path: str | Path) -> Arrival:
+    """Read a study, and keep which cell each reading came from; see `read_study`."""
     path = Path(path)
     path = path / "study.toml" if path.is_dir() else path
     if path.suffix.lower() in suffixes():
@@ -49,38 +78,61 @@ def read_study(path: str | Path) -> Study:
     file = read_study_file(path)
     if file.table is None or not file.table_readable:
         raise StudyError(file.problems)
-    table = path.parent / file.table
-    sheet = _or_all_problems(file, lambda: read_sheet(table, file.entry))
-    cells = _or_all_problems(file, lambda: one_row_per_reading(file, sheet))
-    return study_of(file, sheet, cells)
+    try:
+        source = read_source(file, path.parent)
+    except StudyError as error:
+        raise StudyError([*file.problems, *error.problems]) from None
+    return arrival_of(file, source)
 
 
-def study_of(file: StudyFile, sheet: Sheet, cells: Cells) -> Study:
+def arrival_of(file: StudyFile, source: Source) -> Arrival:
     """The study that a study.toml and the cells of its table make.
 
     Parameters
     ----------
     file : StudyFile
         What study.toml says.
-    sheet : Sheet
-        The table as it is written; its name, checksum and notices are kept.
-    cells : Cells
-        The same with one row per reading.
+    source : Source
+        The table as it is written, and with one row per reading.
 
     Raises
     ------
     StudyError
         Every problem of the two that can be found in one pass.
     """
+    sheet, cells = source.sheets[0], source.cells
     place = sheet.place
     columns, problems = chosen_columns(file, place, cells)
-    rows, exclude_problems = with_exclusions(file, place, rows_in_our_words(file, cells, columns))
+    rows = with_mice(rows_in_our_words(file, cells, columns))
+    if source.weights is not None:
+        rows = _with_weights(rows, *source.weights)
+    rows, exclude_problems = with_exclusions(file, place, rows)
     analysed = rows[~rows["arm"].isin(file.ignored)] if "arm" in rows else rows
     problems = [*file.problems, *cells.problems, *problems, *exclude_problems]
     problems += problems_of_table(file, place, rows, analysed, columns)
     if problems:
         raise StudyError(problems)
-    return _study(file, sheet, cells, rows, analysed)
+    if "cell" not in rows:
+        measured = next((columns[part] for part in ("volume", "length") if part in columns), None)
+        column = letters(cells.header.index(measured)) if measured in cells.header else ""
+        rows = rows.assign(cell=column + rows.index.astype(str)) if file.place != ARGUMENTS else rows
+    analysed, repeated = with_means(file, place, analysed)
+    study = _study(file, sheet, [*cells.notices, *repeated], rows, analysed)
+    return Arrival(study, file, source.sheets, rows)
+
+
+def _with_weights(rows: pd.DataFrame, own: StudyFile, weights: Cells) -> pd.DataFrame:
+    """The rows with the weights of another sheet, by animal and day."""
+    columns, _ = chosen_columns(own, "", weights)
+    if not {"animal", "day", "volume"} <= set(columns) or not {"animal", "day_number"} <= set(rows):
+        return rows
+    found = rows_in_our_words(own, weights, columns).drop_duplicates(["animal", "day_number"])
+    found = found.set_index(["animal", "day_number"])
+    key = pd.MultiIndex.from_arrays([rows["mouse" if "mouse" in rows else "animal"], rows["day_number"]])
+    return rows.assign(
+        weight=found["volume"].reindex(key).fillna("").to_numpy(),
+        weight_number=found["volume_number"].reindex(key).to_numpy(),
+    )
 
 
 def study_from_frame(
@@ -101,21 +153,14 @@ def study_from_frame(
     rows = frame.set_axis([str(column) for column in frame.columns], axis=1).reset_index(drop=True)
     hashed = pd.util.hash_pandas_object(rows.astype("str"), index=False).to_numpy().tobytes()
     sheet = Sheet(PLACE, [], checksum=hashlib.sha256("\0".join(rows.columns).encode() + hashed).hexdigest())
-    return study_of(file, sheet, Cells(rows, tuple(rows.columns)))
+    return arrival_of(file, Source((sheet,), Cells(rows, tuple(rows.columns)))).study
 
 
-def _or_all_problems[T](file: StudyFile, read: Callable[[], T]) -> T:
-    """What `read` returns; where it finds the table unusable, with the problems of study.toml before its own."""
-    try:
-        return read()
-    except StudyError as error:
-        raise StudyError([*file.problems, *error.problems]) from None
-
-
-def _study(file: StudyFile, sheet: Sheet, cells: Cells, rows: pd.DataFrame, analysed: pd.DataFrame) -> Study:
+def _study(file: StudyFile, sheet: Sheet, said: Sequence[str], rows: pd.DataFrame, analysed: pd.DataFrame) -> Study:
     entry = file.entry
     if entry.animal_ids == "within arm":
-        analysed = analysed.assign(animal=analysed["arm"] + "/" + analysed["animal"])
+        own = {part: analysed["arm"] + "/" + analysed[part] for part in ("animal", "mouse") if part in analysed}
+        analysed = analysed.assign(**own)
     readings = _readings(file, analysed)
     animals = rows.drop_duplicates(["arm", "animal"])["arm"].value_counts()
     ignored = {name: int(animals.get(name, 0)) for name in file.ignored}
@@ -125,14 +170,14 @@ def _study(file: StudyFile, sheet: Sheet, cells: Cells, rows: pd.DataFrame, anal
         arms=file.arms,
         readings=readings,
         limit_of_quantification=file.in_unit(entry.limit_of_quantification),
-        endpoint_volume=file.in_unit(entry.endpoint_volume),
+        endpoint_volume=file.in_unit(file.endpoint),
         chosen_horizon=entry.horizon,
         primary=entry.primary,
         fit_from=entry.fit_from,
         ignored=ignored,
         source_sha256=sheet.checksum,
     )
-    notices = [*sheet.notices, *cells.notices, *notices_of(study, sheet.place, analysed, file.entry)]
+    notices = [*sheet.notices, *said, *notices_of(study, sheet.place, analysed, file.entry)]
     return replace(study, notices=tuple(notices))
 
 
@@ -153,7 +198,7 @@ def _readings(file: StudyFile, rows: pd.DataFrame) -> pd.DataFrame:
     readings["baseline"] = (readings["day"] == baseline_day) & used
     if "weight" in kept:
         readings["weight"] = kept["weight_number"]
-    for part in ("cohort", "cage", "exclude"):
+    for part in ("mouse", "cohort", "cage", "exclude"):
         if part in kept and kept[part].ne("").any():
             readings[part] = kept[part]
     if reasons := _reasons_left(rows):

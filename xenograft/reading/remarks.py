@@ -12,6 +12,7 @@ from xenograft.errors import quoted
 from xenograft.printing import listed
 from xenograft.reading.problems import place_of
 from xenograft.reading.schema import Formula, StudyEntry
+from xenograft.reading.second_look import floor_value
 from xenograft.reading.study_toml import counted
 from xenograft.study.study import Arm, Study
 
@@ -29,6 +30,8 @@ JUMP, JUMP_DAYS = 5.0, 2.0
 
 See models/README.md#where-the-priors-come-from.
 """
+SPIKE = 4.0
+"""A reading this many times above both its neighbours (or below both), and as far from its arm, is asked about."""
 OUTLYING = 4.0
 """Robust standard deviations (1.4826 × median absolute deviation) from its arm's median growth rate."""
 SMALLEST_SPREAD = 0.01
@@ -185,11 +188,36 @@ def _unit_questions(study: Study) -> Iterable[str]:
 
 
 def _jumps(study: Study) -> Iterable[str]:
+    """Readings that are far from the one before and the one after in one direction, or from the one before alone."""
     readings = _measured(study)
-    before = readings.groupby("animal", sort=False)[["day", "log_volume"]].shift()
-    rise, days = readings["log_volume"] - before["log_volume"], readings["day"] - before["day"]
-    found = readings[rise.abs() >= np.log(JUMP) * np.maximum(days, JUMP_DAYS) / JUMP_DAYS]
-    sentences = [
+    if (floor := floor_value(study)) is not None:  # asked about as what is written for no tumour
+        readings = readings[readings["volume"] != floor]
+    groups = readings.groupby("animal", sort=False)
+    before, after = groups[["day", "log_volume"]].shift(), groups[["day", "log_volume"]].shift(-1)
+    up, down = readings["log_volume"] - before["log_volume"], readings["log_volume"] - after["log_volume"]
+    spikes = (np.sign(up) == np.sign(down)) & (np.minimum(up.abs(), down.abs()) >= np.log(SPIKE))
+    arms = readings.groupby(["arm", "day"])["log_volume"]
+    unlike = (readings["log_volume"] - arms.transform("median")).abs() >= np.log(SPIKE)
+    spikes &= unlike | arms.transform("size").lt(FEWEST)
+    sentences: list[str] = []
+    for row in readings.index[spikes]:
+        animal, arm, day, volume = readings.loc[row, ["animal", "arm", "day", "volume"]]
+        around = np.exp((before.at[row, "log_volume"] + after.at[row, "log_volume"]) / 2)
+        decades = np.log10(volume / around)
+        ten = abs(abs(decades) - round(abs(decades))) < 0.25 and round(abs(decades)) >= 1
+        times = {1: "ten", 2: "a hundred", 3: "a thousand"}.get(round(abs(decades)), "many")
+        word = f"{times} times too {'large' if decades > 0 else 'small'}" if ten else "misread"
+        earlier, later = (
+            f"{np.exp(beside.at[row, 'log_volume']):,.4g} on day {beside.at[row, 'day']:g}"
+            for beside in (before, after)
+        )
+        seen = f"Animal {animal} ({arm}): {volume:,.4g} on day {day:g}, between {earlier} and {later}"
+        sentences.append(f"{seen}. Is it {word}?")
+    days = readings["day"] - before["day"]
+    jumped = up.abs() >= np.log(JUMP) * np.maximum(days, JUMP_DAYS) / JUMP_DAYS
+    spiked = spikes | spikes.shift(fill_value=False)
+    found = readings[jumped & ~spiked]
+    sentences += [
         f"Animal {animal} ({arm}): {np.exp(first):,.4g} on day {start:g}, {np.exp(log_volume):,.4g} on day {day:g}. "
         "Is one of the two misread?"
         for animal, arm, day, log_volume, start, first in zip(
@@ -227,6 +255,8 @@ def _outlying_growth(study: Study) -> Iterable[str]:
 
 def _carried_forward(study: Study) -> Iterable[str]:
     readings = study.readings[~study.readings["censored"]]
+    if (floor := floor_value(study)) is not None:  # asked about as what is written for no tumour
+        readings = readings[readings["volume"] != floor]
     sentences: list[str] = []
     for animal, found in readings.groupby("animal", sort=False):
         volumes = found["volume"].to_numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from datetime import date
 from typing import Annotated, Any, Literal, cast
 
@@ -16,6 +17,7 @@ DateOrder = Literal["day first", "month first"]
 Formula = Literal["1/2 L W^2", "pi/6 L W^2", "0.52 L W^2", "1/2 L W H", "pi/6 L W H"]
 Meaning = Literal["below limit", "missing", "left"]
 Scale = Literal["linear", "ln", "log10"]
+TimeUnit = Literal["days", "hours", "weeks"]
 FilledDown = Literal["animal", "arm", "day", "cohort", "cage"]
 
 REPEATED = "{ from = 0, every = 7, times = 4 }"
@@ -77,6 +79,19 @@ def _filled_down(written: Any) -> tuple[str, ...]:
     return tuple(written)
 
 
+def _column_range(written: Any) -> str:
+    if not isinstance(written, str) or not re.fullmatch(r"[A-Z]{1,3}:[A-Z]{1,3}", written):
+        raise ValueError(f'{quoted(written)} is not a range of columns. Write it as a spreadsheet does: "A:O".')
+    return written
+
+
+def _mark(written: Any) -> str:
+    known = ("keep", "missing", "below limit", "exclude")
+    if not isinstance(written, str) or not (written in known or re.match(r"exclude:\s*\S", written)):
+        raise ValueError(f"{quoted(written)} is not one of {', '.join(known)}, or exclude: and the reason.")
+    return written
+
+
 def _calendar_date(written: Any) -> date:
     if type(written) is not date:
         raise ValueError(f"{quoted(written)} is not a date. Write it without quotation marks: 2024-03-01.")
@@ -117,13 +132,15 @@ class Columns(_Entry):
     animal: _Text = "animal"
     arm: _Text = "arm"
     day: _Text = "day"
-    volume: _Text = "volume"
+    volume: _Text | Annotated[dict[str, _Text], Field(min_length=1)] = "volume"
     length: _Text = "length"
     width: _Text = "width"
     height: _Text = "height"
     weight: _Text = "weight"
     cohort: _Text = "cohort"
     cage: _Text = "cage"
+    tumour: _Text = "tumour"
+    start: _Text = "start"
     study: _Text = "study"
     reason_left: _Text = "reason_left"
     limit: _Text = "limit"
@@ -137,6 +154,19 @@ class ExcludeEntry(_Entry):
     reason: _Text
     arm: _Text | None = None
     day: _Day | None = None
+    tumour: _Text | None = None
+
+
+class Another(_Entry):
+    """`[groups]` and `[weights]`: another sheet or file, and what it calls its columns."""
+
+    data: _Text | None = None
+    sheet: _Text | None = None
+    animal: _Text = "animal"
+    arm: _Text = "arm"
+    day: _Text = "day"
+    weight: _Text = "weight"
+    header_row: _Row = 1
 
 
 class StudyEntry(_Entry):
@@ -150,9 +180,14 @@ class StudyEntry(_Entry):
     primary: str | None = None
     animal_ids: Literal["unique", "within arm"] = "unique"
     endpoint_volume: _Amount | None = None
+    endpoint_diameter: _Amount | None = None
     horizon: _Day | None = None
     # how the table is written
     sheet: _Text | None = None
+    sheets: Annotated[tuple[str, ...], PlainValidator(_list_of_text)] = ()
+    sheets_are: Literal["arms", "days"] = "arms"
+    only_columns: Annotated[str, PlainValidator(_column_range)] | None = None
+    arm_from: Literal["heading rows"] | None = None
     layout: Layout = "long"
     header: Annotated[tuple[HeaderPart, ...], PlainValidator(_header)] | None = None
     header_row: _Row = 1
@@ -163,12 +198,22 @@ class StudyEntry(_Entry):
     day_0: Annotated[date, PlainValidator(_calendar_date)] | None = None
     date_order: DateOrder | None = None
     add_days: _Day = 0.0
+    time_unit: TimeUnit | None = None
+    clock: Literal["whole days", "fractions"] | None = None
+    day_of: dict[str, _Day] = {}
     fill_down: Annotated[tuple[FilledDown, ...], PlainValidator(_filled_down)] = ()
     ignore_columns: Annotated[tuple[str, ...], PlainValidator(_list_of_text)] = ()
     guarded: bool = False
     words: dict[str, Meaning] = {}
+    marks: dict[str, Annotated[str, PlainValidator(_mark)]] = {}
+    units_in_cells: bool = False
+    repeats: Literal["readings", "mean"] | None = None
+    superscripts: Literal["footnotes"] | None = None
+    struck_through: Literal["exclude", "missing", "read"] | None = None
     exclude: list[ExcludeEntry] = []
     columns: Columns = Columns()
+    groups: Another | None = None
+    weights: Another | None = None
     arms: dict[str, ArmEntry] = {}
 
     @property
@@ -199,7 +244,8 @@ _DEFAULT_HEADER: dict[Layout, tuple[HeaderPart, ...]] = {
     "wide by animal": ("arm", "animal"),
 }
 HOW_THE_TABLE_IS_WRITTEN = (
-    "sheet", "layout", "header", "header_row", "last_row", "decimal", "scale", "day_0", "date_order", "add_days",
-    "fill_down", "ignore_columns", "guarded", "words",
+    "sheet", "sheets", "sheets_are", "only_columns", "arm_from", "groups", "marks", "superscripts", "struck_through",
+    "layout", "header", "header_row", "last_row", "decimal", "scale", "day_0", "date_order", "add_days",
+    "time_unit", "clock", "day_of",     "fill_down", "ignore_columns", "guarded", "words",
 )  # fmt: skip
 """Keys without which a table would be read as another one: a fault in them stops before the table."""

@@ -6,7 +6,7 @@ See docs/study-files.md. A format is one record of `FORMATS`; nothing else of th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from xenograft.reading.delimited import SEPARATORS, read_delimited
 from xenograft.reading.prism_archive import read_prism
 from xenograft.reading.pzfx import read_pzfx
 from xenograft.reading.schema import StudyEntry
-from xenograft.reading.sheet import Sheet
-from xenograft.reading.xlsx import SPREADSHEETS, cells_of_spreadsheet
+from xenograft.reading.sheet import Sheet, letters
+from xenograft.reading.xlsx import SPREADSHEETS, Marked, cells_of_spreadsheet
 
 LARGEST = 100_000_000
 """Bytes of the largest table that is read."""
@@ -49,8 +49,40 @@ class Format:
 
 
 def _read_workbook(place: str, content: bytes, entry: StudyEntry) -> Sheet:
-    rows, merged, notices = cells_of_spreadsheet(place, content, sheet=entry.sheet, decimal=entry.decimal)
-    return Sheet(place, rows, merged, notices=notices)
+    rows, merged, notices, marked = cells_of_spreadsheet(place, content, sheet=entry.sheet, decimal=entry.decimal)
+    struck = [mark for mark in marked if not mark.raised]
+    raised = [mark for mark in marked if mark.raised]
+    _ask_about(place, raised, struck, entry)
+    for mark in raised:
+        rows[mark.row][mark.column] = mark.plain
+    if entry.struck_through == "missing":
+        for mark in struck:
+            rows[mark.row][mark.column] = ""
+    excluded = (
+        {(mark.row, mark.column): "struck through" for mark in struck} if entry.struck_through == "exclude" else {}
+    )
+    return Sheet(place, rows, merged, excluded, notices=notices)
+
+
+def _ask_about(place: str, raised: Sequence[Marked], struck: Sequence[Marked], entry: StudyEntry) -> None:
+    """Refuse superscripts and struck-through cells that study.toml says nothing about."""
+    problems: list[str] = []
+    for marks, key in ((raised, entry.superscripts), (struck, entry.struck_through)):
+        if not marks or key is not None:
+            continue
+        first = marks[0]
+        cell = f"{place}: cell {letters(first.column)}{first.row + 1}"
+        more = f" (and {len(marks) - 1} more such cells)" if len(marks) > 1 else ""
+        if first.raised:
+            remedy = (
+                'If superscripts are footnotes, write superscripts = "footnotes" in study.toml; else type the number'
+            )
+            problems.append(f"{cell} is {first.plain} with {first.raised} raised or lowered{more}. {remedy} plainly.")
+        else:
+            remedy = 'Write struck_through = "exclude", "missing" or "read" in study.toml'
+            problems.append(f"{cell}, {quoted(first.plain)}, is struck through{more}. {remedy}.")
+    if problems:
+        raise StudyError(problems)
 
 
 FORMATS: list[Format] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -70,6 +71,15 @@ class StudyFile:
     def unit(self) -> str:
         """Unit of volume after reading: "mm3" for cubic lengths, else the file's own text."""
         return "mm3" if self.entry.unit in CUBIC_MILLIMETRES + CUBIC_CENTIMETRES else self.entry.unit
+
+    @property
+    def endpoint(self) -> float | None:
+        """Volume (unit of the table) at which animals are removed, that of a sphere where a diameter is given."""
+        if self.entry.endpoint_diameter is None:
+            return self.entry.endpoint_volume
+        cubed = self.entry.endpoint_diameter**3
+        by_formula = {"1": 0.5, "p": math.pi / 6, "0": 0.52}[self.entry.volume_formula[0]] * cubed
+        return by_formula / self.volume_factor
 
     @property
     def volume_factor(self) -> float:

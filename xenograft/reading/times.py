@@ -1,19 +1,22 @@
-"""When readings were taken: what a row of headings, or a column, says about days, hours, weeks or dates.
-
-See docs/study-files.md.
-"""
+"""When readings were taken: what headings, or the cells of a column, say about days, weeks or dates."""
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 TimeUnit = Literal["days", "hours", "weeks", "months"]
-DAYS_PER: Mapping[str, float] = {"days": 1.0, "hours": 1 / 24, "weeks": 7.0}
-"""Days in a unit of time; months have no fixed length and are asked for."""
+IN_DAYS: Mapping[str, Callable[[float], float]] = {
+    "days": lambda number: number,
+    "hours": lambda number: number / 24,
+    "weeks": lambda number: number * 7,
+}
+"""A number of a unit in days; months have no fixed length and are asked for."""
 
 UNIT_WORDS: Mapping[TimeUnit, str] = {
     "days": r"days?|dys?|d|jours?|j|tage?|t(?=ag)|d[ií]as?|giorn[oi]|dagen|dag|dp[a-z]{1,2}|p\.?i\.?d|pnd",
@@ -23,7 +26,8 @@ UNIT_WORDS: Mapping[TimeUnit, str] = {
 }
 _FILLING = (
     r"study|exp(?:eriment)?|of|on|at|post|after|since|from|into|in|the|treatment|treated|tx|dosing|dose|rx|therapy|"
-    r"implant(?:ation|ed)?|inoculation|inoc|injection|inj|inject|random(?:i[sz]ation)?|rand|graft(?:ing)?|engraftment|transplant(?:ation)?|"
+    r"implant(?:ation|ed)?|inoculation|inoc|injection|inj|inject|random(?:i[sz]ation)?|rand|graft(?:ing)?|"
+    r"engraftment|transplant(?:ation)?|enrol?lment|staging|"
     r"cells?|first|1st|start|begin(?:ning)?|p\.?i|elapsed|relative|time|number|no|nr|#|each|"
     r"t(?:umou?r)?|tum|vol(?:ume)?s?|tv|mtv|size|measure(?:ment|d)?s?|reading|value|mm|mm3|mm2|cm3|cm|cc|cubic|calliper|caliper|"
     r"bli|flux|radiance|signal|x|p|i"
@@ -49,7 +53,10 @@ _MONTHS = {
     for word in words.split()
 }  # fmt: skip
 _UNACCENTED = str.maketrans("áàäâéèêëíóôöúûüñç", "aaaaeeeeiooouuunc")
-_CLOCK = r"(?:(?:T|,?\s+)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:\.\d+)?))?(?:\s*(?P<half>[ap])\.?m\.?)?(?:Z|[+-]00:?00)?)?"
+_CLOCK = (
+    r"(?:(?:T|,?\s+)(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:\.\d+)?))?"
+    r"(?:\s*(?P<half>[ap])\.?m\.?)?(?:Z|[+-]00:?00)?)?"
+)
 _DAY_NAME = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
 _DATES = (
     rf"(?P<year>\d{{4}})(?P<sep>[-/._])(?P<month>\d{{1,2}})(?P=sep)(?P<day>\d{{1,2}}){_CLOCK}",
@@ -192,8 +199,8 @@ class Times:
 def times_in(texts: Iterable[str]) -> Times:
     """What a row of headings, or the cells of a column in the order written, say about time.
 
-    A constant prefix or suffix is taken off where it is a word for time or for a tumour's size: "Day_0", "TV_D4", "4 dpi",
-    "Day 7 (mm3)", "Week 1", "X0" are times; "T0", "V1", "Baseline" are not, unless "T" goes with numbers that no visits have.
+    Words for time and for a tumour's size are taken off: "Day_0", "TV_D4", "4 dpi", "Day 7 (mm3)", "Week 1", "X0" are
+    times; "T0", "V1" and "Baseline" are not, unless "T" goes with numbers that no list of visits has (0, 4, 7).
 
     Parameters
     ----------
@@ -205,6 +212,9 @@ def times_in(texts: Iterable[str]) -> Times:
     kinds = {kind for found in said.values() if found for kind in [found.kind] if kind != "bare"}
     if len(kinds - {"date"}) > 1:  # "Day 4" and "Week 2" in one row
         return Times(unread=tuple(words))
+    if kinds - {"date", "days", "t"} and any(found and found.kind == "bare" for found in said.values()):
+        said = {text: found if found and found.kind in ("bare", "date") else None for text, found in said.items()}
+        kinds -= {kind for kind in kinds if kind != "date"}  # "Week 1" among 0, 7 and 14 is a mistake
     dates = {text: found.date for text, found in said.items() if found and found.date is not None}
     bare = {text: found for text, found in said.items() if found and found.date is None}
     kind = next(iter(kinds - {"date"}), None)
@@ -229,7 +239,18 @@ class _Said:
     date: Written | None = None
 
 
+@lru_cache(maxsize=20_000)
 def _said(text: str) -> _Said | None:
+    if both := re.fullmatch(r"(.*?\d)\s*[,\n(\[–-]\s*([^()\[\]]*\d[^()\[\]]*)[)\]]?", text.strip(), flags=re.DOTALL):
+        first, second = _one(both[1]), _one(both[2])
+        if first and second and first.kind == "days" and second.kind == "date":  # "Day 4 (2026-01-09)"
+            return first
+        if first and second and first.kind == "date" and second.kind == "days":
+            return second
+    return _one(text)
+
+
+def _one(text: str) -> _Said | None:
     plain = re.sub(r"[(\[]\s*(?:in\s+)?(?:mm|cm|µl|ul|mg|g|p/s|photons?)[^)\]]*[)\]]", " ", text).strip()
     if found := re.fullmatch(rf"[+-]?{_NUMBER}", plain):
         return _Said("bare", float(plain))
@@ -283,7 +304,7 @@ def _kind(before: str, after: str) -> str | None:
         if re.fullmatch(pattern, token) and not (token in ("d", "w", "h", "j") and len(tokens) > 4)
     ]
     rest = [token for token in tokens if not any(re.fullmatch(pattern, token) for pattern in UNIT_WORDS.values())]
-    if units and len(set(units)) == 1:
+    if len(units) == 1:
         return units[0] if all(re.fullmatch(_FILLING, token) for token in rest) else None
     if units:
         return None
@@ -303,12 +324,12 @@ def _kind(before: str, after: str) -> str | None:
 
 def _no_visits(numbers: Sequence[float]) -> bool:
     """Whether numbers after a mere "T" or "Vol" are those of no list of visits: they leave gaps."""
-    steps = {later - earlier for earlier, later in zip(numbers, numbers[1:], strict=False)}
+    steps = {later - earlier for earlier, later in itertools.pairwise(numbers)}
     return len(numbers) >= 3 and bool(steps) and steps != {1.0}
 
 
 def _signed(said: Mapping[str, _Said]) -> dict[str, float]:
-    """Numbers with their signs: a hyphen or a dot right before one ("Day-4", "X.4") is a sign where only that ascends."""
+    """Numbers with their signs: a hyphen or dot right before one ("Day-4", "X.4") is a sign where only that ascends."""
     plain = {text: found.number for text, found in said.items()}
     if not any(found.doubt for found in said.values()):
         return plain
@@ -320,4 +341,4 @@ def _signed(said: Mapping[str, _Said]) -> dict[str, float]:
 
 def _ascends(numbers: Iterable[float]) -> bool:
     found = list(numbers)
-    return all(earlier < later for earlier, later in zip(found, found[1:], strict=False))
+    return all(earlier < later for earlier, later in itertools.pairwise(found))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 from xml.parsers import expat
 
 import openpyxl
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.utils.cell import column_index_from_string
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
@@ -28,9 +32,29 @@ Cells = list[list[str]]
 Merges = Mapping[tuple[int, int], tuple[int, int]]
 
 
+@dataclass(frozen=True)
+class Marked:
+    """A cell whose look says what its value does not.
+
+    Parameters
+    ----------
+    row, column : int
+        From 0.
+    plain : str
+        Its text without the superscript.
+    raised : str
+        The superscript; empty for a cell that is struck through.
+    """
+
+    row: int
+    column: int
+    plain: str
+    raised: str = ""
+
+
 def cells_of_spreadsheet(
     place: str, content: bytes, *, sheet: str | None, decimal: str
-) -> tuple[Cells, Merges, tuple[str, ...]]:
+) -> tuple[Cells, Merges, tuple[str, ...], tuple[Marked, ...]]:
     """Every cell of one sheet as text: formulas as their stored values, dates as 2024-03-01.
 
     Parameters
@@ -52,6 +76,8 @@ def cells_of_spreadsheet(
         Of a cell hidden by a merge (row and column from 0): the cell that shows its value.
     notices : tuple of str
         Hidden sheets that were not read, hidden rows and columns that were.
+    marked : tuple of Marked
+        Cells with a superscript behind a number, and cells struck through.
 
     Raises
     ------
@@ -67,7 +93,12 @@ def cells_of_spreadsheet(
     rows: Sequence[Sequence[Any]] = list(chosen.iter_rows(values_only=True))
     _refuse_formulas_without_values(place, content, chosen.title, rows)
     cells = [[_as_text(value, decimal) for value in row] for row in rows]
-    return cells, _merges(chosen), tuple(_notices(place, workbook, chosen))
+    return (
+        cells,
+        _merges(chosen),
+        tuple(_notices(place, workbook, chosen)),
+        tuple(_marked(place, content, chosen.title)),
+    )
 
 
 NOT_A_WORKBOOK = (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError)
@@ -77,7 +108,46 @@ NOT_A_WORKBOOK = (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError)
 def visible_sheets(place: str, content: bytes) -> list[str]:
     """Names of the sheets that a reader of the workbook sees."""
     _refuse_bombs(place, content)
-    return [sheet.title for sheet in _opened(place, content, values=True).worksheets if sheet.sheet_state == "visible"]
+    workbook = _opened(place, content, values=True)
+    return [sheet.title for sheet in workbook.worksheets if sheet.sheet_state == "visible" and _has_cells(sheet)]
+
+
+def _has_cells(sheet: Worksheet) -> bool:
+    return any(value is not None and str(value).strip() for row in sheet.iter_rows(values_only=True) for value in row)
+
+
+def _marked(place: str, content: bytes, title: str) -> Iterable[Marked]:
+    """Cells struck through, and numbers with a superscript: 155 with a raised 1 is no 1551."""
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        looks = b"".join(
+            packed.read(name)
+            for name in packed.namelist()
+            if name.endswith(("styles.xml", "sharedStrings.xml")) or name.startswith("xl/worksheets/")
+        )
+    if b"vertAlign" not in looks and b"<strike" not in looks:
+        return
+    written = _opened(place, content, values=True, rich=True)[title]
+    assert isinstance(written, Worksheet)
+    for row in written.iter_rows():
+        for cell in row:
+            if cell.value is None:
+                continue
+            at = cell.row - 1, cell.column - 1
+            runs = cell.value if isinstance(cell.value, CellRichText) else []
+            raised = "".join(_run(run) for run in runs if _looks(run, "vertAlign") in ("superscript", "subscript"))
+            plain = "".join(_run(run) for run in runs if _looks(run, "vertAlign") not in ("superscript", "subscript"))
+            if raised.strip() and re.fullmatch(r"\s*[<≤~]?\s*[\d.,]+\s*", plain):
+                yield Marked(*at, plain.strip(), raised.strip())
+            if (cell.font is not None and cell.font.strike) or any(_looks(run, "strike") for run in runs):
+                yield Marked(*at, str(cell.value).strip())
+
+
+def _run(run: object) -> str:
+    return run.text if isinstance(run, TextBlock) else str(run)
+
+
+def _looks(run: object, name: str) -> object:
+    return getattr(run.font, name, None) if isinstance(run, TextBlock) else None
 
 
 def _refuse_bombs(place: str, content: bytes) -> None:
@@ -91,7 +161,7 @@ def _refuse_bombs(place: str, content: bytes) -> None:
         raise StudyError(f"{place}: unpacks to {size}. Save the one sheet with the readings as CSV.")
 
 
-def _opened(place: str, content: bytes, *, values: bool) -> Workbook:
+def _opened(place: str, content: bytes, *, values: bool, rich: bool = False) -> Workbook:
     """The workbook; entities, which defusedxml refuses and lxml (where installed) loses silently, are refused."""
     if not openpyxl.DEFUSEDXML:
         raise RuntimeError("openpyxl does not use defusedxml; unset OPENPYXL_DEFUSEDXML")
@@ -99,7 +169,7 @@ def _opened(place: str, content: bytes, *, values: bool) -> Workbook:
         _refuse_document_types(place, content)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and validations that openpyxl does not keep
-            return openpyxl.load_workbook(io.BytesIO(content), data_only=values, keep_links=False)
+            return openpyxl.load_workbook(io.BytesIO(content), data_only=values, keep_links=False, rich_text=rich)
     except StudyError:
         raise
     except InvalidFileException:
@@ -135,6 +205,8 @@ def _chosen(place: str, workbook: Workbook, sheet: str | None) -> Worksheet:
         remedy = did_you_mean(sheet, names) or f" Its sheets: {', '.join(map(quoted, names))}."
         raise StudyError(f"{place}: there is no sheet {quoted(sheet)}.{remedy}")
     visible = [candidate for candidate in sheets if candidate.sheet_state == "visible"]
+    if len(visible) > 1:  # a sheet without a cell is no choice
+        visible = [candidate for candidate in visible if _has_cells(candidate)] or visible[:1]
     if len(visible) == 1:
         return visible[0]
     if not visible:
@@ -156,12 +228,25 @@ def _refuse_formulas_without_values(place: str, content: bytes, title: str, rows
         cell.coordinate
         for row, values in zip(written.iter_rows(), rows, strict=False)
         for cell, value in zip(row, values, strict=False)
-        if value is None and cell.data_type == "f"
+        if cell.data_type == "f" and (value is None or (value == 0 and not _may_be_zero(str(cell.value), rows)))
     ]
     if lost:
         others = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         finding = f"cell {lost[0]}{others} of the sheet {quoted(title)} holds a formula without its value"
         raise StudyError(f"{place}: {finding}. Open it in a spreadsheet program and save it again.")
+
+
+def _may_be_zero(formula: str, rows: Sequence[Sequence[Any]]) -> bool:
+    """Whether a formula that is stored as 0 may be 0: a cell of the sheet that it names is blank, text or 0.
+
+    A program that writes formulas without computing them (XlsxWriter, so pandas.to_excel) stores 0 as their value.
+    """
+    for letters, number in re.findall(r"(?<![A-Za-z!'])\$?([A-Z]{1,3})\$?(\d+)(?![\d(])", formula):
+        row, column = int(number) - 1, column_index_from_string(letters) - 1
+        value = rows[row][column] if row < len(rows) and column < len(rows[row]) else None
+        if not isinstance(value, int | float) or value == 0:
+            return True
+    return False
 
 
 def _merges(sheet: Worksheet) -> Merges:

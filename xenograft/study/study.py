@@ -271,7 +271,11 @@ class Study:
         )  # fmt: skip
         table["cohort"] = by_animal["cohort"].first() if "cohort" in fitted else ""
         baselines = self.readings[self.readings["baseline"]]
-        table["baseline"] = baselines.set_index("animal")["volume"].reindex(table.index)
+        if baselines["animal"].duplicated().any():  # several readings of a tumour on the day of its baseline
+            logs = np.log(baselines["volume"]).groupby(baselines["animal"]).mean()
+            table["baseline"] = np.exp(logs).reindex(table.index)
+        else:
+            table["baseline"] = baselines.set_index("animal")["volume"].reindex(table.index)
         if "reason_left" in fitted:
             reasons = self.readings.groupby("animal", sort=False)["reason_left"]
             table["reason_left"] = reasons.agg(lambda column: next((r for r in column if r), ""))

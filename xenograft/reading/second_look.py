@@ -1,0 +1,383 @@
+"""A second look at a table beside the study that was made of it, which does not know how the table was read.
+
+It sees cells and readings, nothing in between: what went wrong on the way shows as a question.
+See docs/study-files.md#what-check-asks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from xenograft.errors import quoted
+from xenograft.printing import listed
+from xenograft.reading.formulas import formula_followed
+from xenograft.reading.guess_columns import named_columns
+from xenograft.reading.sheet import Sheet, letters
+from xenograft.reading.study_toml import counted
+from xenograft.reading.summaries import summaries_among
+from xenograft.reading.times import date_in
+from xenograft.study.study import Study
+
+LONGEST_DAYS = 365
+FLOOR_ANIMALS, FLOOR_GAP = 3, 3.0
+"""A smallest volume that this many animals share, this far below the next one, is what is written for no tumour."""
+FALL = 3.0
+"""An untreated tumour this far above the limit does not fall below it by the next reading."""
+SIDES = (r"l|left|lt|lhs", r"r|right|rt|rhs"), (r"t1", r"t2"), (r"a", r"b"), (r"1", r"2")
+SHOWN = 5
+
+
+def second_look(sheets: Sequence[Sheet], study: Study) -> list[str]:
+    """Questions about what of a table arrived, and as what.
+
+    Parameters
+    ----------
+    sheets : sequence of Sheet
+        The cells as written.
+    study : Study
+        What was read of them.
+
+    Returns
+    -------
+    list of str
+        About days, the order of readings, animals, rows and columns that did not arrive, names, and smallest values.
+    """
+    raw = [_Cells.of(sheet) for sheet in sheets]
+    return [
+        *_days(study),
+        *_no_baseline(study),
+        *_order(raw, study),
+        *_not_arrived(raw, study),
+        *_columns_not_used(raw, study),
+        *_names(study),
+        *_pairs(study),
+        *_floor(study),
+        *_falls(study),
+        *_formulas(raw),
+    ]
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The cells of a sheet as text and as numbers (NaN), one array each."""
+
+    place: str
+    text: np.ndarray
+    number: np.ndarray
+
+    @staticmethod
+    def of(sheet: Sheet) -> _Cells:
+        width = max(map(len, sheet.rows), default=0)
+        text = np.array([[*row, *[""] * (width - len(row))] for row in sheet.rows], dtype=object)
+        if not text.size:
+            return _Cells(sheet.place, text.reshape(0, 0), np.empty((0, 0)))
+        flat = pd.Series(text.ravel(), dtype="str").str.strip()
+        plain = flat.str.replace(",", ".", n=1) if flat.str.fullmatch(r"[+-]?\d+,\d{1,2}").any() else flat
+        number = pd.to_numeric(plain.where(plain.str.match(r"[+-]?\.?\d")), errors="coerce").to_numpy(dtype=float)
+        return _Cells(sheet.place, flat.to_numpy(dtype=object).reshape(text.shape), number.reshape(text.shape))
+
+
+def _days(study: Study) -> Iterable[str]:
+    days = np.unique(study.readings["day"])
+    fractions = np.unique(np.round(days - np.floor(days), 6))
+    if len(fractions) > 1 or (len(days) > 1 and len(fractions) == 1 and 0 < fractions[0] < 1e-3):
+        odd = [f"{day:g}" for day in days if day != np.floor(day)][:3]
+        yield f"Some days are not whole ({', '.join(odd)}): are they days, or readings that were taken for days?"
+    if np.abs(days).max() > LONGEST_DAYS:
+        far = days[np.argmax(np.abs(days))]
+        yield f"Days go to {far:g}: are they days, or hours, dates or a count of something else?"
+    steps = np.diff(days)
+    if len(days) >= 4 and (steps == 1).all() and _daily_growth(study) > 1.25:
+        yield f"Days are {days[0]:g}, {days[1]:g}, {days[2]:g}, …: are they days, or the numbers of visits?"
+
+
+def _daily_growth(study: Study) -> float:
+    """Median factor by which an untreated tumour grows from one day of the study to the next."""
+    own = study.fitted_readings[study.fitted_readings["arm"] == study.control.name]
+    own = own[~own["censored"]].sort_values(["animal", "day"])
+    rise = np.log(own["volume"]).groupby(own["animal"]).diff()
+    return float(np.exp(rise.median())) if rise.notna().any() else 0.0
+
+
+def _no_baseline(study: Study) -> Iterable[str]:
+    if study.fit_from is None and study.animals["baseline"].isna().all():
+        first = study.readings["day"].min()
+        yield (
+            f"No animal has a reading on or before the first dose (day {study.first_dose:g}; the first reading is on "
+            "day "
+            f"{first:g}): is the first dose on the right day?"
+        )
+
+
+def _own_names(study: Study) -> dict[str, str]:
+    """The animals as a table may write them: without the arm before them, without the tumour behind them."""
+    readings = study.readings.drop_duplicates("animal")
+    names: dict[str, str] = {}
+    for animal, arm in zip(readings["animal"], readings["arm"], strict=True):
+        plain = animal.removeprefix(f"{arm}/")
+        names[animal] = plain.split(" · ")[0]
+    return names
+
+
+def _order(raw: Sequence[_Cells], study: Study) -> Iterable[str]:
+    """Animals whose volumes stand in another order in the table than their days."""
+    if len(raw) != 1:
+        return
+    cells, names = raw[0], _own_names(study)
+    measured = study.readings[~study.readings["censored"]]
+    unique = {animal for animal, count in pd.Series(names).map(pd.Series(names).value_counts()).items() if count == 1}
+    at: dict[str, list[tuple[int, int]]] = {}
+    wanted = {names[animal] for animal in unique}
+    for row, column in zip(*np.nonzero(np.isin(cells.text, list(wanted))), strict=True):
+        at.setdefault(cells.text[row, column], []).append((int(row), int(column)))
+    found: list[str] = []
+    for animal, own in itertools.islice(measured[measured["animal"].isin(unique)].groupby("animal", sort=False), 200):
+        volumes = own.sort_values("day")["volume"].tolist()
+        places = at.get(names[str(animal)], [])
+        if len(volumes) < 3 or len(set(volumes)) < len(volumes) or not places:
+            continue
+        rows = sorted({row for row, _ in places})
+        across = cells.number[rows].ravel().tolist()
+        down = cells.number[:, sorted({column for _, column in places})].ravel().tolist()
+        for line in (across, down):
+            written = [number for number in line if number in set(volumes)]
+            if len(written) == len(volumes) == len(set(written)):
+                if written != volumes:
+                    found.append(str(animal))
+                break
+    if found:
+        shown = listed(found[:3]) + (" and others" if len(found) > 3 else "")
+        yield (
+            f"{cells.place}: the readings of {shown} stand in another order than their days: are the days what the "
+            "headings, "
+            "or the dates, say?"
+        )
+
+
+def _not_arrived(raw: Sequence[_Cells], study: Study) -> Iterable[str]:
+    """Names among the animals that are none of the study, and rows of numbers without a name."""
+    names = set(_own_names(study).values())
+    volumes = set(study.readings["volume"].tolist())
+    for cells in raw:
+        found = np.isin(cells.text, list(names))
+        if not found.any():
+            continue
+        column = int(found.sum(axis=0).argmax())
+        rows = np.nonzero(found[:, column])[0]
+        if len({cells.text[row, column] for row in rows}) < 2:
+            continue
+        masks = {_mask(cells.text[row, column]) for row in rows}
+        summaries = summaries_among(cells.text[:, column].tolist(), [arm.name for arm in study.arms])
+        lost: list[str] = []
+        for row in range(len(cells.text)):
+            text = cells.text[row, column]
+            numbers = np.isfinite(np.delete(cells.number[row], column)).sum()
+            if found[row, column] or text in summaries or numbers < 2 or set(cells.text[row]) & set(study.ignored):
+                continue
+            above = row < rows[0]
+            if (above and _mask(text) not in masks) or (
+                not text and not above and _continues(cells, row, column, volumes)
+            ):
+                continue
+            if above and text and _ascends(cells.number[row]):
+                continue
+            lost.append(f"row {row + 1}" + (f" ({text})" if text else ""))
+        if lost:
+            shown = ", ".join(lost[:SHOWN]) + (", …" if len(lost) > SHOWN else "")
+            yield f"{cells.place}: {counted(len(lost), 'row')} with numbers did not arrive: {shown}. Should they?"
+
+
+def _continues(cells: _Cells, row: int, column: int, volumes: set[float]) -> bool:
+    """Whether a row without a name holds readings of the study, as where an animal is named once for several rows."""
+    return any(number in volumes for number in cells.number[row].tolist())
+
+
+def _ascends(numbers: np.ndarray) -> bool:
+    found = numbers[np.isfinite(numbers)]
+    return len(found) > 1 and bool((np.diff(found) > 0).all()) and bool((found == np.floor(found)).all())
+
+
+def _mask(text: str) -> str:
+    return re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "9", text))
+
+
+def _columns_not_used(raw: Sequence[_Cells], study: Study) -> Iterable[str]:
+    """Columns whose name says tumour volume, or the start of a treatment, and whose cells are not in the study."""
+    volumes = np.unique(study.readings["volume"])
+    scaled = np.concatenate([volumes, volumes / 1000.0])
+    for cells in raw:
+        row = _header_row(cells)
+        if row is None:
+            continue
+        header = cells.text[row].tolist()
+        named = named_columns(header)
+        likely = [name for name in (named.parts.get("volume"), *named.also.get("volume", ())) if name]
+        shares: dict[str, float] = {}
+        for name in likely:
+            number = cells.number[row + 1 :, header.index(name)]
+            number = number[np.isfinite(number)]
+            if len(number) >= 3:
+                shares[name] = float(np.mean(_among(number, scaled)))
+        used = max(shares.values(), default=0.0)
+        for name, share in shares.items():
+            if share < 0.5 and used > 0.8:
+                finding = f"the column {quoted(name)} also looks like volumes, and was not used"
+                yield f"{cells.place}: {finding}. Is that right?"
+            elif share < 0.5 and len(shares) == 1 and "length" not in named.parts and study.unit == "mm3":
+                yield (
+                    f"{cells.place}: the numbers of the column {quoted(name)} are not the volumes that were read. "
+                    "Is the right column used?"
+                )
+        yield from _start_not_used(cells, row, header, named.parts, study)
+
+
+def _among(numbers: np.ndarray, known: np.ndarray) -> np.ndarray:
+    known = np.sort(known)
+    at = (
+        np.clip(np.searchsorted(known, numbers), 1, len(known) - 1)
+        if len(known) > 1
+        else np.zeros(len(numbers), dtype=int)
+    )
+    near = np.minimum(np.abs(known[at] - numbers), np.abs(known[at - 1] - numbers))
+    return near <= 1e-9 * np.maximum(np.abs(numbers), 1.0)
+
+
+def _start_not_used(
+    cells: _Cells, row: int, header: Sequence[str], parts: dict[str, str], study: Study
+) -> Iterable[str]:
+    if "start" not in parts or "day" not in parts:
+        return
+    day, start = header.index(parts["day"]), header.index(parts["start"])
+    once = study.readings.drop_duplicates("volume", keep=False)
+    day_of = dict(zip(once["volume"], once["day"], strict=True))
+    began: set[datetime] = set()
+    apart: list[bool] = []
+    for line, numbers in zip(cells.text[row + 1 :], cells.number[row + 1 :], strict=True):
+        when, own = _date(line[day]), _date(line[start])
+        known = [day_of[number] for number in numbers.tolist() if number in day_of]
+        if when is not None and own is not None and len(known) == 1:
+            began.add(own)
+            apart.append(known[0] != (when - own).days)
+    if len(began) > 1 and any(apart):
+        finding = f"the column {quoted(parts['start'])} has a date for each animal, and days do not count from it"
+        remedy = f"Then write start = {quoted(parts['start'])} under [columns]"
+        yield f"{cells.place}: {finding}. Should they? {remedy}."
+
+
+def _date(text: str) -> datetime | None:
+    found = date_in(text)
+    return None if found is None or found.order == "asked" else found.at(None, None)
+
+
+def _header_row(cells: _Cells) -> int | None:
+    """The row of text that names the most columns."""
+    worth = [len(named_columns(row.tolist()).parts) for row in cells.text[:30]]
+    return int(np.argmax(worth)) if worth and max(worth) >= 2 else None
+
+
+def _names(study: Study) -> Iterable[str]:
+    """Names of animals that differ in nothing but case, blanks, signs or zeros in front."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for animal, arm in zip(study.animals.index, study.animals["arm"], strict=True):
+        plain = re.sub(r"0+(?=\d)", "", re.sub(r"[\W_]+", "", str(animal).lower().removeprefix(f"{arm}/".lower())))
+        alike.setdefault((arm, plain), []).append(str(animal))
+    for (arm, _), names in alike.items():
+        if len(names) > 1 and "mouse" not in study.readings:
+            yield f"Animals {listed(names)} ({arm}) differ in case, signs or zeros only: are they one animal?"
+
+
+def _pairs(study: Study) -> Iterable[str]:
+    """Names that differ in left and right only, of animals that leave together: two tumours of a mouse."""
+    if "mouse" in study.readings:
+        return
+    animals = study.animals
+    for first, second in SIDES:
+        bases: dict[tuple[str, str], list[str]] = {}
+        for animal, arm in zip(animals.index, animals["arm"], strict=True):
+            plain = str(animal).removeprefix(f"{arm}/")
+            if split := re.fullmatch(
+                rf"(.*\w)(?:[\s_.\-/]+|(?<=\d))(?:{first}|{second})\)?", plain, flags=re.IGNORECASE
+            ):
+                bases.setdefault((arm, split[1].rstrip(" _.-(/")), []).append(str(animal))
+        couples = [names for names in bases.values() if len(names) == 2]
+        if len(couples) < 2 or 2 * len(couples) < 0.6 * len(animals) or any(len(names) > 2 for names in bases.values()):
+            continue
+        together = np.mean([animals.at[one, "last_day"] == animals.at[other, "last_day"] for one, other in couples])
+        if together >= 0.8:
+            yield (
+                f"Animals {couples[0][0]} and {couples[0][1]} ({counted(len(couples), 'such pair')}) have one name "
+                "but for the "
+                "side, and leave together: are they two tumours of one mouse? Then give a column tumour."
+            )
+            return
+
+
+def _floor(study: Study) -> Iterable[str]:
+    if (value := floor_value(study)) is not None:
+        own = study.readings[study.readings["volume"].eq(value) & ~study.readings["censored"]]
+        first = f"first {own['animal'].iloc[0]}, day {own['day'].iloc[0]:g}"
+        yield (
+            f"The smallest volume, {value:g}, is that of {counted(own['animal'].nunique(), 'animal')} ({first}), "
+            f"far below all others: is {value:g} what is written for a tumour too small to measure? Then write "
+            "limit_of_quantification, the smallest volume that can be measured."
+        )
+
+
+def floor_value(study: Study) -> float | None:
+    """The smallest volume measured, where several animals share it far below all others; None else."""
+    readings = study.readings[~study.readings["censored"]]
+    smallest = readings["volume"].min()
+    own = readings[readings["volume"] == smallest]
+    others = readings.loc[readings["volume"] > smallest, "volume"]
+    if own["animal"].nunique() < FLOOR_ANIMALS or others.empty or others.min() < FLOOR_GAP * smallest:
+        return None
+    return float(smallest)
+
+
+def _falls(study: Study) -> Iterable[str]:
+    """Untreated animals that fall from well above the limit to below it."""
+    own = study.readings[study.readings["arm"] == study.control.name].sort_values(["animal", "day"])
+    before = own.groupby("animal")[["volume", "censored", "day"]].shift()
+    fell = own["censored"] & before["censored"].eq(False) & (before["volume"] > FALL * own["volume"])
+    if fell.any():
+        first = own[fell].iloc[0]
+        was = before.loc[own[fell].index[0]]
+        number = own.loc[fell, "animal"].nunique()
+        fell_from = f"{was['volume']:,.4g} on day {was['day']:g}"
+        fell_to = f"at or below {first['volume']:g} on day {first['day']:g}"
+        yield (
+            f"{counted(number, 'untreated animal')} fell below the limit ({first['animal']}: {fell_from}, {fell_to}): "
+            "are these zeros that nobody measured?"
+        )
+
+
+def _formulas(raw: Sequence[_Cells]) -> Iterable[str]:
+    for cells in raw:
+        row = _header_row(cells)
+        if row is None:
+            continue
+        header = cells.text[row].tolist()
+        parts = named_columns(header).parts
+        if not {"length", "width", "volume"} <= set(parts):
+            continue
+        long, wide, volume = (
+            cells.number[row + 1 :, header.index(parts[part])] for part in ("length", "width", "volume")
+        )
+        found = formula_followed(long, wide, volume)
+        if found is None or not found[1].any():
+            continue
+        rows = np.nonzero(found[1])[0] + row + 2
+        column = letters(header.index(parts["volume"]))
+        shown = ", ".join(f"{column}{number}" for number in rows[:SHOWN]) + (", …" if len(rows) > SHOWN else "")
+        yield (
+            f"{cells.place}: volumes follow {found[0]}, but not in {counted(len(rows), 'cell')} ({shown}): is a "
+            "length or a volume "
+            "misread there?"
+        )
