@@ -56,7 +56,7 @@ def assert_same(lab: Lab, study: Study) -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_way_to_write_a_day_is_read_in_every_layout(layout: str, tmp_path: Path) -> None:
-    """Words in front and behind, what R makes of names, dates in the usual forms; each layout has every fifth of them."""
+    """Words in front and behind, what R makes of names, dates in the usual forms: every fifth in each layout."""
     for number, heading in enumerate(list(DAYS)[LAYOUTS.index(layout) :: len(LAYOUTS)]):
         lab = written(replace(invented(number, days=(0, 4, 7, 11, 14, 18)), layout=layout, heading=heading))
         guess, study = as_read(lab, tmp_path / str(number))
@@ -86,12 +86,10 @@ def test_weeks_are_seven_days_and_asked_about(layout: str, tmp_path: Path) -> No
 def test_headings_that_number_visits_stop_and_are_named(layout: str, tmp_path: Path) -> None:
     for number, heading in enumerate(VISITS):
         lab = written(replace(invented(number, days=(0, 4, 7, 11, 14)), layout=layout, heading=heading))
-        if layout == "wide by animal":  # nothing but the visits could say that it is one
-            with pytest.raises(StudyError, match="no row names animals, arms or days"):
-                as_read(lab, tmp_path / str(number))
-            continue
         guess, study = as_read(lab, tmp_path / str(number))
         assert isinstance(study, StudyError), heading
+        if layout == "wide by animal":  # nothing but the visits could say that it is one
+            continue
         assert VISITS[heading](1) in " ".join([*guess.open, *study.problems]), heading
 
 

@@ -79,8 +79,9 @@ def test_the_tumours_volume_is_told_from_every_other_volume(tmp_path: Path, lab:
     rows = long_rows(lab)
     first = rows.groupby("Mouse")["Volume"].transform("first")
     others = {
-        "Injection volume": 150 + rows.index % 40, "Dose volume (uL)": 200, "Blood volume": 50, "Baseline volume": first,
-        "Initial tumor volume (mm3)": first, "Relative tumor volume": rows["Volume"] / first, "log volume": np.log(rows["Volume"]),
+        "Injection volume": 150 + rows.index % 40, "Dose volume (uL)": 200, "Blood volume": 50,
+        "Baseline volume": first, "Initial tumor volume (mm3)": first, "Relative tumor volume": rows["Volume"] / first,
+        "log volume": np.log(rows["Volume"]),
         "Normalized volume": rows["Volume"] / first, "% change in tumour volume": 100 * (rows["Volume"] / first - 1),
         "Sample volume": 10, "Final volume": 999, "Mean tumor volume": 300, "Start TV": first,
     }  # fmt: skip
@@ -100,8 +101,8 @@ def test_two_columns_that_fit_alike_are_both_named(tmp_path: Path, lab: Lab) -> 
 
 
 def test_a_column_of_days_is_never_the_arm_and_a_cohort_may_be_one(tmp_path: Path, lab: Lab) -> None:
-    names = ("Timepoint", "Treatment day", "Days after treatment", "Day of treatment", "Days post implantation", "Study Day",
-             "days into dosing", "DPI", "Day", "Time (days)", "Date of study day")  # fmt: skip
+    names = ("Timepoint", "Treatment day", "Days after treatment", "Day of treatment", "Days post implantation",
+             "Study Day", "days into dosing", "DPI", "Day", "Time (days)", "Date of study day")  # fmt: skip
     for number, name in enumerate(names):
         arm = ("Group", "Treatment", "Compound", "Condition", "Cohort", "Treatment arm")[number % 6]
         table = long_rows(lab).rename(columns={"Day": name, "Group": arm})
@@ -245,11 +246,13 @@ def test_arms_and_weights_may_stand_in_another_file(tmp_path: Path, lab: Lab) ->
     csv(tmp_path, rows[["Mouse", "Day"]].assign(weight=21.5), "weights.csv")
     table = csv(tmp_path, rows.drop(columns="Group"))
     start(table)
-    arms = "[arms.Vehicle]\ncontrol = true\n[arms.DrugA]\nagents.A = { start = 0 }\n[arms.DrugB]\nagents.B = { start = 0 }\n"
+    arms = "[arms.Vehicle]\ncontrol = true\n[arms.DrugA]\nagents.A = { start = 0 }\n"
+    arms += "[arms.DrugB]\nagents.B = { start = 0 }\n"
+    arms += '[arms."DrugA + DrugB"]\nagents = { A = { start = 0 }, B = { start = 0 } }\n'
     keys = '[columns]\nanimal = "Mouse"\nday = "Day"\nvolume = "Volume"\n'
     keys += '[groups]\ndata = "groups.csv"\nanimal = "Mouse"\narm = "Group"\n'
     keys += '[weights]\ndata = "weights.csv"\nanimal = "Mouse"\nday = "Day"\n'
-    text = f'name = "s"\ndata = "t.csv"\n{keys}{arms}[arms."DrugA + DrugB"]\nagents = {{ A = {{ start = 0 }}, B = {{ start = 0 }} }}\n'
+    text = f'name = "s"\ndata = "t.csv"\n{keys}{arms}'
     (tmp_path / "study.toml").write_text(text)
     study = read_arrival(tmp_path).study
     assert total(study) == pytest.approx(rows["Volume"].sum())
@@ -310,7 +313,7 @@ def test_a_mark_has_one_meaning_and_keeps_the_reading_with_its_reason(tmp_path: 
         (tmp_path / str(number) / "study.toml").write_text(text.replace('"exclude"', '"exclude: ulcerated"'))
         assert read_arrival(tmp_path / str(number)).study.readings["exclude"].eq("ulcerated").sum() == 3
         (tmp_path / str(number) / "study.toml").write_text(text.replace("marks =", "# marks ="))
-        with pytest.raises(StudyError, match="Say what .* means in study.toml, for example marks"):
+        with pytest.raises(StudyError, match=r"Say what .* means in study.toml, for example marks"):
             read_arrival(tmp_path / str(number))
 
 

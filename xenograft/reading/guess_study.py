@@ -150,7 +150,8 @@ def _read(table: Path, sheet: str | None) -> tuple[Sheet, LaidOut, str, tuple[st
                 break
             if read.says:
                 layout = read.says.get("layout", '"long"').strip('"')
-                return read, LaidOut(1, layout, columns=dict(read.columns)), decimal, doubts
+                found = LaidOut(1, layout, columns=dict(read.columns))
+                break
             if sum(bool(text.strip()) for text in read.rows[row - 1]) >= 2:
                 found = laid_out(read.rows)
                 break
