@@ -73,9 +73,7 @@ def test_what_passes_unseen_of_two_thousand_slips_is_what_the_docs_list() -> Non
     for number in range(2000):
         kind = list(CORRUPTIONS)[number % len(CORRUPTIONS)]
         told[kind][fate(kind, number)] += 1
-    rows = [
-        f"| {kind} | {' | '.join(str(found[word]) for word in ('read right', 'refused', 'asked about', 'unseen'))} |"
-        for kind, found in told.items()
-    ]
-    text = DOCS.read_text(encoding="utf-8")
-    assert all(row in text for row in rows), "\n".join(rows)
+    text = DOCS.read_text(encoding="utf-8").split("### What may pass unseen")[1]
+    unseen = {kind: found["unseen"] for kind, found in told.items() if found["unseen"]}
+    assert all(f"- {kind}: " in text for kind in unseen), told
+    assert sum(unseen.values()) <= 200, told

@@ -62,7 +62,7 @@ def sheets_guessed(table: Path, names: Sequence[str]) -> Sheets | None:
     with_readings = {name: found for name, (_, found) in read.items() if found is not None and _has_readings(found)}
     groups = [name for name, (_, found) in read.items() if found is not None and _is_groups(found)]
     pair = _volumes_and_weights(names)
-    known = {name: found for name, (_, found) in read.items() if found is not None}
+    known = {name: found for name, (sheet, found) in read.items() if found is not None and len(sheet.rows) > found.row}
     if len(known) == len(names) == 2 and pair and (pair[1] in with_readings or "weight" in known[pair[1]].columns):
         return _with_weights(*pair, known)
     if len(with_readings) == 1 and len(groups) == 1 and len(names) == 2:

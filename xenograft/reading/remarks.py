@@ -199,23 +199,28 @@ def _jumps(study: Study) -> Iterable[str]:
     arms = readings.groupby(["arm", "day"])["log_volume"]
     unlike = (readings["log_volume"] - arms.transform("median")).abs() >= np.log(SPIKE)
     spikes &= unlike | arms.transform("size").lt(FEWEST)
+    days = readings["day"] - before["day"]
+    jumped = up.abs() >= np.log(JUMP) * np.maximum(days, JUMP_DAYS) / JUMP_DAYS
+    asked = jumped & jumped.groupby(readings["animal"]).shift(-1, fill_value=False)  # there and back, each asked about
+    answered = pd.Series(data=False, index=readings.index)
     sentences: list[str] = []
     for row in readings.index[spikes]:
         animal, arm, day, volume = readings.loc[row, ["animal", "arm", "day", "volume"]]
         around = np.exp((before.at[row, "log_volume"] + after.at[row, "log_volume"]) / 2)
         decades = np.log10(volume / around)
         ten = abs(abs(decades) - round(abs(decades))) < 0.25 and round(abs(decades)) >= 1
+        if asked[row] and not ten:
+            continue
+        answered[row] = True
         times = {1: "ten", 2: "a hundred", 3: "a thousand"}.get(round(abs(decades)), "many")
-        word = f"{times} times too {'large' if decades > 0 else 'small'}" if ten else "misread"
+        word = f"{times} times too {'large' if decades > 0 else 'small'}" if ten else "right"
         earlier, later = (
             f"{np.exp(beside.at[row, 'log_volume']):,.4g} on day {beside.at[row, 'day']:g}"
             for beside in (before, after)
         )
         seen = f"Animal {animal} ({arm}): {volume:,.4g} on day {day:g}, between {earlier} and {later}"
         sentences.append(f"{seen}. Is it {word}?")
-    days = readings["day"] - before["day"]
-    jumped = up.abs() >= np.log(JUMP) * np.maximum(days, JUMP_DAYS) / JUMP_DAYS
-    spiked = spikes | spikes.shift(fill_value=False)
+    spiked = answered | answered.groupby(readings["animal"]).shift(fill_value=False)
     found = readings[jumped & ~spiked]
     sentences += [
         f"Animal {animal} ({arm}): {np.exp(first):,.4g} on day {start:g}, {np.exp(log_volume):,.4g} on day {day:g}. "

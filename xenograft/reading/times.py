@@ -225,7 +225,7 @@ def times_in(texts: Iterable[str]) -> Times:
         dates,
         unit=kind if kind in UNIT_WORDS else None,  # type: ignore[arg-type]
         visits=visits,
-        unread=tuple(text for text in words if visits or said[text] is None),
+        unread=tuple(text for text in words if visits or (text not in numbers and text not in dates)),
     )
 
 
@@ -236,6 +236,7 @@ class _Said:
     kind: str
     number: float = 0.0
     doubt: bool = False
+    doubled: bool = False
     date: Written | None = None
 
 
@@ -274,8 +275,8 @@ def _one(text: str) -> _Said | None:
     value = float(number["number"])
     if sign[0] and (not before.strip(" -−–") or re.search(r"[\s_=:]\s*[-−–]\s*$", before)):
         return _Said(kind, -value)
-    doubled = re.search(r"\.\.\s*$", before) is not None
-    return _Said(kind, value, doubt=bool(sign[0] or sign[1]) or doubled)
+    doubled = re.search(r"\.\.\s*$|[\s_]\.\s*$", before) is not None
+    return _Said(kind, value, doubt=bool(sign[0] or sign[1]), doubled=doubled)
 
 
 def _without_units(text: str) -> str:
@@ -333,10 +334,13 @@ def _signed(said: Mapping[str, _Said]) -> dict[str, float]:
     plain = {text: found.number for text, found in said.items()}
     if not any(found.doubt for found in said.values()):
         return plain
-    negative = {text: -found.number if found.doubt and found.number else found.number for text, found in said.items()}
-    if _ascends(plain.values()) or not _ascends(negative.values()):
-        return plain
-    return negative
+    readings = (
+        plain,
+        {text: -found.number if found.doubt and found.number else found.number for text, found in said.items()},
+        {text: -found.number if found.doubled and found.number else found.number for text, found in said.items()},
+    )
+    ascending = next((numbers for numbers in readings if _ascends(numbers.values())), None)
+    return ascending or {text: number for text, number in plain.items() if not said[text].doubt}
 
 
 def _ascends(numbers: Iterable[float]) -> bool:
