@@ -10,9 +10,9 @@ import pandas as pd
 
 from xenograft.errors import quoted
 from xenograft.printing import listed
+from xenograft.reading.levels import floor_value
 from xenograft.reading.problems import place_of
 from xenograft.reading.schema import Formula, StudyEntry
-from xenograft.reading.second_look import floor_value
 from xenograft.reading.study_toml import counted
 from xenograft.study.study import Arm, Study
 

@@ -19,6 +19,7 @@ from xenograft.errors import quoted
 from xenograft.printing import listed
 from xenograft.reading.formulas import formula_followed
 from xenograft.reading.guess_columns import named_columns
+from xenograft.reading.levels import fall_questions, floor_questions, unit_questions
 from xenograft.reading.sheet import Sheet, letters
 from xenograft.reading.study_toml import counted
 from xenograft.reading.summaries import summaries_among
@@ -26,10 +27,6 @@ from xenograft.reading.times import date_in
 from xenograft.study.study import Study
 
 LONGEST_DAYS = 365
-FLOOR_ANIMALS, FLOOR_GAP = 3, 3.0
-"""A smallest volume that this many animals share, this far below the next one, is what is written for no tumour."""
-FALL = 3.0
-"""An untreated tumour this far above the limit does not fall below it by the next reading."""
 SIDES = (r"l|left|lt|lhs", r"r|right|rt|rhs"), (r"t1", r"t2"), (r"a", r"b"), (r"1", r"2")
 SHOWN = 5
 
@@ -58,8 +55,9 @@ def second_look(sheets: Sequence[Sheet], study: Study) -> list[str]:
         *_columns_not_used(raw, study),
         *_names(study),
         *_pairs(study),
-        *_floor(study),
-        *_falls(study),
+        *unit_questions(study),
+        *floor_questions(study),
+        *fall_questions(study),
         *_formulas(raw),
     ]
 
@@ -317,45 +315,6 @@ def _pairs(study: Study) -> Iterable[str]:
                 "side, and leave together: are they two tumours of one mouse? Then give a column tumour."
             )
             return
-
-
-def _floor(study: Study) -> Iterable[str]:
-    if (value := floor_value(study)) is not None:
-        own = study.readings[study.readings["volume"].eq(value) & ~study.readings["censored"]]
-        first = f"first {own['animal'].iloc[0]}, day {own['day'].iloc[0]:g}"
-        yield (
-            f"The smallest volume, {value:g}, is that of {counted(own['animal'].nunique(), 'animal')} ({first}), "
-            f"far below all others: is {value:g} what is written for a tumour too small to measure? Then write "
-            "limit_of_quantification, the smallest volume that can be measured."
-        )
-
-
-def floor_value(study: Study) -> float | None:
-    """The smallest volume measured, where several animals share it far below all others; None else."""
-    readings = study.readings[~study.readings["censored"]]
-    smallest = readings["volume"].min()
-    own = readings[readings["volume"] == smallest]
-    others = readings.loc[readings["volume"] > smallest, "volume"]
-    if own["animal"].nunique() < FLOOR_ANIMALS or others.empty or others.min() < FLOOR_GAP * smallest:
-        return None
-    return float(smallest)
-
-
-def _falls(study: Study) -> Iterable[str]:
-    """Untreated animals that fall from well above the limit to below it."""
-    own = study.readings[study.readings["arm"] == study.control.name].sort_values(["animal", "day"])
-    before = own.groupby("animal")[["volume", "censored", "day"]].shift()
-    fell = own["censored"] & before["censored"].eq(False) & (before["volume"] > FALL * own["volume"])
-    if fell.any():
-        first = own[fell].iloc[0]
-        was = before.loc[own[fell].index[0]]
-        number = own.loc[fell, "animal"].nunique()
-        fell_from = f"{was['volume']:,.4g} on day {was['day']:g}"
-        fell_to = f"at or below {first['volume']:g} on day {first['day']:g}"
-        yield (
-            f"{counted(number, 'untreated animal')} fell below the limit ({first['animal']}: {fell_from}, {fell_to}): "
-            "are these zeros that nobody measured?"
-        )
 
 
 def _formulas(raw: Sequence[_Cells]) -> Iterable[str]:
