@@ -28,7 +28,8 @@ SIDE_WORDS = {
 }
 _MOMENTS = (
     r"base ?line|pre|pre[- ]?(?:treatment|dose|tx|study)|before|initial|start|beginning|randomi[sz]ation|enrol?lment|"
-    r"staging|end|final|last|end ?point|terminal|necropsy|sacrifice|harvest|post|post[- ]?treatment|after"
+    r"staging|(?:first|last) (?:day|visit|measurement|reading)|"
+    r"end|final|last|end ?point|terminal|necropsy|sacrifice|harvest|post|post[- ]?treatment|after"
 )
 
 

@@ -258,7 +258,7 @@ def _reading_columns(
                 finding = f"the heading {quoted(said['day'])} is no day"
                 remedy = f"Say which in {file.place}, for example day_of = {{ {quoted(said['day'])} = 0 }}"
                 problems.append(f"{cell('day')}: {finding}. {remedy}, or add it to ignore_columns.")
-            elif re.search(r"\d", said["day"]):
+            elif re.search(r"\d", said["day"]) or not re.search(r"[^\W\d_]", said["day"]):
                 why = why_no_day(said["day"], file.place, entry)
                 problems.append(f"{cell('day')}: the day of the column {why} Else add it to ignore_columns.")
             else:
