@@ -179,7 +179,8 @@ def test_a_study_that_no_computer_can_hold_is_drawn_again(card: ModelCard) -> No
 
 @pytest.mark.usefixtures("fits")
 def test_a_fit_that_does_not_converge_is_counted_and_not_ranked(card: ModelCard, tmp_path: Path) -> None:
-    found = calibrate(card, tmp_path / "s.jsonl", studies=2, settings=SamplerSettings(draws=10, tune=10, retries=0))
+    rough = SamplerSettings(draws=10, tune=10, retries=0)
+    found = calibrate(card, tmp_path / "s.jsonl", studies=2, settings=rough, method="nuts")
     assert (found.studies, found.failed, found.passed) == (2, 2, False)
     assert all(reason.startswith("did not converge: ") for reason in found.reasons)
     assert problems_of_calibration("x.json", found, card) == [

@@ -150,10 +150,15 @@ def test_more_animals_and_larger_effects_give_narrower_and_surer_answers(answeri
     assert by.loc[(4, 0.0), "true"] == 0.0
     assert (by[["enhanced", "less", "not distinguishable", "no conclusion"]].sum(axis=1).round(9) == 1).all()
     assert (by["covered"] >= 0.5).all()
+    assert (by["by_nuts"] <= 0.1).all()
+    assert by["difference"].between(0, 0.15).all()  # four errors of so few draws
+    assert "probabilities differ by 0." in power_sentences(table)[-1]
     before = (tmp_path / "store.jsonl").read_text()
     again = power(cells, TRUTH, [answering], tmp_path / "store.jsonl", studies=6, settings=QUICK)
     pd.testing.assert_frame_equal(again, table)
     assert (tmp_path / "store.jsonl").read_text() == before
+    with pytest.raises(InputError, match="other: settings"):
+        power(cells, TRUTH, [answering], tmp_path / "store.jsonl", studies=6, settings=QUICK, method="nuts")
     with pytest.raises(InputError, match="other: reference"):
         power(cells, TRUTH, [answering], tmp_path / "store.jsonl", studies=6, settings=QUICK, reference="hsa")
 
@@ -174,7 +179,9 @@ def test_two_cards_are_answered_each_and_averaged() -> None:
 @pytest.mark.usefixtures("fits")
 def test_fits_that_do_not_converge_give_no_conclusion(answering: ModelCard, tmp_path: Path) -> None:
     rough = SamplerSettings(draws=10, tune=10, retries=0)
-    table = power(cells_of(DESIGN), TRUTH, [answering], tmp_path / "store.jsonl", studies=2, settings=rough)
+    table = power(
+        cells_of(DESIGN), TRUTH, [answering], tmp_path / "store.jsonl", studies=2, settings=rough, method="nuts"
+    )
     assert table.loc[0, "no conclusion"] == 1.0
     assert np.isnan(table.loc[0, "width"])
 

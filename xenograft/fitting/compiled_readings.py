@@ -29,6 +29,9 @@ from xenograft.fitting.compiled_arms import COLUMNS, FROM_GROWTH, MEAN, PRECISIO
 
 LOG_2_PI = math.log(2 * math.pi)
 
+MOST_INFORMATION = 1e12
+"""Of readings on a standard normal effect; beyond it what they tell of each other is lost in rounding."""
+
 
 @jitted
 def dot(first, k, start, second, begin, size):
@@ -146,6 +149,9 @@ def integrate(whole, vector, matrix):
     value, animal = 0.0, 0
     for g in range(matrix.shape[0]):
         n = whole[whole[GROUP_ANIMALS] + g]
+        for k in range(effects):
+            if matrix[g, k, k] > MOST_INFORMATION:
+                return -math.inf
         factorise(matrix, g, factor, inverse)
         for k in range(effects):
             value -= n * math.log(factor[k, k])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import arviz as az
 import numpy as np
@@ -73,6 +74,11 @@ class Fit:
     def posterior(self) -> xr.Dataset:
         """Posterior draws of the parameters (chain, draw, …), rates in 1/day."""
         return self.draws["posterior"].to_dataset()
+
+    @property
+    def method(self) -> Literal["nuts", "importance"]:
+        """How the draws that were kept were made: by chains, or by importance sampling."""
+        return "nuts" if math.isnan(self.health.effective_draws) else "importance"
 
     @property
     def latent(self) -> xr.Dataset:

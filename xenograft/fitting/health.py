@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -21,11 +22,16 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "share of divergences": (0.001, 0.01),
     "E-BFMI": (0.3, 0.2),
     "share at maximum tree depth": (0.01, 0.1),
+    "Pareto k": (0.5, 0.5),
+    "effective draws": (400, 100),
 }
 """Limits of *pass* and *caution* (docs/mathematics.md#health-of-a-fit); beyond the second a fit fails."""
 
 STATUS_MARKS: Mapping[str, str] = {"pass": "✓ pass", "caution": "! caution", "fail": "✕ fail"}
 """A status as people read it."""
+
+
+MORE_IS_BETTER = ("bulk ESS", "tail ESS", "E-BFMI", "effective draws")
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,10 @@ class Health:
         Worst chain's energy Bayesian fraction of missing information.
     failures : tuple of str
         What is not *pass*, in words, with the quantity it was found on.
+    pareto_k, effective_draws : float
+        Of a fit by importance sampling: tail of the weights, and how many independent draws they are worth. Such a
+        fit has no chains: `max_rhat`, `min_ess_bulk`, `min_ess_tail` and `min_bfmi` are not numbers then, as these
+        two are of chains.
     """
 
     status: Status
@@ -56,6 +66,8 @@ class Health:
     max_treedepth_share: float
     min_bfmi: float
     failures: tuple[str, ...] = ()
+    pareto_k: float = math.nan
+    effective_draws: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ class Attempt:
     target_accept : float
         Acceptance rate that the step size aims at.
     adaptation : str
-        "diag" or "low_rank" mass matrix.
+        "diag" or "low_rank" mass matrix; "importance" for draws without chains.
     status : {"pass", "caution", "fail"}
         Health of this run.
     failures : tuple of str
@@ -79,7 +91,7 @@ class Attempt:
     draws: int
     tune: int
     target_accept: float
-    adaptation: Literal["diag", "low_rank"]
+    adaptation: Literal["diag", "low_rank", "importance"]
     status: Status
     failures: tuple[str, ...]
 
@@ -130,6 +142,33 @@ def judge(quantities: xr.Dataset, sample_stats: xr.Dataset, many: xr.Dataset | N
     )
 
 
+def judge_weights(pareto_k: float, effective_draws: float) -> Health:
+    """Health of a fit by importance sampling.
+
+    Parameters
+    ----------
+    pareto_k : float
+        Of the weights; above 0.5 their variance is infinite, and the fit fails.
+    effective_draws : float
+        Independent draws that the weighted ones are worth; the limits are those of effective sample sizes.
+    """
+    found = {"Pareto k": pareto_k, "effective draws": effective_draws}
+    grades = {name: _grade(name, value) for name, value in found.items()}
+    order: Sequence[Status] = ("pass", "caution", "fail")
+    return Health(
+        status=order[max(grades.values())],
+        max_rhat=math.nan,
+        min_ess_bulk=math.nan,
+        min_ess_tail=math.nan,
+        divergences=0,
+        max_treedepth_share=0.0,
+        min_bfmi=math.nan,
+        failures=tuple(f"{name} {found[name]:.3g}" for name, grade in grades.items() if grade),
+        pareto_k=pareto_k,
+        effective_draws=effective_draws,
+    )
+
+
 def _of_many(quantities: xr.Dataset) -> dict[str, tuple[float, str]]:
     return {
         "R-hat": _worst(az.rhat(quantities), largest=True),
@@ -140,7 +179,7 @@ def _of_many(quantities: xr.Dataset) -> dict[str, tuple[float, str]]:
 def _grade(name: str, value: float) -> int:
     """0 pass, 1 caution, 2 fail; a value that is not a number fails."""
     for grade, limit in enumerate(LIMITS[name]):
-        better = value >= limit if name.endswith("ESS") or name == "E-BFMI" else value <= limit
+        better = value >= limit if name in MORE_IS_BETTER else value <= limit
         if better:
             return grade
     return 2

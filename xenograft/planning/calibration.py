@@ -22,7 +22,7 @@ import xarray as xr
 from xenograft.errors import InputError
 from xenograft.fitting.curves import curves_of, log_likelihood, new_readings, prior_draws, reference_names
 from xenograft.fitting.fit import versions
-from xenograft.fitting.sampling import SamplerSettings, fit
+from xenograft.fitting.sampling import Method, SamplerSettings, fit
 from xenograft.model.card import ModelCard
 from xenograft.planning.calibration_record import Calibration, calibration_of
 from xenograft.planning.card_truth import truth_of
@@ -66,6 +66,8 @@ class CalibrationTrial:
         Seed of the calibration and number of the study; both and the card's digest give the study.
     settings : SamplerSettings
         How to sample.
+    method : {"nuts", "importance"}
+        As in `fit`.
     """
 
     card: ModelCard
@@ -73,6 +75,7 @@ class CalibrationTrial:
     seed: int
     number: int
     settings: SamplerSettings = SETTINGS
+    method: Method = "importance"
 
 
 def calibrate(
@@ -86,6 +89,7 @@ def calibrate(
     settings: SamplerSettings = SETTINGS,
     truths_from: ModelCard | None = None,
     progress: bool = False,
+    method: Method = "importance",
 ) -> Calibration:
     """Calibrate a card by simulation: 4 arms of 8 animals, 7 visits in 3 weeks, horizon day 21.
 
@@ -109,6 +113,8 @@ def calibrate(
         Draw the truths from this card's priors instead: the calibration of a wrong prior.
     progress : bool
         Show a bar with the time left on standard error.
+    method : {"nuts", "importance"}
+        As in `fit`; importance sampling turns to NUTS by itself where it may not be trusted.
 
     Returns
     -------
@@ -122,11 +128,14 @@ def calibrate(
     """
     drawn_from = truths_from or card
     kinds = {"draws": settings.draws, "tune": settings.tune, "chains": settings.chains}
+    way = {} if method == "nuts" else {"method": method}
     about = {
         "schema": "xenograft-calibration-trials/1", "card": card.digest, "truths from": drawn_from.digest, "seed": seed,
-        **kinds, "versions": versions(),
+        **kinds, **way, "versions": versions(),
     }  # fmt: skip
-    trials = {str(number): CalibrationTrial(card, drawn_from, seed, number, settings) for number in range(studies)}
+    trials = {
+        str(number): CalibrationTrial(card, drawn_from, seed, number, settings, method) for number in range(studies)
+    }
     found = run_trials(
         rank_one_study,
         trials,
@@ -151,12 +160,13 @@ def rank_one_study(trial: CalibrationTrial) -> Outcome:
     """
     card = trial.card
     study, drawn, truth, redrawn, seed = _drawn_study(trial)
-    fitted = fit(study, card, seed=seed, settings=trial.settings, progress=False, keep="posterior")
+    fitted = fit(study, card, seed=seed, settings=trial.settings, progress=False, keep="posterior", method=trial.method)
     if fitted.health.status == "fail":
         return {"failed": f"did not converge: {'; '.join(fitted.health.failures)}", "redrawn": redrawn}
     quantities = _quantities(fitted.posterior, drawn, study, card, truth)
-    ranks = ranks_of(quantities, np.random.default_rng(seed))
-    return {"ranks": ranks, "redrawn": redrawn, "health": fitted.health.status}
+    worth = fitted.health.effective_draws
+    ranks = ranks_of(quantities, np.random.default_rng(seed), np.inf if np.isnan(worth) else worth)
+    return {"ranks": ranks, "redrawn": redrawn, "health": fitted.health.status, "method": fitted.method}
 
 
 def bare_study(card: ModelCard) -> Study:
@@ -182,7 +192,9 @@ def bare_study(card: ModelCard) -> Study:
     return Study(f"calibration of {card.name}", "mm3", arms, made.readings, chosen_horizon=HORIZON)
 
 
-def ranks_of(quantities: Mapping[str, tuple[xr.DataArray, float]], rng: np.random.Generator) -> dict[str, float]:
+def ranks_of(
+    quantities: Mapping[str, tuple[xr.DataArray, float]], rng: np.random.Generator, worth: float = np.inf
+) -> dict[str, float]:
     """Where each true value stands among its posterior draws.
 
     Parameters
@@ -191,6 +203,8 @@ def ranks_of(quantities: Mapping[str, tuple[xr.DataArray, float]], rng: np.rando
         Draws and the true value.
     rng : Generator
         Puts a rank somewhere between its neighbours, so that it is uniform on 0–1 rather than on a grid.
+    worth : float
+        Independent draws that the draws are worth at most, as importance sampling tells.
 
     Returns
     -------
@@ -201,7 +215,7 @@ def ranks_of(quantities: Mapping[str, tuple[xr.DataArray, float]], rng: np.rando
     for name, (draws, true) in quantities.items():
         values = draws.transpose("chain", "draw").to_numpy()
         chains = {"x": values}
-        effective = min(float(az.ess(chains, method=kind)["x"]) for kind in ("bulk", "tail"))
+        effective = min(worth, *(float(az.ess(chains, method=kind)["x"]) for kind in ("bulk", "tail")))
         step = int(np.ceil(values.size / effective)) if np.isfinite(effective) else 1
         thinned = values.ravel()[:: max(step, 1)]
         below, equal = int((thinned < true).sum()), int((thinned == true).sum())

@@ -1,0 +1,209 @@
+"""Importance sampling around the mode: right where it says so, and it says where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.special import logsumexp
+
+from xenograft.fitting.importance import LARGEST_PARETO_K, importance_draws, reweighted
+from xenograft.fitting.sampling import SamplerSettings, fit, refit_without
+from xenograft.model.card import ModelCard
+from xenograft.study.study import Study
+
+type LogDensity = Callable[[np.ndarray], np.ndarray]
+
+
+def gradient_of(values: LogDensity) -> Callable[[np.ndarray], tuple[float, np.ndarray]]:
+    """Value and gradient at a point, the gradient by central differences."""
+
+    def value_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:
+        steps = 1e-5 * np.eye(len(point))
+        ends = values(np.concatenate([point + steps, point - steps]))
+        return float(values(point[None])[0]), (ends[: len(point)] - ends[len(point) :]) / 2e-5
+
+    return value_and_gradient
+
+
+def normal(covariance: np.ndarray) -> LogDensity:
+    precision = np.linalg.inv(covariance)
+    return lambda points: -0.5 * np.einsum("ij,jk,ik->i", points, precision, points)
+
+
+def two_hills(points: np.ndarray) -> np.ndarray:
+    """Three tenths of the mass at (−4, 0), seven at (4, 1)."""
+    centres, shares = np.array([[-4.0, 0.0], [4.0, 1.0]]), np.log([0.3, 0.7])
+    each = [share - 0.5 * ((points - centre) ** 2).sum(axis=1) for share, centre in zip(shares, centres, strict=True)]
+    return logsumexp(each, axis=0)
+
+
+def funnel(points: np.ndarray) -> np.ndarray:
+    """Seven normals whose sd spans orders of magnitude: no single t fits."""
+    scale = points[:, 0]
+    return -0.5 * scale**2 / 9 - 0.5 * (points[:, 1:] ** 2).sum(axis=1) * np.exp(-scale) - 3.5 * scale
+
+
+def test_a_normal_posterior_is_drawn_with_its_means_and_sds() -> None:
+    mixing = np.random.default_rng(3).normal(size=(10, 10))
+    covariance = mixing @ mixing.T + np.eye(10)
+    values = normal(covariance)
+    rng = np.random.default_rng(1)
+    starts = 3 * rng.standard_normal((4, 10)) @ np.linalg.cholesky(covariance).T
+    found = importance_draws(gradient_of(values), values, starts, draws=4000, rng=rng, enough=400)
+    assert found is not None
+    assert not found.adapted
+    assert found.pareto_k < 0.2
+    sds = np.sqrt(np.diagonal(covariance))
+    error = 1 / np.sqrt(found.effective)
+    assert np.abs(found.weight @ found.points / sds).max() < 4 * error
+    assert np.sqrt(found.weight @ found.points**2) / sds == pytest.approx(np.ones(10), abs=4 * error)
+
+
+def test_draws_of_equal_weight_are_those_of_the_posterior() -> None:
+    values = normal(np.diag([1.0, 4.0]))
+    rng = np.random.default_rng(2)
+    found = importance_draws(gradient_of(values), values, np.ones(2)[None], draws=4000, rng=rng, enough=400)
+    assert found is not None
+    equal = found.resampled((4, 1000), rng)
+    assert equal.shape == (4, 1000, 2)
+    assert equal.std(axis=(0, 1)) == pytest.approx([1.0, 2.0], rel=0.06)
+    assert abs(equal.mean(axis=1)[:, 0]).max() < 0.2  # no chain holds one side only
+
+
+def test_two_modes_are_both_drawn_by_their_mass() -> None:
+    starts = np.array([[-3.0, 0.0], [3.0, 0.0], [3.5, 0.5]])
+    rng = np.random.default_rng(3)
+    found = importance_draws(gradient_of(two_hills), two_hills, starts, draws=4000, rng=rng, enough=400)
+    assert found is not None
+    assert found.modes == 2
+    right = float(found.weight @ (found.points[:, 0] > 0))
+    assert right == pytest.approx(0.7, abs=4 * np.sqrt(0.21 / found.effective))
+
+
+def test_a_mode_of_no_mass_is_left_out() -> None:
+    def values(points: np.ndarray) -> np.ndarray:
+        far = -20 - 0.5 * ((points - 30.0) ** 2).sum(axis=1)
+        return logsumexp([-0.5 * (points**2).sum(axis=1), far], axis=0)
+
+    rng = np.random.default_rng(4)
+    starts = np.array([[0.5] * 3, [29.5] * 3])
+    found = importance_draws(gradient_of(values), values, starts, draws=2000, rng=rng, enough=400)
+    assert found is not None
+    assert found.modes == 1
+
+
+def test_a_skewed_posterior_is_adapted_to() -> None:
+    def values(points: np.ndarray) -> np.ndarray:
+        # log of a half-normal sd known from few readings: a long tail to the left on the unconstrained line
+        return (points - 0.5 * np.exp(2 * points)).sum(axis=1)
+
+    rng = np.random.default_rng(5)
+    found = importance_draws(gradient_of(values), values, np.zeros(6)[None], draws=4000, rng=rng, enough=400)
+    assert found is not None
+    assert found.adapted
+    assert found.pareto_k <= LARGEST_PARETO_K
+    sd = np.sqrt(found.weight @ np.exp(2 * found.points[:, 0]))
+    assert sd == pytest.approx(1.0, abs=4 * 0.7 / np.sqrt(found.effective))
+
+
+def test_a_posterior_that_no_t_fits_says_so() -> None:
+    rng = np.random.default_rng(6)
+    found = importance_draws(gradient_of(funnel), funnel, np.zeros(8)[None], draws=4000, rng=rng, enough=400)
+    assert found is not None
+    assert found.pareto_k > LARGEST_PARETO_K
+
+
+def test_points_without_a_density_get_no_weight() -> None:
+    def values(points: np.ndarray) -> np.ndarray:
+        return np.where(points[:, 0] > 0, -(points[:, 0] ** 2) - points[:, 1] ** 2, np.nan)
+
+    rng = np.random.default_rng(7)
+    found = importance_draws(gradient_of(values), values, np.ones(2)[None], draws=2000, rng=rng, enough=0)
+    assert found is not None
+    assert found.weight[found.points[:, 0] <= 0].sum() < 1e-12
+    nowhere = importance_draws(
+        lambda _: (np.nan, np.zeros(2)), lambda p: p[:, 0], np.ones(2)[None], draws=9, rng=rng, enough=0
+    )
+    assert nowhere is None
+
+
+def test_the_same_seed_gives_the_same_draws() -> None:
+    values = normal(np.eye(3))
+    first, second = (
+        importance_draws(
+            gradient_of(values), values, np.ones(3)[None], draws=500, rng=np.random.default_rng(8), enough=400
+        )
+        for _ in range(2)
+    )
+    assert first is not None
+    assert second is not None
+    assert np.array_equal(first.points, second.points)
+    assert np.array_equal(first.weight, second.weight)
+
+
+def test_chains_that_stuck_to_their_modes_are_weighed_by_the_mass_of_each() -> None:
+    rng = np.random.default_rng(9)
+    stuck = np.concatenate([rng.normal([-4.0, 0.0], 1.0, (900, 2)), rng.normal([4.0, 1.0], 1.0, (100, 2))])
+    found = reweighted(stuck, (stuck[:, 0] > 0).astype(int), two_hills, draws=4000, rng=rng, enough=400)
+    assert found.trusted(400)
+    right = float(found.weight @ (found.points[:, 0] > 0))
+    assert right == pytest.approx(0.7, abs=4 * np.sqrt(0.21 / found.effective))
+
+
+def far_apart(first: xr.Dataset, second: xr.Dataset, effective: float) -> dict[str, float]:
+    """Differences of the means of two posteriors in Monte-Carlo errors, where they are more than four."""
+    found: dict[str, float] = {}
+    for name in first:
+        spread = second[name].std(("chain", "draw"))
+        error = spread * np.sqrt(1 / effective + 1 / 1000)
+        found[str(name)] = float(abs((first[name] - second[name]).mean(("chain", "draw")) / error).max())
+    return {name: value for name, value in found.items() if value > 4}
+
+
+def test_a_fit_without_chains_has_the_posterior_of_one_with_chains(
+    study: Study, cards: Mapping[str, ModelCard]
+) -> None:
+    for name in ("exponential-bliss-departure", "gompertz-bliss-departure", "exponential-bliss"):
+        weighted = fit(study, cards[name], seed=1, progress=False, keep="posterior", method="importance")
+        assert weighted.method == "importance"
+        assert weighted.health.status == "pass"
+        assert weighted.health.pareto_k <= LARGEST_PARETO_K
+        assert np.isnan(weighted.health.max_rhat)
+        chains = fit(study, cards[name], seed=1, progress=False, keep="posterior")
+        assert chains.method == "nuts"
+        assert far_apart(weighted.posterior, chains.posterior, weighted.health.effective_draws) == {}
+
+
+def test_a_card_that_importance_sampling_cannot_serve_is_left_to_nuts(
+    study: Study, cards: Mapping[str, ModelCard]
+) -> None:
+    few = SamplerSettings(draws=100, tune=100, chains=2, retries=0)
+    spline = fit(study, cards["spline"], seed=1, settings=few, progress=False, keep="posterior", method="importance")
+    assert spline.method == "nuts"
+    short = fit(
+        study, cards["gompertz-decaying-bliss-departure"], seed=1, settings=few, progress=False, keep="posterior",
+        method="importance",
+    )  # fmt: skip
+    assert short.attempts[0].adaptation == "importance"
+    assert short.method == "nuts"
+
+
+def test_the_card_of_the_better_agent_passes_where_the_agents_are_about_equal(
+    study: Study, cards: Mapping[str, ModelCard]
+) -> None:
+    """Chains go over from one order of the agents to the other too seldom; the orders are weighed instead."""
+    found = fit(study, cards["gompertz-hsa"], seed=1, progress=False, keep="posterior")
+    assert found.health.status == "pass"
+
+
+def test_an_animal_is_left_out_without_chains(study: Study, cards: Mapping[str, ModelCard]) -> None:
+    whole = fit(study, cards["exponential-bliss-departure"], seed=1, progress=False, keep="posterior")
+    animal = str(study.animals.index[0])
+    both = [refit_without(whole, [animal], method=method) for method in ("importance", "nuts")]
+    assert [one.method for one in both] == ["importance", "nuts"]
+    of_animal = [one.draws["log_likelihood"]["volume_readings"].sel(animal=animal) for one in both]
+    elpd = [float(np.log(np.exp(values).mean())) for values in of_animal]
+    assert elpd[0] == pytest.approx(elpd[1], abs=0.1)

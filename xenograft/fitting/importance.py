@@ -1,0 +1,300 @@
+"""Posterior draws without a chain: importance sampling around the mode, which knows when it may not be trusted.
+
+A posterior of some ten parameters is close to a Student t at its mode with the covariance of the curvature there. Draws
+from that t are weighted by how much more the posterior holds of each, the largest weights smoothed (Vehtari et al.
+2024, J Mach Learn Res 25:72, as ArviZ does it); the Pareto k of the weights says whether the draws may be used. Where
+it is too large, the t is adapted once to the weighted draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from arviz_stats.base.array import array_stats
+from scipy.linalg import solve_triangular
+from scipy.optimize import minimize
+from scipy.special import gammaln, logsumexp, softmax
+
+LARGEST_PARETO_K = 0.5
+"""Pareto k of the weights above which a fit is adapted or left to a chain: beyond it their variance is infinite."""
+
+FREEDOM = 5.0
+"""Degrees of freedom of the Student t: heavier tails than a posterior has, lighter than waste draws."""
+
+SHARES = (0.6, 0.2, 0.2)
+"""Of the adapted proposal: moments of the weighted draws, the same with twice the sds, the first proposal."""
+
+STEP = 1e-4
+"""Of differences of the gradient, in sds of the starts."""
+
+WIDEST = 3.0
+"""Sds of the starts beyond which no direction of the proposal is wider: the curvature may vanish at a mode."""
+
+IMPOSSIBLE = 1e300
+"""Stands for minus the log density where there is none."""
+
+SAME_MODE = 0.5
+"""Distance, in posterior sds, below which two ends of the search for the mode are one mode."""
+
+FEWEST = 0.01
+"""Share of a mode below which its draws are too few to adapt to."""
+
+NEGLIGIBLE = 12.0
+"""Log mass below the best mode's at which a mode is left out."""
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Draws of a posterior, not of equal weight.
+
+    Parameters
+    ----------
+    points : array (draw, parameter)
+        On the unconstrained line.
+    weight : array (draw)
+        Smoothed and normalised; sums to 1.
+    pareto_k : float
+        Shape of the weights' tail; above 0.5 the draws should not be used.
+    effective : float
+        How many independent draws they are worth, 1 / Σ weight².
+    modes : int
+        Modes that were found and drawn around.
+    adapted : bool
+        Whether the proposal was adapted to a first round of draws.
+    """
+
+    points: np.ndarray
+    weight: np.ndarray
+    pareto_k: float
+    effective: float
+    modes: int
+    adapted: bool
+
+    def trusted(self, enough: float) -> bool:
+        """Whether the weights may be used and leave at least so many effective draws."""
+        return self.pareto_k <= LARGEST_PARETO_K and self.effective >= enough
+
+    def resampled(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Draws of equal weight (…shape, parameter) by systematic resampling, in an order of no meaning."""
+        size = int(np.prod(shape))
+        places = (np.arange(size) + rng.uniform()) / size
+        chosen = np.minimum(np.searchsorted(np.cumsum(self.weight), places), len(self.weight) - 1)
+        return self.points[rng.permutation(chosen)].reshape(*shape, -1)
+
+
+def importance_draws(
+    value_and_gradient: Callable[[np.ndarray], tuple[float, np.ndarray]],
+    values: Callable[[np.ndarray], np.ndarray],
+    starts: np.ndarray,
+    *,
+    draws: int,
+    rng: np.random.Generator,
+    enough: float,
+) -> Weighted | None:
+    """Weighted draws of a posterior; None where no mode was found.
+
+    Parameters
+    ----------
+    value_and_gradient : callable
+        Log density, up to a constant, and its gradient at a point (parameter).
+    values : callable
+        Log densities (draw) at points (draw, parameter); minus infinity or not a number where there is none.
+    starts : array (start, parameter)
+        Where to look for modes; each mode that is found is drawn around. Their sds (1 for a single start) tell the
+        scale of every parameter, so they had best be draws of the prior.
+    draws : int
+        How many.
+    rng : Generator
+        Source of randomness.
+    enough : float
+        Effective draws below which the proposal is adapted.
+    """
+    found = _modes(value_and_gradient, starts)
+    if not found:
+        return None
+    shares = softmax([mode.log_mass for mode in found])
+    proposal = [_Component(mode.at, mode.factor, float(share)) for mode, share in zip(found, shares, strict=True)]
+    return _drawn(values, proposal, draws=draws, rng=rng, enough=enough, rounds=1)
+
+
+def reweighted(
+    points: np.ndarray,
+    group: np.ndarray,
+    values: Callable[[np.ndarray], np.ndarray],
+    *,
+    draws: int,
+    rng: np.random.Generator,
+    enough: float,
+) -> Weighted:
+    """Weighted draws of a posterior from draws of chains that moved too slowly between its modes.
+
+    Where the chains spent too much time does not matter: each group gives only the place and shape of its t.
+
+    Parameters
+    ----------
+    points : array (draw, parameter)
+        Draws of the chains.
+    group : int array (draw)
+        Which mode each draw belongs to; groups of fewer draws than twice the parameters are left to the others.
+    values, draws, rng, enough
+        As in `importance_draws`.
+    """
+    size = points.shape[1]
+    proposal: list[_Component] = []
+    for one in np.unique(group):
+        own = points[group == one]
+        if len(own) < 2 * size:
+            continue
+        covariance = np.cov(own, rowvar=False) + 1e-6 * np.diag(points.var(axis=0))
+        proposal.append(_Component(own.mean(axis=0), np.linalg.cholesky(covariance), len(own)))
+    total = sum(part.share for part in proposal)
+    proposal = [_Component(part.at, part.factor, part.share / total) for part in proposal]
+    return _drawn(values, proposal, draws=draws, rng=rng, enough=enough, rounds=3)
+
+
+def _drawn(
+    values: Callable[[np.ndarray], np.ndarray],
+    proposal: Sequence[_Component],
+    *,
+    draws: int,
+    rng: np.random.Generator,
+    enough: float,
+    rounds: int,
+) -> Weighted:
+    """Weighted draws, adapted up to so many times; the best of all rounds."""
+    best = sample = _weighted(values, proposal, draws, rng, modes=len(proposal), adapted=False)
+    for _ in range(rounds):
+        if best.trusted(enough):
+            break
+        wider = _adapted(proposal, sample)
+        sample = _weighted(values, wider, draws, rng, modes=best.modes, adapted=True)
+        best = min(best, sample, key=lambda one: (one.pareto_k > LARGEST_PARETO_K, -one.effective))
+        proposal = [replace(part, share=part.share / SHARES[0]) for part in wider[:: len(SHARES)]]
+    return best
+
+
+@dataclass(frozen=True)
+class _Mode:
+    at: np.ndarray
+    factor: np.ndarray
+    log_mass: float
+
+
+@dataclass(frozen=True)
+class _Component:
+    at: np.ndarray
+    factor: np.ndarray
+    share: float
+
+
+def _modes(value_and_gradient: Callable[[np.ndarray], Any], starts: np.ndarray) -> list[_Mode]:
+    """Ends of the search for a mode from every start, each once, with the curvature there."""
+    found: list[_Mode] = []
+    scale = np.diag(np.maximum(starts.std(axis=0), 1e-8)) if len(starts) > 1 else np.eye(starts.shape[1])
+    for start in starts:
+        rough = _uphill(value_and_gradient, start, scale)
+        if rough is None or any(_distance(mode, rough) < SAME_MODE for mode in found):
+            continue
+        at = _uphill(value_and_gradient, rough, _factor_of_covariance(value_and_gradient, rough, scale))
+        if at is None or any(_distance(mode, at) < SAME_MODE for mode in found):
+            continue
+        factor = _factor_of_covariance(value_and_gradient, at, scale)
+        log_mass = float(value_and_gradient(at)[0]) + float(np.log(np.diagonal(factor)).sum())
+        found.append(_Mode(at, factor, log_mass))
+    best = max((mode.log_mass for mode in found), default=0.0)
+    return [mode for mode in found if mode.log_mass > best - NEGLIGIBLE]
+
+
+def _uphill(value_and_gradient: Callable[[np.ndarray], Any], start: np.ndarray, factor: np.ndarray) -> Any:
+    """The highest point found from a start, in steps that are of one size in the coordinates of a factor; or None."""
+
+    def downhill(step: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = value_and_gradient(start + factor @ step)
+        if not np.isfinite(value) or not np.isfinite(gradient).all():
+            return IMPOSSIBLE, np.zeros_like(step)
+        return -value, -(factor.T @ gradient)
+
+    end = minimize(downhill, np.zeros(len(start)), jac=True, method="BFGS", options={"gtol": 1e-3, "maxiter": 500})
+    return start + factor @ end.x if end.fun < IMPOSSIBLE else None
+
+
+def _distance(mode: _Mode, point: np.ndarray) -> float:
+    return float(np.linalg.norm(solve_triangular(mode.factor, point - mode.at, lower=True)))
+
+
+def _factor_of_covariance(
+    value_and_gradient: Callable[[np.ndarray], Any], at: np.ndarray, scale: np.ndarray
+) -> np.ndarray:
+    """Cholesky factor of the inverse of the negative curvature, from central differences of the gradient."""
+    steps = STEP * scale
+    rows = [
+        scale @ (np.asarray(value_and_gradient(at - step)[1]) - np.asarray(value_and_gradient(at + step)[1]))
+        for step in steps
+    ]
+    curvature = np.array(rows) / (2 * STEP)
+    curvature = (curvature + curvature.T) / 2
+    size, vectors = np.linalg.eigh(np.where(np.isfinite(curvature), curvature, 0.0))
+    narrow = np.maximum(size, WIDEST**-2)
+    return scale @ np.linalg.cholesky((vectors / narrow) @ vectors.T)
+
+
+def _adapted(first: Sequence[_Component], sample: Weighted) -> list[_Component]:
+    """Around every mode the moments of its weighted draws, the same wider, and the first proposal."""
+    each = np.array([np.log(part.share) + _log_student(part, sample.points) for part in first])
+    belongs = softmax(each, axis=0) * sample.weight
+    found: list[_Component] = []
+    for part, weight in zip(first, belongs, strict=True):
+        share = float(weight.sum())
+        moments = (part.at, part.factor) if share < FEWEST else _moments(sample.points, weight / share, part.factor)
+        share = max(share, FEWEST)
+        wider = (moments[0], 2 * moments[1])
+        parts = (moments, wider, (part.at, part.factor))
+        found += [_Component(*one, share * of) for one, of in zip(parts, SHARES, strict=True)]
+    total = sum(part.share for part in found)
+    return [_Component(part.at, part.factor, part.share / total) for part in found]
+
+
+def _moments(points: np.ndarray, weight: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    mean = weight @ points
+    centred = points - mean
+    covariance = (centred * weight[:, None]).T @ centred
+    return mean, np.linalg.cholesky(covariance + 1e-3 * factor @ factor.T)  # few draws may carry all weight
+
+
+def _weighted(
+    values: Callable[[np.ndarray], np.ndarray],
+    proposal: Sequence[_Component],
+    draws: int,
+    rng: np.random.Generator,
+    *,
+    modes: int,
+    adapted: bool,
+) -> Weighted:
+    counts = np.diff(np.round(np.cumsum([0.0, *(part.share for part in proposal)]) * draws)).astype(int)
+    points = np.concatenate([_student(part, count, rng) for part, count in zip(proposal, counts, strict=True)])
+    each = [np.log(part.share) + _log_student(part, points) for part in proposal if part.share > 0]
+    log_weight = np.asarray(values(points)) - logsumexp(each, axis=0)
+    usable = np.isfinite(log_weight)
+    if usable.sum() < 2:
+        return Weighted(points, np.full(len(points), 1 / len(points)), np.inf, 0.0, modes, adapted)
+    log_weight = np.where(usable, log_weight, log_weight[usable].min() - 700.0)
+    smoothed, pareto_k = array_stats.psislw(-log_weight)
+    weight = softmax(smoothed)
+    effective = float(1 / (weight**2).sum())
+    return Weighted(points, weight, float(pareto_k), effective, modes, adapted)
+
+
+def _student(part: _Component, count: int, rng: np.random.Generator) -> np.ndarray:
+    normal = rng.standard_normal((count, len(part.at)))
+    scale = np.sqrt(FREEDOM / rng.chisquare(FREEDOM, count))
+    return part.at + scale[:, None] * (normal @ part.factor.T)
+
+
+def _log_student(part: _Component, points: np.ndarray) -> np.ndarray:
+    whitened = solve_triangular(part.factor, (points - part.at).T, lower=True)
+    size, length = len(part.at), np.log1p((whitened**2).sum(axis=0) / FREEDOM)
+    constant = gammaln((FREEDOM + size) / 2) - gammaln(FREEDOM / 2) - size * np.log(FREEDOM * np.pi) / 2
+    return constant - (FREEDOM + size) / 2 * length - np.log(np.diagonal(part.factor)).sum()
