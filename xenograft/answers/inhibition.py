@@ -150,19 +150,19 @@ def inhibition_sentence(verdict: Inhibition, arms: pd.DataFrame) -> str:
     head = f"{verdict.arm} against {verdict.control}"
     if verdict.probability is None or verdict.relevant is None:
         return f"{head}: {verdict.words}."
-    row = {key: table.set_index("arm").loc[verdict.arm] for key, table in arms.groupby("quantity", sort=False)}
-    rates = arms[arms["quantity"] == "growth_rate"].set_index("arm")
+    said = {(row["arm"], row["quantity"]): row for row in arms.to_dict("records")}
+
+    def size(arm: str, quantity: str, digits: int = 3) -> str:
+        row = said[arm, quantity]
+        limits = {key: finite(row[key]) for key in ("median", "lower", "upper")}
+        return interval_in_words(limits | {"reason": row["reason"]}, digits)
+
     return (
         f"{head}, day {verdict.day:g}: {verdict.words}. "
-        f"TGI {_interval(row['tgi'])} %, T/C {_interval(row['tc'])} % (95 % intervals); "
-        f"growth rate {_interval(rates.loc[verdict.arm], 2)} per day, of {verdict.control} "
-        f"{_interval(rates.loc[verdict.control], 2)}; "
+        f"TGI {size(verdict.arm, 'tgi')} %, T/C {size(verdict.arm, 'tc')} % (95 % intervals); "
+        f"growth rate {size(verdict.arm, 'growth_rate', 2)} per day, of {verdict.control} "
+        f"{size(verdict.control, 'growth_rate', 2)}; "
         f"the probability that tumours are smaller than under {verdict.control} is "
         f"{share_in_words(verdict.probability)}, by more than {number(verdict.margin)} % of its volume "
         f"{share_in_words(verdict.relevant)}.{agreement_in_words(verdict.agreement)}{doubts_in_words(verdict)}"
     )
-
-
-def _interval(row: pd.Series, digits: int = 3) -> str:
-    found = {key: finite(row[key]) for key in ("median", "lower", "upper")}
-    return interval_in_words(found | {"reason": row["reason"]}, digits)

@@ -191,8 +191,9 @@ def _interactions(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _arms(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Every number of every arm at the horizon, per model."""
     records: list[dict[str, Any]] = []
-    for (model, of, arm, predicted, day), rows in table.groupby(["model", "of", "arm", "predicted", "day"], sort=False):
-        record = {"model": model, "arm": arm, "of": of, "predicted": bool(predicted), "day": float(day)}
+    for (model, of, arm, predicted), rows in table.groupby(["model", "of", "arm", "predicted"], sort=False):
+        day = float(rows["day"].iloc[0])
+        record = {"model": model, "arm": arm, "of": of, "predicted": bool(predicted), "day": day}
         records.append(record | {row["quantity"]: _number_record(row) for _, row in rows.iterrows()})
     return records
 

@@ -235,12 +235,12 @@ def _study_changes(stored: Mapping[str, Any], study: Study) -> list[str]:
     return found or ["the study's digest changed"]
 
 
-def _by_reading(study: Study) -> dict[tuple[str, float], dict[str, Any]]:
+def _by_reading(study: Study) -> dict[tuple[str, float], Mapping[Any, Any]]:
     table = study.readings[[name for name in STORED if name in study.readings and name != "baseline"]]
     return {(str(row["animal"]), float(row["day"])): row for row in table.to_dict("records")}
 
 
-def _change(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> str:
+def _change(before: Mapping[Any, Any] | None, after: Mapping[Any, Any] | None) -> str:
     if before is None or after is None:
         row = before or after or {}
         return f"reading {'added' if before is None else 'removed'} (volume {row['volume']:g})"

@@ -43,9 +43,11 @@ def study_of(facts: Mapping[str, Any], readings: pd.DataFrame) -> Study:
     arms = tuple(
         Arm(arm["name"], arm["control"], tuple(_dosing(dosing) for dosing in arm["dosings"])) for arm in facts["arms"]
     )
-    return Study(readings=table, **{**facts, "arms": arms, "notices": tuple(facts["notices"])})
+    given: dict[str, Any] = {**facts, "arms": arms, "notices": tuple(facts["notices"])}
+    return Study(readings=table, **given)
 
 
 def _dosing(facts: Mapping[str, Any]) -> Dosing:
     doses = facts["doses"]
-    return Dosing(**{**facts, "days": tuple(facts["days"]), "doses": None if doses is None else tuple(doses)})
+    given: dict[str, Any] = {**facts, "days": tuple(facts["days"]), "doses": None if doses is None else tuple(doses)}
+    return Dosing(**given)
