@@ -15,7 +15,7 @@ import xarray as xr
 
 from xenograft.answers.averaging import AVERAGED, interaction, model_curves
 from xenograft.answers.ranking import Comparison, compare
-from xenograft.answers.results import collect_results, to_json
+from xenograft.answers.results import INHIBITION_NUMBERS, collect_results, to_json
 from xenograft.answers.verdicts import sentence, verdicts
 from xenograft.fitting.fit import Fit, versions
 from xenograft.quantities.estimands import REFERENCES
@@ -34,7 +34,8 @@ ESTIMANDS = {
     "log_cell_kill", "net_log_cell_kill", "best_response", "nadir", "time_to_nadir", "time_to_regrowth",
 }  # fmt: skip
 VERDICT = {
-    "combination", "reference", "day", "probability", "mcse", "words", "agreement", "borderline", "caution", "sentence",
+    "kind", "combination", "reference", "day", "probability", "mcse", "words", "agreement", "borderline", "caution",
+    "sentence",
 }  # fmt: skip
 CONTRACT = {
     "results": {
@@ -375,7 +376,7 @@ def test_without_any_healthy_fit_the_results_are_complete_and_say_so(fits: Mappi
     assert all(row["words"].startswith("no conclusion: ") for row in results["verdicts"])
 
 
-def test_a_study_without_a_combination_has_no_verdict_and_says_why(fits: Mapping[str, Fit], study: Study) -> None:
+def test_a_study_without_a_combination_has_a_verdict_against_the_vehicle(fits: Mapping[str, Fit], study: Study) -> None:
     # the posterior of four arms stands in for one of three: only what is said about it is looked at
     alone = replace(
         study, arms=study.arms[:3], readings=study.readings[study.readings["arm"] != COMBINATION].reset_index(drop=True)
@@ -387,9 +388,21 @@ def test_a_study_without_a_combination_has_no_verdict_and_says_why(fits: Mapping
     found = {EXPONENTIAL: replace(fit, study=alone, card=answering, draws=draws)}
     results = collect_results(alone, found, compare(found, exact=False))
     to_json(results)
-    assert results["verdict"] is None
-    assert results["reason"] == "The study has no combination arm, so there is no interaction to judge."
-    assert results["verdicts"] == results["interaction"] == []
+    assert results["reason"] is None
+    assert results["interaction"] == []
+    assert [(row["kind"], row["arm"]) for row in results["verdicts"]] == [
+        ("inhibition", "T-DM1"), ("inhibition", "pertuzumab"),
+    ]  # fmt: skip
+    arms = {row["arm"]: row for row in results["arms"] if (row["model"], row["of"]) == ("averaged", "typical")}
+    for row in results["verdicts"]:
+        assert all(row[key] == arms[row["arm"]][key] for key in INHIBITION_NUMBERS)
+        assert row["probability"] == row["tgi"]["probability"]
+        assert row["relevant"] == row["tgi"]["beyond"]
+    largest = max(results["verdicts"], key=lambda row: row["tgi"]["median"])
+    assert results["verdict"] == largest
+    page = DOCUMENT.read_text(encoding="utf-8")
+    section = page.partition("### Verdicts of a study without a combination")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)) == set(largest)
     assert {row["arm"] for row in results["arms"]} == {"vehicle", "T-DM1", "pertuzumab"}
 
 
