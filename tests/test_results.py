@@ -44,12 +44,12 @@ CONTRACT = {
     },
     "study": {"name", "digest", "unit", "animals", "readings", "censored", "arms", "first_dose", "horizon"},
     "models[]": {
-        "name", "claim", "digest", "answers", "answer_weight", "weight", "health", "refused", "elpd", "elpd_se",
-        "elpd_diff", "elpd_diff_se", "p_loo", "bad_k", "cautions", "attempts", "seconds", "parameters",
+        "name", "claim", "digest", "answers", "answer_weight", "weight", "method", "health", "refused", "elpd",
+        "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo", "bad_k", "cautions", "attempts", "seconds", "parameters",
     },
     "models[].health": {
         "status", "max_rhat", "min_ess_bulk", "min_ess_tail", "divergences", "max_treedepth_share", "min_bfmi",
-        "failures",
+        "failures", "pareto_k", "effective_draws",
     },
     "models[].seconds": {"compile", "sample"},
     "models[].parameters.<parameter>": {"mean", "sd", "lower", "upper", "ess_bulk", "rhat"},

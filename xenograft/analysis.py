@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xenograft.answers.findings import Findings
     from xenograft.answers.ranking import Comparison
     from xenograft.fitting.fit import Fit, Refit
+    from xenograft.fitting.sampling import Method
     from xenograft.model.card import ModelCard
     from xenograft.study.study import Study
 
@@ -85,6 +86,7 @@ def analyse(
     quiet: bool = False,
     cache: Path | None = None,
     exact: bool = True,
+    method: Method = "nuts",
     before_fitting: Callable[[Study, dict[str, ModelCard]], None] | None = None,
 ) -> Analysis:
     """Read, fit and compare.
@@ -103,6 +105,8 @@ def analyse(
         Folder of stored fits to reuse and to add to.
     exact : bool
         Fit again where the ranking needs it; False: the ranking is left as importance sampling gives it.
+    method : {"nuts", "importance"}
+        As in `fit`.
     before_fitting : callable, optional
         Called with the study and the cards, to refuse what does not fit them before time is spent.
     """
@@ -116,12 +120,12 @@ def analyse(
     from xenograft.fitting.store import FitStore
 
     settings = SamplerSettings(draws=draws, tune=draws, chains=chains)
-    store = None if cache is None else FitStore(cache, say)
+    store = None if cache is None else FitStore(cache, say, method=method)
     stored = {n: store.find(study, c, seed=seed, settings=settings) for n, c in cards.items()} if store else {}
     missing = {name: card for name, card in cards.items() if stored.get(name) is None}
     if missing:
         say(f"fitting {len(missing)} card{'' if len(missing) == 1 else 's'}")
-    new = fit_all(study, missing, seed=seed, settings=settings, progress=not quiet) if missing else {}
+    new = fit_all(study, missing, seed=seed, settings=settings, progress=not quiet, method=method) if missing else {}
     if store:
         for one in new.values():
             store.keep(one, settings=settings)

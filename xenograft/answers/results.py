@@ -161,6 +161,7 @@ def _model(name: str, fit: Fit, ranking: Comparison) -> dict[str, Any]:
         "answers": fit.card.answers,
         "answer_weight": finite(ranked.get("answer_weight")),
         "weight": finite(ranked.get("weight")),
+        "method": fit.method,
         "health": _health(fit.health),
         "refused": ranking.refused.get(name),
         **{key: finite(ranked.get(key)) for key in ("elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo")},

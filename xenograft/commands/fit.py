@@ -27,6 +27,7 @@ from xenograft.errors import InputError
 
 if TYPE_CHECKING:
     from xenograft.fitting.fit import Fit
+    from xenograft.fitting.sampling import Method
     from xenograft.model.card import ModelCard
     from xenograft.study.study import Study
 
@@ -81,6 +82,9 @@ def report(
     template: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A Jinja template that extends report.html.jinja.")
     ] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Draw by importance sampling, without chains, wherever that may be trusted.")
+    ] = False,
     cache: Cache = None,
     reference: ReferenceOption = "bliss",
     seed: Seed = 1,
@@ -91,10 +95,11 @@ def report(
     """Fit, compare and average the models: an HTML report, results.json, the verdict. Takes a folder of studies too."""
     from xenograft.reading.folder import studies_in
 
+    method = "importance" if fast else "nuts"
     if studies_in(study):
         _report_folder(
             study, model, output, json, markdown=markdown, figures=figures, title=title, logo=logo, template=template,
-            cache=cache, reference=reference, seed=seed, draws=draws, chains=chains, quiet=quiet,
+            method=method, cache=cache, reference=reference, seed=seed, draws=draws, chains=chains, quiet=quiet,
         )  # fmt: skip
         return
     output = output or Path("report.html")
@@ -106,8 +111,9 @@ def report(
         check_layout(logo, template)
 
     analysis = analyse(
-        study, model, seed=seed, draws=draws, chains=chains, quiet=quiet, cache=cache, before_fitting=layout_is_fine
-    )
+        study, model, seed=seed, draws=draws, chains=chains, quiet=quiet, cache=cache, method=method,
+        before_fitting=layout_is_fine,
+    )  # fmt: skip
     from xenograft.report.outputs import written
 
     content = written(
@@ -134,6 +140,7 @@ def _report_folder(
     title: str | None,
     logo: Path | None,
     template: Path | None,
+    method: Method,
     cache: Path | None,
     reference: Literal["bliss", "hsa"],
     seed: int,
@@ -155,7 +162,8 @@ def _report_folder(
 
     found = write_reports(
         output, folder, cards=model, reference=reference, title=title, logo=logo, template=template, figures=figures,
-        markdown=markdown, cache=cache, seed=seed, draws=draws, chains=chains, quiet=quiet, command=_command(), say=say,
+        markdown=markdown, cache=cache, method=method, seed=seed, draws=draws, chains=chains, quiet=quiet,
+        command=_command(), say=say,
     )  # fmt: skip
     out.print(f"Index: {plain(output / INDEX)}")
     if code := exit_code_of(found):

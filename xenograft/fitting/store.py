@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from xenograft.errors import FitFileError
 from xenograft.files import digest_of
@@ -78,11 +78,14 @@ class FitStore:
         Told, in a sentence, which fit is reused or cannot be.
     tells_reuse : bool
         Whether it is told of fits that are reused as they should be.
+    method : {"nuts", "importance"}
+        How fits are made; those made otherwise are not reused.
     """
 
     folder: Path
     say: Callable[[str], None]
     tells_reuse: bool = True
+    method: Literal["nuts", "importance"] = "nuts"
 
     def find(
         self, study: Study, card: ModelCard, *, seed: int, settings: Any, without: Sequence[str] = ()
@@ -133,7 +136,7 @@ class FitStore:
     def _path(self, study: Study, card: ModelCard, *, seed: int, settings: Any, without: Sequence[str]) -> Path:
         """Digests do not see the order of arms and animals, but labels in a file have one."""
         order = [[arm.name for arm in study.arms], [str(a) for a in study.animals.index], list(study.level_labels)]
-        sampler = {name: value for name, value in asdict(settings).items() if name != "cores"}
+        sampler = {name: value for name, value in asdict(settings).items() if name != "cores"} | {"method": self.method}
         content = [study.digest, card.digest, str(seed), sampler, versions(), order, sorted(without)]
         key = hashlib.sha256(digest_of(content).encode()).hexdigest()[:24]
         name = re.sub(r"[^\w.-]", "_", card.name)

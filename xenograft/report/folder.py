@@ -17,6 +17,7 @@ import pandas as pd
 from xenograft.analysis import analyse
 from xenograft.errors import InputError, XenograftError
 from xenograft.files import write_text
+from xenograft.fitting.sampling import Method
 from xenograft.model.card import read_cards
 from xenograft.printing import fixed, interval_in_words, markdown_table, markdown_text, share
 from xenograft.quantities.estimands import JudgedReference
@@ -103,6 +104,7 @@ def write_reports(
     draws: int = 1000,
     chains: int = 4,
     quiet: bool = False,
+    method: Method = "nuts",
     command: str = "xenograft.write_reports(…)",
     say: Callable[[StudyReport], None] | None = None,
 ) -> list[StudyReport]:
@@ -133,6 +135,8 @@ def write_reports(
         Of the sampler.
     quiet : bool
         Say nothing on standard error.
+    method : {"nuts", "importance"}
+        As in `fit`.
     command : str
         What reproduces the reports, printed in each.
     say : callable, optional
@@ -160,7 +164,7 @@ def write_reports(
         try:
             analysis = analyse(
                 place, cards, seed=seed, draws=draws, chains=chains, quiet=quiet,
-                cache=None if cache is None else Path(cache),
+                cache=None if cache is None else Path(cache), method=method,
             )  # fmt: skip
             content = written(
                 analysis, own / PAGE, reference=reference, logo=logo, template=template, json=own / NUMBERS,
