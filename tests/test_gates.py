@@ -93,7 +93,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "inhibition": (
         {"kind": "inhibition", "operator": ">=", "value": 0.975, "arm": "T-DM1"},
-        {"kind": "inhibition", "operator": "<", "value": 50, "arm": "T-DM1", "quantity": "tc", "measure": "lower"},
+        {"kind": "inhibition", "operator": "<", "value": 20, "arm": "T-DM1", "quantity": "tc", "measure": "lower"},
     ),
     "coverage": (
         {"kind": "coverage", "operator": ">=", "value": 0.8},

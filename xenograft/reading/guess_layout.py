@@ -274,7 +274,7 @@ def _second_row_of_days(
         if text in rowwise.values() and j < len(second) and second[j]:
             return None
     beside = set(_rowwise(second).values())
-    above = [text for j, text in enumerate(header) if text not in rowwise.values()]
+    above = [text for text in header if text not in rowwise.values()]
     banner = [text for text in above if text]
     if len(banner) > len(above) / 2 and len(set(banner)) > len(banner) / 2:
         return None

@@ -254,8 +254,8 @@ def _with_contents(guess: Guess, table: Path, decimal: str, sheet: Sheet, found:
     if isinstance(cells, StudyError):
         if not found.times.visits:
             guess = _asked(guess, *cells.problems)
-        names = list(dict.fromkeys(_column(sheet, found.row, found.columns.get("arm", ""))))
-        return _with_arms(replace(guess, arms=tuple(guess_arms([name for name in names if name]))))
+        arms_named = dict.fromkeys(_column(sheet, found.row, found.columns.get("arm", "")))
+        return _with_arms(replace(guess, arms=tuple(guess_arms([name for name in arms_named if name]))))
     guess = _said(guess, *(notice.removeprefix(f"{sheet.place}: ") for notice in cells.notices if "left out" in notice))
     names: dict[str, str] = {part: part for part in ("animal", "arm", "day", "volume", "tumour")}
     if not cells.wide:

@@ -134,7 +134,7 @@ def date_in(text: str) -> Written | None:
 
 
 def _written(said: dict[str, str | None]) -> Written | None:
-    year = int(said["year"]) if said.get("year") else None
+    year = None if (digits := said.get("year")) is None else int(digits)
     if year is not None and year < 100:
         year += 2000 if year < 70 else 1900
     clock, hour = 0.0, said.get("hour")
@@ -263,7 +263,7 @@ def _one(text: str) -> _Said | None:
         return None
     before, after = _without_units(plain)[: number.start()], _without_units(plain)[number.end() :]
     if re.search(r"\d", before + after):
-        rest = re.sub(r"^\s*[_\W]*", "", plain[re.search(r"\d", plain).start() :]) if re.search(r"\d", plain) else ""
+        rest = re.sub(r"^\D*", "", plain)
         dated = date_in(rest)
         return _Said("date", date=dated) if dated and _is_filling(plain[: plain.index(rest)]) else None
     sign = re.search(r"[-−–]\s*$", before), re.search(r"\.\s*$", before)

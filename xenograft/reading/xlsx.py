@@ -138,7 +138,7 @@ def _marked(place: str, content: bytes, title: str) -> Iterable[Marked]:
             plain = "".join(_run(run) for run in runs if _looks(run, "vertAlign") not in ("superscript", "subscript"))
             if raised.strip() and re.fullmatch(r"\s*[<≤~]?\s*[\d.,]+\s*", plain):
                 yield Marked(*at, plain.strip(), raised.strip())
-            if (cell.font is not None and cell.font.strike) or any(_looks(run, "strike") for run in runs):
+            if cell.font.strike or any(_looks(run, "strike") for run in runs):
                 yield Marked(*at, str(cell.value).strip())
 
 
