@@ -1,39 +1,56 @@
-"""The tables of docs/estimands.md: every number with its unit and definition, as the package says them.
+"""Tables of docs/estimands.md and models/README.md: every number, and every word of a card, as the package says them.
 
-`uv run python benchmarks/definitions.py` writes them again; tests/test_docs.py checks that the page is up to date.
+`uv run python benchmarks/definitions.py` writes them again; tests/test_docs.py checks that the pages are up to date.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from xenograft.answers.followed import level_curves
+from xenograft.model.card import ModelCard
+from xenograft.model.vocabulary import (
+    ALWAYS,
+    CORRELATED,
+    CORRELATION,
+    ERROR_SMALL,
+    KEYS,
+    PARAMETERS,
+    WITH_OWN_CURVES,
+)
 from xenograft.quantities.animals import RAW_DEFINITIONS
 from xenograft.quantities.arms import ARM_DEFINITIONS
-from xenograft.quantities.catalogue import QUESTIONS, arm_estimands
+from xenograft.quantities.catalogue import arm_estimands, questions
 from xenograft.reading.read import read_study
 from xenograft.study.examples import example_folder
 
-PAGE = Path(__file__).parents[1] / "docs" / "estimands.md"
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "docs" / "estimands.md", ROOT / "models" / "README.md"]
 
 
 def tables() -> dict[str, str]:
-    """Markdown tables by the name of their place in the page."""
+    """Markdown tables by the name of their place in a page."""
     study = read_study(example_folder())
     level = level_curves(study)
     with np.errstate(divide="ignore", invalid="ignore"):  # the numbers of level curves mean nothing
         told = {
             key: (str(v.attrs["unit"]), str(v.attrs["definition"])) for key, v in arm_estimands(level, study).items()
         }
-    return {"curves": _table(told, asked=True), "arms": _table(ARM_DEFINITIONS), "animals": _table(RAW_DEFINITIONS)}
+    return {
+        "curves": _table(told, asked=True),
+        "arms": _table(ARM_DEFINITIONS),
+        "animals": _table(RAW_DEFINITIONS),
+        "words": _markdown(["key", "word", "says", "priors"], _words()),
+        "parameters": _markdown(["prior", "unit", "distributions", "of a card that says"], _parameters()),
+    }
 
 
 def page(text: str) -> str:
-    """The page with its tables written again."""
+    """A page with its tables written again."""
     for name, table in tables().items():
         marks = rf"(<!-- {name}: written by benchmarks/definitions.py -->\n).*?(<!-- end of {name} -->)"
         text = re.sub(marks, lambda found, table=table: f"{found[1]}{table}{found[2]}", text, flags=re.DOTALL)
@@ -42,12 +59,44 @@ def page(text: str) -> str:
 
 def _table(definitions: Mapping[str, tuple[str, str]], *, asked: bool = False) -> str:
     head = ["number", "unit", "definition", *(["probability of", "margin"] if asked else [])]
-    rows = [_row(key, unit, words, asked=asked) for key, (unit, words) in definitions.items()]
+    return _markdown(head, [_row(key, unit, words, asked=asked) for key, (unit, words) in definitions.items()])
+
+
+def _words() -> Iterator[list[str]]:
+    for key, words in KEYS.items():
+        usual = ModelCard.model_fields[key].default
+        for name, word in words.items():
+            notes = ["unless said"] if name == usual else []
+            if getattr(word, "own_curves", False):
+                notes.append(f"only with {_marked(WITH_OWN_CURVES.values())}")
+            yield [
+                f"`{key}`",
+                f"`{name}`",
+                word.said + (f" ({'; '.join(notes)})" if notes else ""),
+                _marked(word.priors),
+            ]
+    yield ["`error_small`", "`true`", "readings of small tumours are less precise", _marked(ERROR_SMALL)]
+
+
+def _parameters() -> Iterator[list[str]]:
+    for name, parameter in PARAMETERS.items():
+        needs = [f"`{key} = {word}`" for key, words in KEYS.items() for word in words if name in words[word].priors]
+        needs += ["`error_small = true`"] if name in ERROR_SMALL else ["any"] if name in ALWAYS else []
+        if name == CORRELATION:
+            needs = [f"`varies` {' and '.join(f'`{word}`' for word in CORRELATED)}"]
+        yield [f"`{name}`", parameter.unit, _marked(parameter.distributions), ", ".join(needs)]
+
+
+def _marked(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _markdown(head: list[str], rows: Iterable[list[str]]) -> str:
     return "\n".join([_line(head), _line(["---"] * len(head)), *map(_line, rows)]) + "\n"
 
 
 def _row(key: str, unit: str, words: str, *, asked: bool) -> list[str]:
-    question = QUESTIONS.get(key)
+    question = questions().get(key)
     more = ["", ""] if question is None else [f"{question.direction} {question.null:g}", f"{question.margin:g}"]
     return [f"`{key}`", unit, words[0].upper() + words[1:], *(more if asked else [])]
 
@@ -57,4 +106,5 @@ def _line(cells: Iterable[str]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")

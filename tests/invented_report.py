@@ -14,6 +14,9 @@ from xenograft.study.study import Arm, Dosing, Study
 
 HOSTILE = ("<script>alert(1)</script>", "$\\frac{1}{2}$", "_hidden", "🐭 arm", "x" * 300)
 
+UNITS = {"tgi": "%", "growth_rate": "1/day", "doubling_time": "day"}
+"""Of the numbers that a report draws."""
+
 VERSIONS = {"xenograft": "0.1.0", "pymc": "6", "nutpie": "0.16"}
 VERDICT = {"kind": "interaction", "combination": "A + B", "reference": "bliss", "day": 14.0, "probability": 0.99,
            "words": "enhanced", "agreement": "agree"}  # fmt: skip
@@ -98,7 +101,7 @@ def results_for(study: Study, combination: str, cards: dict[str, ModelCard]) -> 
          "sentence": f"{combination} against {reference}: enhanced."}
         for reference in ("bliss", "hsa")
     ]  # fmt: skip
-    numbers = {key: {**an_interval(1.0), "unit": ""} for key in ("tgi", "tgi_auc", "growth_rate", "doubling_time")}
+    numbers = {key: {**an_interval(1.0), "unit": unit} for key, unit in (UNITS | {"tgi_auc": "%"}).items()}
     never = {"median": None, "lower": None, "upper": None, "unit": "day", "reason": "not reached by day 14"}
     return {
         "study": {"name": study.name, "digest": "d" * 64, "animals": 12, "readings": 35, "censored": 0,
@@ -137,7 +140,8 @@ def results_for(study: Study, combination: str, cards: dict[str, ModelCard]) -> 
 def numbers_for(study: Study) -> pd.DataFrame:
     """Numbers of the arms as a report draws them."""
     rows = [
-        {"model": "averaged", "arm": arm.name, "of": "typical", "quantity": key, "reason": ""} | an_interval(1.0)
-        for arm in study.arms for key in ("tgi", "growth_rate", "doubling_time")
+        {"model": "averaged", "arm": arm.name, "of": "typical", "quantity": key, "unit": unit, "reason": ""}
+        | an_interval(1.0)
+        for arm in study.arms for key, unit in UNITS.items()
     ]  # fmt: skip
     return pd.DataFrame(rows)

@@ -18,7 +18,8 @@ from xenograft.errors import CardError
 from xenograft.fitting.curves import curves_of, prior_draws, reference_names
 from xenograft.fitting.pymc_model import build
 from xenograft.model.card import ModelCard, read_card, read_cards, shipped_cards
-from xenograft.model.prior import ARGUMENTS, SUPPORTED, Prior
+from xenograft.model.prior import ARGUMENTS, Prior
+from xenograft.model.vocabulary import PARAMETERS
 from xenograft.quantities.estimands import excess, growth_rate
 from xenograft.study.study import Study
 
@@ -121,7 +122,7 @@ def test_the_digest_sees_every_number_and_distribution(cards: dict[str, ModelCar
                 for key, value in prior.arguments.items():
                     moved = prior.model_copy(update={key: value + 1e-6})
                     digests.append(card.model_copy(update={"priors": card.priors | {parameter: moved}}).digest)
-                others = [word for word in SUPPORTED[parameter] if word != prior.distribution]
+                others = [word for word in PARAMETERS[parameter].distributions if word != prior.distribution]
                 for word in others:
                     other = Prior(
                         distribution=word, **dict.fromkeys(ARGUMENTS[word], 0.4), unit=prior.unit, why=prior.why

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from definitions import page
+from definitions import PAGES as DEFINED
+from definitions import page, tables
 from markdown.extensions.toc import slugify
 from running import Run
 
@@ -112,9 +113,14 @@ def test_every_public_name_is_in_the_reference_once() -> None:
     assert sorted(re.findall(r"^::: xenograft\.(\w+)$", API, re.MULTILINE)) == xenograft.__all__
 
 
-def test_the_definitions_are_those_of_the_package() -> None:
-    text = (DOCS / "estimands.md").read_text(encoding="utf-8")
-    assert page(text) == text, "run: uv run python benchmarks/definitions.py"
+def test_the_definitions_and_words_are_those_of_the_package() -> None:
+    for path in DEFINED:
+        text = path.read_text(encoding="utf-8")
+        assert page(text) == text, "run: uv run python benchmarks/definitions.py"
+    assert (
+        sum(path.read_text(encoding="utf-8").count(": written by benchmarks/definitions.py") for path in DEFINED) == 5
+    )
+    assert len(tables()) == 5
 
 
 def test_links_in_the_projects_own_pages_lead_somewhere(subtests: pytest.Subtests) -> None:

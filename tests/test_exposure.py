@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from xenograft.model.exposure import Kind, Schedule, accumulated_exposure, kernel, kind_of, schedule
+from xenograft.model.exposure import Schedule, accumulated_exposure, kernel, kind_of, schedule
 from xenograft.model.growth import SERIES_BELOW
 from xenograft.study.study import Arm, Dosing, Study
 
@@ -305,7 +305,7 @@ def test_three_agents_of_three_kinds_act_together_as_their_product() -> None:
             assert np.allclose(found[row], expected, rtol=1e-8, atol=1e-9)
 
 
-def _one(kind: Kind, dosing: Dosing, slowing: float | None, **rates: float) -> np.ndarray:
+def _one(kind: str, dosing: Dosing, slowing: float | None, **rates: float) -> np.ndarray:
     given_to = schedule(_study(Arm("a", dosings=(dosing,))), exposure=kind)
     arrays = {name: np.array([rate]) for name, rate in rates.items()}
     found, _ = accumulated_exposure(ELAPSED, given_to, None if slowing is None else np.array(slowing), **arrays)

@@ -12,12 +12,13 @@ import pytest
 from invented_report import HOSTILE, an_interval, content_for
 
 from xenograft.errors import InputError
+from xenograft.quantities.catalogue import ARM_NUMBERS
 from xenograft.report.content import ReportContent
 from xenograft.report.content_of_responses import Responses
 from xenograft.report.content_of_sensitivity import SensitivityTable, on_the_day
 from xenograft.report.drawings import drawings
 from xenograft.report.page import render, write_figures, write_html
-from xenograft.report.sections import SECTIONS, Section
+from xenograft.report.sections import SECTIONS, TEMPLATES, Section
 from xenograft.report.words import TERMS, level_of
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
@@ -257,7 +258,17 @@ def test_every_term_that_is_used_is_explained_on_hover_and_in_the_glossary(page:
     used = set(re.findall(r'<a class="term" href="#term-([^"]+)" title="[^"]+"', page))
     assert used
     assert used <= set(TERMS)
-    assert all(f'id="term-{key}"' in page for key in TERMS)
+    assert all(page.count(f'id="term-{key}"') == 1 for key in TERMS)
+
+
+def test_every_entry_of_the_glossary_is_used() -> None:
+    """By a link of the template, as the name of a number, or in words that the report writes."""
+    written = [path for path in TEMPLATES.parent.rglob("*") if path.suffix in (".py", ".jinja")]
+    told = " ".join(path.read_text(encoding="utf-8") for path in written).casefold()
+    numbers = {number.term for number in ARM_NUMBERS.values()}
+    unused = [key for key, (said, _) in TERMS.items()
+              if key not in numbers and f'term("{key}"' not in told and said.casefold() not in told]  # fmt: skip
+    assert unused == []
 
 
 def test_methods_say_the_equation_every_prior_with_its_reason_and_the_command(page: str) -> None:

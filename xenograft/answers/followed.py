@@ -9,24 +9,12 @@ from xenograft.answers.averaging import interaction_of
 from xenograft.fitting.curves import curve_days, curves, predicted_references
 from xenograft.fitting.fit import Fit
 from xenograft.printing import labelled
-from xenograft.quantities.catalogue import arm_estimands
+from xenograft.quantities.catalogue import arm_estimands, shown
 from xenograft.quantities.estimands import REFERENCES
 from xenograft.study.study import Study
 
 EXCESS = "excess_"
 """Prefix of the excess over a reference."""
-
-OF_ARMS = (
-    "tgi",
-    "tgi_baseline",
-    "tgi_auc",
-    "tgi_auc_baseline",
-    "growth_rate",
-    "doubling_time",
-    "time_to_2x",
-    "time_to_4x",
-)
-"""Numbers of every arm that are followed from fit to fit."""
 
 
 def quantities(fit: Fit) -> xr.Dataset:
@@ -64,7 +52,7 @@ def quantities_of(study: Study, curve: xr.DataArray) -> xr.Dataset:
             draws = interaction_of(study, at_horizon, "", reference).draws.isel(day=0, drop=True)  # pyright: ignore
             found[f"{EXCESS}{reference}"] = draws
     estimands = arm_estimands(curve, study)
-    for name in OF_ARMS:
+    for name in (number.key for number in shown("followed")):
         draws = estimands[name]
         reached = xr.ufuncs.isfinite(draws).mean(("chain", "draw")) >= 0.5
         found[name] = (1 / draws).where(reached) if draws.attrs["unit"] == "day" else draws

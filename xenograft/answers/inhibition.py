@@ -24,7 +24,7 @@ from xenograft.answers.verdicts import (
 from xenograft.files import finite
 from xenograft.fitting.fit import Fit
 from xenograft.printing import interval_in_words, number, share_in_words
-from xenograft.quantities.catalogue import QUESTIONS
+from xenograft.quantities.catalogue import questions
 from xenograft.quantities.estimands import probability_positive, tumour_growth_inhibition
 
 WORDS = ("inhibited", "faster than the vehicle")
@@ -88,7 +88,7 @@ def inhibitions(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[st
     """
     study, weights = next(iter(fits.values())).study, ranking.answer_weights
     treated = [arm.name for arm in study.arms if not arm.control]
-    margin, day, control = float(QUESTIONS["tgi"].margin), study.horizon, study.control.name
+    margin, day, control = float(questions()["tgi"].margin), study.horizon, study.control.name
     if not weights:
         words = no_conclusion(fits, ranking)
         return [

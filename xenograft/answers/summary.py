@@ -23,7 +23,7 @@ from xenograft.files import write_csv
 from xenograft.fitting.fit import Fit
 from xenograft.quantities.animals import RAW_DEFINITIONS, animal_responses, said
 from xenograft.quantities.arms import ARM_DEFINITIONS, arm_responses, survival_curves
-from xenograft.quantities.catalogue import QUESTIONS, ROW, arm_estimands, summary_columns, why_missing
+from xenograft.quantities.catalogue import ARM_NUMBERS, ROW, arm_estimands, questions, summary_columns, why_missing
 from xenograft.quantities.criteria import CRITERION_WORDS
 from xenograft.quantities.estimands import REFERENCES
 from xenograft.study.study import Study
@@ -117,9 +117,9 @@ def summary(
     InputError
         When the day is not among the days the study was observed on, or a margin is of no quantity.
     """
-    unknown = set(margins or {}) - set(QUESTIONS)
+    unknown = set(margins or {}) - set(questions())
     if unknown:
-        known = ", ".join(QUESTIONS)
+        known = ", ".join(questions())
         raise InputError(f"summary: there is no margin for {', '.join(sorted(unknown))}. Known: {known}.")
     fits = fits if day is None else at_day(fits, day)
     study = next(iter(fits.values())).study
@@ -282,7 +282,7 @@ def _words(table: pd.DataFrame, definitions: Mapping[str, tuple[str, str]]) -> p
 def _cell(quantity: str, median: float, lower: float, upper: float, reason: str) -> str:
     if pd.isna(median):
         return reason
-    endless = "never" if quantity == "doubling_time" else "later"  # than the horizon
+    endless = ARM_NUMBERS[quantity].limit
     low, middle, high = (f"{value:.3g}" if np.isfinite(value) else endless for value in (lower, median, upper))
     return f"{middle} ({low} to {high})" + (f"; {reason}" if reason else "")
 

@@ -124,7 +124,7 @@ def reading_probabilities(posterior: xr.Dataset, study: Study, card: ModelCard) 
     censored[place] = fitted["censored"]
     rng = np.random.default_rng(0)
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
-    used = USED_DRAWS if card.error == "normal" else USED_DRAWS // 4
+    used = USED_DRAWS // 4 if "degrees_of_freedom" in card.priors else USED_DRAWS
     thinned = posterior.isel(draw=slice(None, None, max(1, chains * draws // used)))
     step = max(1, CHUNK // (chains * present.size * present.shape[1]))
     total = np.zeros(present.shape)

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln, expit, gammaln, logit
 
+from xenograft.errors import CardError
 from xenograft.fitting import block
 from xenograft.model.card import ModelCard
 from xenograft.model.exposure import Schedule, schedule
 from xenograft.model.latents import capacity
 from xenograft.model.prior import Prior
 from xenograft.model.spline import INTERVALS, curves_that_bend
+from xenograft.model.vocabulary import slowing_columns
 from xenograft.study.study import Study
 
 KINDS: Mapping[str, int] = {
@@ -160,7 +162,17 @@ def coordinates_of(study: Study, card: ModelCard, received: Schedule) -> Coordin
         The hypothesis.
     received : Schedule
         Of the study under the card's exposure.
+
+    Raises
+    ------
+    CardError
+        When the card's growth law has a curve of its own, whose derivatives `compiled_arms` does not have.
     """
+    if card.law.columns is not slowing_columns:
+        raise CardError(
+            f'{card.name}: growth = "{card.growth}" has a curve whose derivatives the sampler does not have. '
+            "Add them as docs/architecture.md says under a growth law, or use another law."
+        )
     return Coordinates(study, card, tuple(_pieces(study, card, received)))
 
 
@@ -201,7 +213,7 @@ def _pieces(study: Study, card: ModelCard, received: Schedule) -> Iterable[Piece
             yield _piece(card, name, *shapes.get(name, ((), ())))
     if "sd_cohort" in card.priors:
         yield Piece("cohort_standard", ("cohort",), (len(study.cohorts),), (block.SCALED_COHORT,))
-    if card.growth == "spline":
+    if card.law.own_curves:
         yield _piece(card, "smoothness")
         yield Piece("bend_scaled", ("curve", "knot"), (curves_that_bend(received), INTERVALS), (block.SCALED_BEND,))
     yield _piece(card, "baseline")

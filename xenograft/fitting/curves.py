@@ -15,12 +15,12 @@ from xenograft.fitting.fit import Fit, parameters_of
 from xenograft.model.card import ModelCard
 from xenograft.model.curve import Parameters, course_of_arms, effect_columns
 from xenograft.model.exposure import schedule
-from xenograft.model.growth import growth_columns
 from xenograft.model.latents import latents_of, weights_of
 from xenograft.model.likelihood import Panel, effects, log_density, moments, panel
 from xenograft.model.prior import Prior
 from xenograft.model.quadrature import log_density_by_quadrature
 from xenograft.model.spline import INTERVALS, curves_that_bend
+from xenograft.model.vocabulary import PARAMETERS
 from xenograft.study.study import Arm, Study
 
 CHUNK = 4_000_000
@@ -143,7 +143,7 @@ def animal_curves(fit: Fit, day: Sequence[float] | np.ndarray, *, thin: int = 10
     untreated, reduction = course_of_arms(elapsed, given, parameters)
     curve = (untreated[..., None, :] - reduction)[..., readings.arm_index, :]
     if parameters.cohort is not None:
-        _, from_growth = growth_columns(elapsed, parameters.slowing)
+        _, from_growth = parameters.columns(elapsed, parameters)
         curve = curve + parameters.cohort[..., readings.cohort_index, None] * from_growth[..., None, :]
     for k, column in enumerate(effect_columns(elapsed, parameters, reduction)):
         of_animal = column if column.shape[-2] == 1 else column[..., readings.arm_index, :]
@@ -246,7 +246,7 @@ def prior_draws(study: Study, card: ModelCard, draws: int, *, seed: int) -> xr.D
         "curve": tuple(str(i) for i in range(curves_that_bend(received))),
         "knot": tuple(str(i) for i in range(INTERVALS)),
     }
-    dims = {"waning": "waning_agent", "onset": "delayed_agent"}
+    dims = {name: parameter.dim for name, parameter in PARAMETERS.items() if parameter.dim}
     dims |= dict.fromkeys(("error", "sd_growth"), "arm") if card.spread == "arm" else {}
 
     def drawn(prior: Prior, *dims: str) -> Any:

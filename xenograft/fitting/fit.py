@@ -169,8 +169,10 @@ def parameters_of(posterior: xr.Dataset, card: ModelCard) -> Parameters:
         values |= {name: values[name][..., None] for name in ("error", "sd_growth") if name in values}
     if "cohort_growth" in values:
         values["cohort"] = values["cohort_growth"]
-    known = {name: values[name] for name in Parameters.__dataclass_fields__ if name in values}
-    return Parameters(**known | {"highest_single_agent": float(card.reference == "hsa")})
+    known: dict[str, Any] = {name: values[name] for name in Parameters.__dataclass_fields__ if name in values}
+    known["of_law"] = {name: values[name] for name in card.law.priors if name in values.keys() - known.keys()}
+    known.update(columns=card.law.columns, highest_single_agent=float(card.reference == "hsa"))
+    return Parameters(**known)
 
 
 def versions() -> dict[str, str]:

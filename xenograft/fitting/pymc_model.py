@@ -24,6 +24,7 @@ from xenograft.model.likelihood import (
     panel,
 )
 from xenograft.model.prior import Prior
+from xenograft.model.vocabulary import PARAMETERS
 from xenograft.study.study import Study
 
 DIMS: Mapping[str, str | tuple[str, ...]] = {
@@ -107,7 +108,7 @@ def data(study: Study, card: ModelCard, without: Collection[str] = ()) -> dict[s
         del found["cohort_index"]
     if not card.error_small:
         del found["floor"]
-    if card.growth != "spline":
+    if not card.law.own_curves:
         del found["span"]
     return found
 
@@ -134,12 +135,12 @@ def _by_combination(study: Study, card: ModelCard, departure: Any) -> Any:
 def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_agent: Any) -> Parameters:
     spread = "arm" if card.spread == "arm" else None
     error = _prior("error", card.prior_of("error"), dims=spread)
+    of_law = {} if card.law.own_curves else {name: _prior(name, card.prior_of(name)) for name in card.law.priors}
     optional = {
-        name: _prior(name, card.prior_of(name), dims=dim)
-        for name, dim in (
-            ("slowing", None), ("waning", "waning_agent"), ("onset", "delayed_agent"), ("sd_baseline", None),
-            ("sd_growth", spread), ("sd_effect", None), ("correlation", None), ("small_tumour_error", None),
-            ("degrees_of_freedom", None),
+        name: _prior(name, card.prior_of(name), dims=spread if name == "sd_growth" else PARAMETERS[name].dim)
+        for name in (
+            "waning", "onset", "sd_baseline", "sd_growth", "sd_effect", "correlation", "small_tumour_error",
+            "degrees_of_freedom",
         )
         if name in card.priors
     }  # fmt: skip
@@ -148,7 +149,7 @@ def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_ag
     if "sd_cohort" in card.priors:
         scaled = _prior("sd_cohort", card.prior_of("sd_cohort")) * pm.Normal("cohort_standard", dims="cohort")
         optional["cohort"] = pm.Deterministic("cohort_growth", scaled, dims="cohort")
-    if card.growth == "spline":
+    if card.law.own_curves:
         # halfway between centred and not: where readings tell much about a bend and where they tell little
         half = pt.sqrt(_prior("smoothness", card.prior_of("smoothness")))
         scaled = half * pm.Normal("bend_scaled", 0.0, half, dims=("curve", "knot"))
@@ -160,6 +161,9 @@ def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_ag
         departure=departure,
         highest_single_agent=highest_single_agent,
         error=error if spread else error[None],
+        slowing=of_law.pop("slowing", None),
+        of_law=of_law,
+        columns=card.law.columns,
         **optional,
     )
 

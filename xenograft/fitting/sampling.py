@@ -252,7 +252,7 @@ class _Sampled:
 
 def _first_run(density: Density, card: ModelCard, settings: SamplerSettings) -> _Run:
     small = density.n_dim <= LOW_RANK_UP_TO
-    accept = 0.9 if card.growth == "spline" else 0.8  # bends of a scale that is itself uncertain: shorter steps
+    accept = 0.9 if card.law.own_curves else 0.8  # bends of a scale that is itself uncertain: shorter steps
     return _Run(settings.draws, settings.tune, target_accept=accept, adaptation="low_rank" if small else "diag")
 
 

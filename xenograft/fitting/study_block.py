@@ -75,7 +75,7 @@ def _tables_of_arms(coordinates: Coordinates, received: Schedule, readings: Pane
         block.RATES_OF_COURSE: received.rates_of_course,
         block.UNIT_OF_COURSE: np.array(unit, dtype=np.int64),
         block.FACTORS: np.where(slots < own, slots, -1),
-        block.BASIS: _basis(received, readings.elapsed) if card.growth == "spline" else np.zeros((0, INTERVALS)),
+        block.BASIS: _basis(received, readings.elapsed) if card.law.own_curves else np.zeros((0, INTERVALS)),
         block.UNIT_AT: unit_at,
         block.UNIT_LOG_DOSE: log_dose,
         block.ARM_FIRST_UNIT: np.cumsum([0, *map(len, members)]),
@@ -149,7 +149,7 @@ def _tables_of_readings(coordinates: Coordinates, readings: Panel) -> dict[int, 
         np.add.at(table, at, readings.log_volume[row, column] ** power)
     by_arm = np.zeros((len(study.arms), days))
     np.add.at(by_arm, readings.arm_index, count)
-    student = card.error == "student"
+    student = "degrees_of_freedom" in card.priors
     groups = _groups(readings, count, below.any(axis=1) | student, cohorts="sd_cohort" in card.priors)
     of_rows = [(group, day) for group in groups for day in group.days]
     tables = {

@@ -6,19 +6,35 @@ import tomllib
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from xenograft.errors import CardError, did_you_mean, missing_file, problems_of
 from xenograft.files import digest_of
-from xenograft.model.prior import SUPPORTED, Distribution, Prior, PriorName
-from xenograft.printing import html_card, html_table
+from xenograft.model.prior import Prior
+from xenograft.model.vocabulary import (
+    DEPARTURE,
+    DEPARTURE_BY,
+    DOSE_EFFECT,
+    ERROR,
+    EXPOSURE,
+    GROWTH,
+    KEYS,
+    PARAMETERS,
+    SPREAD,
+    VARIES,
+    WITH_OWN_CURVES,
+    CardReference,
+    Law,
+    needed_priors,
+    one_of,
+)
+from xenograft.printing import html_card, html_table, listed
 
-Growth = Literal["exponential", "gompertz", "spline"]
-Exposure = Literal["constant", "decaying", "delayed"]
-_ONE_EXPOSURE: TypeAdapter[Exposure] = TypeAdapter(Exposure)
-_EXPOSURE_BY_AGENT: TypeAdapter[dict[str, Exposure]] = TypeAdapter(dict[str, Exposure])
+ExposureWord = Annotated[str, one_of(EXPOSURE)]
+_ONE_EXPOSURE: TypeAdapter[str] = TypeAdapter(ExposureWord)
+_EXPOSURE_BY_AGENT: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, ExposureWord])
 
 
 class ModelCard(BaseModel):
@@ -29,7 +45,7 @@ class ModelCard(BaseModel):
     name, claim : str
         What the card is called (its file's name) and what it claims in one sentence.
     growth, exposure, reference, departure, departure_by, dose_effect, varies, spread, error, error_small
-        See models/README.md for the vocabulary.
+        Words of `vocabulary.KEYS`; models/README.md lists them.
     priors : mapping of str to Prior
         One per parameter; `kill.<agent>` holds an agent's own kill prior.
     """
@@ -38,15 +54,15 @@ class ModelCard(BaseModel):
 
     name: str = Field(min_length=1)
     claim: str = Field(min_length=1)
-    growth: Growth
-    exposure: Exposure | dict[str, Exposure]
-    reference: Literal["bliss", "hsa"]
-    departure: Literal["none", "estimated"]
-    departure_by: Literal["arm", "study"] = "arm"
-    dose_effect: Literal["free", "power", "linear"] = "free"
-    varies: tuple[Literal["baseline", "growth", "effect", "cohort"], ...]
-    spread: Literal["common", "arm"] = "common"
-    error: Literal["normal", "student"]
+    growth: Annotated[str, one_of(GROWTH)]
+    exposure: str | dict[str, str]
+    reference: CardReference
+    departure: Annotated[str, one_of(DEPARTURE)]
+    departure_by: Annotated[str, one_of(DEPARTURE_BY)] = "arm"
+    dose_effect: Annotated[str, one_of(DOSE_EFFECT)] = "free"
+    varies: tuple[Annotated[str, one_of(VARIES)], ...]
+    spread: Annotated[str, one_of(SPREAD)] = "common"
+    error: Annotated[str, one_of(ERROR)]
     error_small: Annotated[bool, Field(strict=True)] = False
     priors: dict[str, Prior]
 
@@ -65,12 +81,22 @@ class ModelCard(BaseModel):
         return _card_html(self)
 
     @property
+    def law(self) -> Law:
+        """The growth law that the card claims."""
+        return GROWTH[self.growth]
+
+    @property
     def answers(self) -> bool:
         """Whether the card leaves the combination free, so that its draws may answer.
 
         See docs/comparison.md#which-cards-answer.
         """
-        return self.departure == "estimated" or self.growth == "spline"
+        return self.departure == "estimated" or self.law.own_curves
+
+    def words(self, key: str) -> set[str]:
+        """What the card says under a key of the vocabulary, one word or several."""
+        said = getattr(self, key)
+        return {said} if isinstance(said, str) else set(said.values() if isinstance(said, dict) else said)
 
     @property
     def family(self) -> str:
@@ -215,59 +241,32 @@ def _contradictions(place: str, card: ModelCard) -> Iterable[str]:
             f'{place}: departure = "estimated" under reference = "hsa" is the bliss card with its prior moved. '
             'Use departure = "none" with hsa, or reference = "bliss".'
         )
-    if card.growth == "spline":
-        wrong = {
-            f'reference = "{card.reference}"': card.reference != "bliss",
-            f'departure = "{card.departure}"': card.departure != "estimated",
-            "its exposure": card.exposure != "constant",
-            f'dose_effect = "{card.dose_effect}"': card.dose_effect != "free",
-        }
-        for what, asked in wrong.items():
-            if asked:
-                yield (
-                    f'{place}: growth = "spline" leaves the course of every arm free, and {what} would restrict it. '
-                    'Use reference = "bliss", departure = "estimated", exposure = "constant" and dose_effect = "free".'
-                )
+    for key, word in WITH_OWN_CURVES.items() if card.law.own_curves else ():
+        if getattr(card, key) != word:
+            what = "its exposure" if key == "exposure" else f'{key} = "{getattr(card, key)}"'
+            yield (
+                f'{place}: growth = "{card.growth}" leaves the course of every arm free, and {what} would restrict it. '
+                f"Use {listed([f'{key} = "{word}"' for key, word in WITH_OWN_CURVES.items()])}."
+            )
     if isinstance(card.exposure, dict) and not card.exposure:
         yield f'{place}: exposure names no agent. Write one word for all, or a word per agent and "default".'
 
 
 def _prior_problems(place: str, card: ModelCard) -> list[str]:
-    needed = _needed_priors(card)
-    known = list(get_args(PriorName))
+    needed = needed_priors({key: card.words(key) for key in KEYS}, small_tumours=card.error_small)
     problems = [f"{place}: the prior of {name} is missing. Add [priors.{name}]." for name in needed - set(card.priors)]
     for entry, prior in card.priors.items():
         name, _, agent = entry.partition(".")
-        if name not in known:
-            problems.append(f"{place}: there is no parameter called {name}.{did_you_mean(name, known)}")
+        if name not in PARAMETERS:
+            problems.append(f"{place}: there is no parameter called {name}.{did_you_mean(name, PARAMETERS)}")
         elif name not in needed:
             problems.append(f"{place}: the prior of {name} is not used by this card. Delete [priors.{name}].")
         elif agent and name != "kill":
             problems.append(f"{place}: [priors.{entry}] is for one agent; only kill has priors by agent. Delete it.")
-        elif prior.distribution not in SUPPORTED.get(name, get_args(Distribution)):
-            choices = ", ".join(SUPPORTED[name])
+        elif prior.distribution not in PARAMETERS[name].distributions:
+            choices = ", ".join(PARAMETERS[name].distributions)
             problems.append(f"{place}: the prior of {entry} is {prior.distribution}; it must be one of {choices}.")
     return sorted(problems)
-
-
-def _needed_priors(card: ModelCard) -> set[str]:
-    exposures = {card.exposure} if isinstance(card.exposure, str) else set(card.exposure.values())
-    conditions = {
-        "slowing": card.growth == "gompertz",
-        "smoothness": card.growth == "spline",
-        "waning": "decaying" in exposures,
-        "onset": "delayed" in exposures,
-        "departure": card.departure == "estimated",
-        "dose_power": card.dose_effect == "power",
-        "sd_baseline": "baseline" in card.varies,
-        "sd_growth": "growth" in card.varies,
-        "sd_effect": "effect" in card.varies,
-        "sd_cohort": "cohort" in card.varies,
-        "correlation": {"baseline", "growth"} <= set(card.varies),
-        "degrees_of_freedom": card.error == "student",
-        "small_tumour_error": card.error_small,
-    }
-    return {"baseline", "growth", "kill", "error"} | {name for name, needed in conditions.items() if needed}
 
 
 def _card_html(card: ModelCard) -> str:

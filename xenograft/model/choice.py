@@ -119,5 +119,5 @@ def _reasons(study: Study, card: ModelCard) -> Iterable[str]:
     if "cohort" in card.varies and len(study.cohorts) < 2:
         yield "its cohorts vary, and the study's animals are all of one cohort"
     days = study.fitted_readings["day"].nunique()
-    if card.growth == "spline" and days < 4:
+    if card.law.own_curves and days < 4:
         yield f"a curve that bends needs readings on 4 days or more, and the study has {days}"

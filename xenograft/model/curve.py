@@ -5,15 +5,16 @@ Written once for NumPy (posterior draws lead the shapes) and PyTensor (no leadin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from xenograft.model.exposure import Schedule, accumulated_exposure
-from xenograft.model.growth import growth_columns
 from xenograft.model.spline import bent_course
+from xenograft.model.vocabulary import Columns, slowing_columns
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class Parameters:
         Volume at which callipers add an error as large as the tumour (over the reference volume).
     degrees_of_freedom : array (...) or None
         Of the reading errors; None is normal.
+    of_law : mapping of str to array (...)
+        What the growth law has besides `slowing`, by the names of its priors.
+    columns : Columns
+        Those of the growth law.
     """
 
     baseline: Any
@@ -73,6 +78,8 @@ class Parameters:
     correlation: Any = None
     small_tumour_error: Any = None
     degrees_of_freedom: Any = None
+    of_law: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    columns: Columns = slowing_columns
 
 
 def typical_log_volume(day: Any, schedule: Schedule, parameters: Parameters, *, xp: Any = np) -> Any:
@@ -102,7 +109,7 @@ def course_of_arms(day: Any, schedule: Schedule, parameters: Parameters, *, xp: 
     As `typical_log_volume`; a reduction is positive where tumours are smaller (log units).
     """
     p = parameters
-    from_baseline, from_growth = growth_columns(day, p.slowing, xp=xp)
+    from_baseline, from_growth = p.columns(day, p, xp=xp)
     untreated = p.baseline[..., None] * from_baseline + p.growth[..., None] * from_growth
     exposure, joint_exposure = accumulated_exposure(day, schedule, p.slowing, p.waning, p.onset, xp=xp)
     alone = p.kill[..., schedule.dosing_level, None] * exposure
@@ -138,7 +145,7 @@ def effect_columns(day: Any, parameters: Parameters, reduction: Any, *, xp: Any 
         One column per effect (log units), for all arms or by arm.
     """
     p = parameters
-    from_baseline, from_growth = (column[..., None, :] for column in growth_columns(day, p.slowing, xp=xp))
+    from_baseline, from_growth = (column[..., None, :] for column in p.columns(day, p, xp=xp))
     columns: list[Any] = []
     own_growth = None if p.sd_growth is None else p.sd_growth[..., None] * from_growth
     if p.sd_baseline is not None:

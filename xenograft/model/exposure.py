@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import product
 from operator import mul
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from xenograft.errors import InputError
 from xenograft.model.growth import relative_growth
-from xenograft.study.study import Arm, Dosing, Study
-
-Kind = Literal["constant", "decaying", "delayed"]
+from xenograft.model.vocabulary import EXPOSURE, LASTS
+from xenograft.study.study import Arm, Study
 
 NEVER = 1e6
 """Days since the first dose of a jump that only pads: after every reading."""
@@ -83,7 +82,7 @@ class Schedule:
         return (*((array.shape, array.tobytes()) for array in arrays), self.waning_agents, self.delayed_agents)
 
 
-def kind_of(exposure: Kind | Mapping[str, Kind], agent: str) -> Kind:
+def kind_of(exposure: str | Mapping[str, str], agent: str) -> str:
     """The exposure of an agent under a card that says one word for all, or one per agent ("default": the others).
 
     Raises
@@ -99,9 +98,7 @@ def kind_of(exposure: Kind | Mapping[str, Kind], agent: str) -> Kind:
     return kind
 
 
-def schedule(
-    study: Study, arms: Sequence[Arm] | None = None, exposure: Kind | Mapping[str, Kind] = "constant"
-) -> Schedule:
+def schedule(study: Study, arms: Sequence[Arm] | None = None, exposure: str | Mapping[str, str] = LASTS) -> Schedule:
     """The exposures of a study's arms.
 
     Parameters
@@ -110,22 +107,22 @@ def schedule(
         Dose levels and first dose, from which days are counted.
     arms : sequence of Arm, optional
         Arms made of the study's dose levels; default the study's own.
-    exposure : {"constant", "decaying", "delayed"} or mapping of agent to these
-        "constant": 1 from an agent's first dose on, to its end where it ends. "decaying": every dose adds its amount
-        over the last dose, and wanes. "delayed": 1 − exp(−onset · days since the first dose).
+    exposure : str or mapping of agent to str
+        Words of `vocabulary.EXPOSURE`.
     """
     arms = study.arms if arms is None else arms
     dosings = list(dict.fromkeys(dosing for arm in arms for dosing in arm.dosings))
     combinations = [(a, arm) for a, arm in enumerate(arms) if arm.is_combination]
-    kinds: dict[str, Kind] = {agent: kind_of(exposure, agent) for agent, _ in study.levels}
-    waning = tuple(agent for agent, kind in kinds.items() if kind == "decaying")
-    delayed = tuple(agent for agent, kind in kinds.items() if kind == "delayed")
-    own = [_courses(dosing, kinds[dosing.agent], study.first_dose) for dosing in dosings]
-    rates = [*((agent, "decaying") for agent in waning), *((agent, "delayed") for agent in delayed)]
-    courses = [(d, course) for d, found in enumerate(own) for course in found]
-    single = np.array([[float(rate == course.rate) for rate in rates] for _, course in courses]).reshape(
-        len(courses), len(rates)
+    kinds = {agent: EXPOSURE[kind_of(exposure, agent)] for agent, _ in study.levels}
+    waning, delayed = (
+        tuple(agent for agent, kind in kinds.items() if rate in kind.priors) for rate in ("waning", "onset")
     )
+    own = [kinds[dosing.agent].courses(dosing, study.first_dose) for dosing in dosings]
+    rates = [*waning, *delayed]
+    courses = [(d, course) for d, found in enumerate(own) for course in found]
+    single = np.array(
+        [[float(course.decays and rate == dosings[d].agent) for rate in rates] for d, course in courses]
+    ).reshape(len(courses), len(rates))
     first_of = np.cumsum([0, *map(len, own)])
     products = [
         (c, tuple(int(first_of[d] + n) for d, n in zip(of, which, strict=True)))
@@ -231,27 +228,6 @@ def kernel(duration: Any, slowing: Any, waning: Any, *, xp: Any = np) -> Any:
     first = slowing < waning
     low, high = xp.where(first, slowing, waning), xp.where(first, waning, slowing)
     return u * xp.exp(-low * u) * relative_growth((high - low) * u, xp=xp)
-
-
-@dataclass(frozen=True)
-class _Course:
-    jumps: list[tuple[float, float]]  # day since the first dose, size
-    rate: tuple[str, Kind] | None  # whose rate it decays at; None: it stays
-
-
-def _courses(dosing: Dosing, kind: Kind, first_dose: float) -> list[_Course]:
-    """What one agent's exposure is made of."""
-    start, end = dosing.days[0] - first_dose, dosing.end - first_dose
-    stays = _Course([(start, 1.0), *([(end, -1.0)] if np.isfinite(end) else [])], None)
-    match kind:
-        case "constant":
-            return [stays]
-        case "decaying":
-            doses = dosing.doses or (1.0,) * len(dosing.days)
-            pulses = [(day - first_dose, dose / doses[-1]) for day, dose in zip(dosing.days, doses, strict=True)]
-            return [_Course(pulses, (dosing.agent, "decaying"))]
-        case "delayed":
-            return [_Course([(start, 1.0)], None), _Course([(start, -1.0)], (dosing.agent, "delayed"))]
 
 
 def _product_jumps(jump_day: Any, jump: Any, factors: Sequence[np.ndarray], own: int, decay: Any, *, xp: Any) -> Any:

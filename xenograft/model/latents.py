@@ -53,7 +53,7 @@ def capacity(study: Study, card: ModelCard) -> Capacity:
     """Room for the latent variables that a study needs under a card; 0 where it needs none."""
     animals = int((study.animals["censored"] > 0).sum())
     effects = len({"baseline", "growth", "effect"} & set(card.varies))
-    spreads = len(study.fitted_readings) if card.error == "student" else 0
+    spreads = len(study.fitted_readings) if "degrees_of_freedom" in card.priors else 0
     return Capacity(animals, effects, spreads)
 
 

@@ -14,7 +14,6 @@ import pandas as pd
 
 from xenograft.model.curve import Parameters, course_of_arms, effect_columns, error_variance
 from xenograft.model.exposure import Schedule
-from xenograft.model.growth import growth_columns
 from xenograft.study.study import Study
 
 NO_FLOOR = -20.0
@@ -132,7 +131,7 @@ def moments(readings: Panel, schedule: Schedule, parameters: Parameters, *, xp: 
     typical, variance, columns = tables_of_arms(readings, schedule, p, xp=xp)
     mean = _of_readings(typical, readings)
     if p.cohort is not None:
-        _, from_growth = growth_columns(readings.elapsed, p.slowing, xp=xp)
+        _, from_growth = p.columns(readings.elapsed, p, xp=xp)
         mean = mean + p.cohort[..., readings.cohort_index, None] * from_growth[..., readings.day_index]
     precision = readings.weight / _of_readings(variance, readings)
     return mean, precision, [_of_readings(column, readings) for column in columns]

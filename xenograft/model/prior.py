@@ -10,10 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy import stats
 
 Distribution = Literal["Normal", "HalfNormal", "LogNormal", "Gamma", "Beta", "LKJ", "Exponential"]
-PriorName = Literal[
-    "baseline", "growth", "slowing", "kill", "waning", "onset", "departure", "dose_power", "sd_baseline", "sd_growth",
-    "sd_effect", "sd_cohort", "correlation", "error", "small_tumour_error", "degrees_of_freedom", "smoothness",
-]  # fmt: skip
 
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "Normal": ("mu", "sigma"),
@@ -25,29 +21,6 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "Exponential": ("lam",),
 }
 """Numbers that each distribution needs, named as in PyMC."""
-
-_POSITIVE = ("HalfNormal", "LogNormal", "Gamma", "Exponential")
-
-SUPPORTED: Mapping[str, tuple[str, ...]] = {
-    "baseline": ("Normal",),
-    "growth": ("Normal", "LogNormal", "Gamma"),
-    "slowing": _POSITIVE,
-    "kill": ("Normal", "HalfNormal", "LogNormal", "Gamma", "Exponential"),
-    "departure": ("Normal",),
-    "waning": _POSITIVE,
-    "onset": _POSITIVE,
-    "dose_power": _POSITIVE,
-    "sd_baseline": _POSITIVE,
-    "sd_growth": _POSITIVE,
-    "sd_effect": _POSITIVE,
-    "sd_cohort": _POSITIVE,
-    "correlation": ("LKJ",),
-    "error": _POSITIVE,
-    "small_tumour_error": _POSITIVE,
-    "degrees_of_freedom": ("LogNormal", "Gamma"),
-    "smoothness": _POSITIVE,
-}
-"""Distributions that make sense for each parameter (sign and support)."""
 
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 _Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]

@@ -25,7 +25,7 @@ from xenograft.fitting.fit import versions
 from xenograft.fitting.sampling import Method, SamplerSettings, fit
 from xenograft.model.card import ModelCard
 from xenograft.planning.calibration_record import Calibration, calibration_of
-from xenograft.planning.card_truth import truth_of
+from xenograft.planning.card_truth import in_truths, truth_of
 from xenograft.planning.trials import Outcome, run_trials
 from xenograft.quantities.estimands import excess
 from xenograft.simulation.simulate import LARGEST, simulate
@@ -232,7 +232,7 @@ def _agents(card: ModelCard) -> list[str]:
 
 def _simulator(card: ModelCard) -> str:
     """Which simulator can hold every parameter of a card."""
-    own = card.growth == "spline" or "cohort" in card.varies or (card.reference == "hsa" and "effect" in card.varies)
+    own = not in_truths(card) or "cohort" in card.varies or (card.reference == "hsa" and "effect" in card.varies)
     return "the model's own" if own else "the differential equation"
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from xenograft.errors import quoted
 from xenograft.model.card import ModelCard
-from xenograft.model.exposure import Kind, kind_of
+from xenograft.model.exposure import kind_of
+from xenograft.model.vocabulary import CORRELATED, ERROR, EXPOSURE, LASTS, PARAMETERS, VARIES
 from xenograft.simulation.truth import Truth, kill_key
 from xenograft.study.study import REFERENCE_VOLUME, Arm, Dosing
-
-_LAWS = {"exponential": "exponential", "gompertz": "gompertz"}  # a spline card claims no law
-_VARYING = {"baseline": "sd_baseline", "growth": "sd_growth", "effect": "sd_effect", "cohort": "sd_cohort"}
 
 
 def problems_of_card(card: ModelCard, truth: Truth, arms: Sequence[Arm], place: str = "truth") -> list[str]:
@@ -53,7 +52,8 @@ def truth_of(card: ModelCard, parameters: xr.Dataset, arms: Sequence[Arm]) -> Tr
     Parameters
     ----------
     card : ModelCard
-        Of a growth law, without cohorts; where it is `hsa`, without `effect` among what varies.
+        Of a growth law and exposures that truths have (`in_truths`), without cohorts; where it is `hsa`, without
+        `effect` among what varies.
     parameters : Dataset (agent, combination, …)
         One draw, as of `prior_draws` or of a posterior, labelled by the study that `arms` are of.
     arms : sequence of Arm
@@ -71,28 +71,40 @@ def truth_of(card: ModelCard, parameters: xr.Dataset, arms: Sequence[Arm]) -> Tr
         own = value.get(name)
         return dict(zip(names, (own / own[0]).tolist(), strict=True)) if own is not None and own.ndim else {}
 
-    plain = ("growth", "slowing", "sd_baseline", "sd_growth", "correlation", "sd_effect", "error",
-             "degrees_of_freedom", "small_tumour_error")  # fmt: skip
     agents = dict.fromkeys(agent for arm in arms for agent in arm.agents)
-    kinds: dict[str, Kind] = {agent: kind_of(card.exposure, agent) for agent in agents}
-    return Truth(
-        law="gompertz" if card.growth == "gompertz" else "exponential",
-        baseline=REFERENCE_VOLUME * float(np.exp(value["baseline"])),
-        reference=card.reference,
-        kill=by_label("kill", "agent"),
-        departure=by_label("departure", "combination"),
-        exposure={agent: kind for agent, kind in kinds.items() if kind != "constant"},
-        waning=by_label("waning", "waning_agent"),
-        onset=by_label("onset", "delayed_agent"),
-        spread=over_first("sd_growth"),
-        error_factor=over_first("error"),
-        **{name: float(value[name].flat[0]) for name in plain if name in value},
-    )
+    kinds = {agent: EXPOSURE[kind_of(card.exposure, agent)].truth for agent in agents}
+    said: dict[str, Any] = {
+        name: float(value[name].flat[0])
+        for name, parameter in PARAMETERS.items()
+        if parameter.dim is None and name in value and name in Truth.model_fields
+    }
+    said |= {
+        "law": card.law.truth,
+        "baseline": REFERENCE_VOLUME * float(np.exp(value["baseline"])),
+        "reference": card.reference,
+        "kill": by_label("kill", "agent"),
+        "departure": by_label("departure", "combination"),
+        "exposure": {agent: kind for agent, kind in kinds.items() if kind != EXPOSURE[LASTS].truth},
+        "waning": by_label("waning", "waning_agent"),
+        "onset": by_label("onset", "delayed_agent"),
+        "spread": over_first("sd_growth"),
+        "error_factor": over_first("error"),
+    }
+    if "small_tumour_error" in said:
+        said["small_tumour_error"] *= REFERENCE_VOLUME
+    return Truth(**said)
+
+
+def in_truths(card: ModelCard) -> bool:
+    """Whether a simulated truth can have the card's growth law and its exposures."""
+    return None not in {card.law.truth, *(EXPOSURE[word].truth for word in card.words("exposure"))}
 
 
 def _growth_findings(card: ModelCard, truth: Truth) -> Iterable[str]:
-    law = _LAWS.get(card.growth, truth.law)
-    if truth.law != law:
+    law = truth.law if card.law.own_curves else card.law.truth
+    if law is None:
+        yield f"no truth has the law {card.growth}, which the card {card.name} claims. Use another card."
+    elif truth.law != law:
         yield f'law = "{truth.law}", and the card {card.name} claims {card.growth} growth. Set law = "{law}".'
 
 
@@ -100,11 +112,13 @@ def _exposure_findings(card: ModelCard, truth: Truth, arms: Sequence[Arm]) -> It
     for agent in dict.fromkeys(agent for arm in arms for agent in arm.agents):
         claimed = card.exposure
         if isinstance(claimed, dict):
-            claimed = claimed.get(agent) or claimed.get("default", "constant")
-        given = truth.exposure.get(agent, "constant")
-        if given != claimed:
+            claimed = claimed.get(agent) or claimed.get("default", LASTS)
+        kind, given = EXPOSURE[claimed], truth.exposure.get(agent, EXPOSURE[LASTS].truth)
+        if kind.truth is None:
+            yield f"no truth has the exposure {claimed}, which the card {card.name} claims. Use another card."
+        elif given != kind.truth:
             key = quoted(agent)
-            rate = {"decaying": f", and waning.{key}", "delayed": f", and onset.{key}"}.get(claimed, "")
+            rate = "".join(f", and {name}.{key}" for name in kind.priors)
             yield (
                 f"exposure.{key} is {given}, and the card {card.name} claims {claimed}. "
                 f'Set exposure.{key} = "{claimed}"{rate}.'
@@ -113,7 +127,7 @@ def _exposure_findings(card: ModelCard, truth: Truth, arms: Sequence[Arm]) -> It
 
 def _combination_findings(card: ModelCard, truth: Truth, arms: Sequence[Arm]) -> Iterable[str]:
     combinations = [arm.name for arm in arms if arm.is_combination]
-    if combinations and card.growth != "spline" and truth.reference != card.reference:
+    if combinations and not card.law.own_curves and truth.reference != card.reference:
         yield (
             f'reference = "{truth.reference}", and the card {card.name} claims {card.reference}. '
             f'Set reference = "{card.reference}".'
@@ -152,13 +166,13 @@ def _power(dose: np.ndarray, kill: np.ndarray) -> float:
 
 
 def _animal_findings(card: ModelCard, truth: Truth) -> Iterable[str]:
-    for what, name in _VARYING.items():
+    for what, (name,) in ((word.name, word.priors) for word in VARIES.values()):
         varies, given = what in card.varies, getattr(truth, name) > 0
         if varies and not given:
             yield f"the card {card.name} claims that animals vary in {what}. Add {name}."
         if given and not varies:
             yield f"{name} is not 0, and the card {card.name} claims no such variation. Remove {name}."
-    if truth.correlation and not {"baseline", "growth"} <= set(card.varies):
+    if truth.correlation and not set(CORRELATED) <= set(card.varies):
         yield f"correlation is not 0, and the card {card.name} has none. Remove correlation."
     if truth.spread and card.spread != "arm":
         yield f"spread differs between arms, and the card {card.name} claims that it does not. Remove spread."
@@ -167,9 +181,10 @@ def _animal_findings(card: ModelCard, truth: Truth) -> Iterable[str]:
 
 
 def _reading_findings(card: ModelCard, truth: Truth) -> Iterable[str]:
-    if card.error == "student" and truth.degrees_of_freedom is None:
+    student = "degrees_of_freedom" in ERROR[card.error].priors
+    if student and truth.degrees_of_freedom is None:
         yield f"the card {card.name} claims Student errors. Add degrees_of_freedom."
-    if card.error == "normal" and truth.degrees_of_freedom is not None:
+    if not student and truth.degrees_of_freedom is not None:
         yield f"degrees_of_freedom is given, and the card {card.name} claims normal errors. Remove it."
     if card.error_small and not truth.small_tumour_error:
         yield f"the card {card.name} claims a larger error of small tumours. Add small_tumour_error."

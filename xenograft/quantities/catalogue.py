@@ -1,9 +1,10 @@
-"""The numbers of an arm, each with its unit, definition, direction and margin, and the summary of their draws."""
+"""The numbers of an arm, each with its function, question and places, and the summary of their draws."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +22,11 @@ from xenograft.quantities.estimands import (
 )
 from xenograft.quantities.whole_course import best_response, cell_kill_of, delay_of, nadir, time_to_regrowth
 from xenograft.study.study import Study
+
+Place = Literal["followed", "drawn", "printed", "summary", "priors"]
+"""Where a report has a number besides the table of all: followed from fit to fit (drift, sensitivity), drawn in the
+figure of the arms, printed in the page's table, in the Markdown summary, asked how it depends on the priors (of a study
+without a combination)."""
 
 
 @dataclass(frozen=True)
@@ -42,27 +48,178 @@ class Question:
     margin: float
 
 
-QUESTIONS: Mapping[str, Question] = {
-    "tgi": Question(0, "above", 10),
-    "tgi_baseline": Question(0, "above", 10),
-    "tgi_auc": Question(0, "above", 10),
-    "tgi_auc_baseline": Question(0, "above", 10),
-    "tc": Question(100, "below", 10),
-    "tc_change": Question(100, "below", 10),
-    "growth_rate": Question(0, "above", 0.01),
-    "growth_rate_inhibition": Question(0, "above", 10),
-    "growth_delay_2x": Question(0, "above", 2),
-    "growth_delay_4x": Question(0, "above", 2),
-    "growth_delay_5x": Question(0, "above", 2),
-    "log_cell_kill": Question(0, "above", 0.3),
-    "net_log_cell_kill": Question(0, "above", 0.3),
-    "best_response": Question(0, "below", 10),
+@dataclass(frozen=True)
+class ArmCurves:
+    """What numbers are computed from, with what several of them share.
+
+    Parameters
+    ----------
+    curves : DataArray (chain, draw, arm, day)
+        ln volume from the first dose to the horizon.
+    study : Study
+        Tells the control and the dosing days.
+    horizon : float
+        Day as recorded.
+    """
+
+    curves: xr.DataArray
+    study: Study
+    horizon: float
+
+    @property
+    def control(self) -> str:
+        """Name of the vehicle arm."""
+        return self.study.control.name
+
+    @cached_property
+    def rate(self) -> xr.DataArray:
+        """Mean growth rates (1/day)."""
+        return growth_rate(self.curves, self.horizon)
+
+    @cached_property
+    def times(self) -> Mapping[float, xr.DataArray]:
+        """Days to 2, 4 and 5 times the volume at the first dose."""
+        return {multiple: time_to_multiple(self.curves, multiple, self.horizon) for multiple in (2.0, 4.0, 5.0)}
+
+    @cached_property
+    def smallest(self) -> tuple[xr.DataArray, xr.DataArray]:
+        """The smallest volume, in percent of that at the first dose, and its day since then."""
+        return nadir(self.curves, self.horizon)
+
+
+@dataclass(frozen=True)
+class ArmNumber:
+    """A number of every arm.
+
+    Parameters
+    ----------
+    key : str
+        As results.json and the tables have it.
+    draws : function of ArmCurves
+        DataArray (chain, draw, arm) with `unit` and `definition` in attrs.
+    question : Question, optional
+        None: a size without a direction.
+    said : str
+        As a report says it; needed where it is shown.
+    term : str
+        Its entry in the report's glossary, if it has one.
+    shown : tuple of Place
+        Where.
+    digits : int
+        Significant ones in a report.
+    of_control : bool
+        Whether it says something of the control.
+    undefined, endless, limit : str
+        Why there is no number, why it is infinite (`horizon`, `control` and `share` of draws are filled in), and the
+        word for an infinite one.
+    """
+
+    key: str
+    draws: Callable[[ArmCurves], xr.DataArray]
+    question: Question | None = None
+    said: str = ""
+    term: str = ""
+    shown: tuple[Place, ...] = ()
+    digits: int = 3
+    of_control: bool = True
+    undefined: str = "{control} does not grow {share}"
+    endless: str = "not reached by day {horizon:g} {share}"
+    limit: str = "later"
+
+    def heading(self, unit: str) -> str:
+        """What a table or figure calls it."""
+        return f"{self.said}{self.in_unit(unit)}"
+
+    def in_unit(self, unit: str) -> str:
+        """The unit in parentheses, where it has one that its name does not say."""
+        words = "days" if unit == "day" else unit
+        return f" ({words})" if words and words not in self.said.split() else ""
+
+
+_TOO_SMALL = "neither the arm nor {control} gets that large by day {horizon:g} {share}"
+
+
+def _growth_delay(multiple: float) -> ArmNumber:
+    return ArmNumber(
+        f"growth_delay_{multiple:g}x", lambda of: delay_of(of.times[multiple], of.control, multiple),
+        Question(0, "above", 2), of_control=False, undefined=_TOO_SMALL,
+    )  # fmt: skip
+
+
+ARM_NUMBERS: dict[str, ArmNumber] = {
+    number.key: number
+    for number in (
+        ArmNumber(
+            "tgi", lambda of: tumour_growth_inhibition(of.curves, of.control, of.horizon), Question(0, "above", 10),
+            said="TGI", term="tgi", shown=("followed", "drawn", "printed", "summary", "priors"), of_control=False,
+        ),
+        ArmNumber(
+            "tgi_baseline", lambda of: tumour_growth_inhibition(of.curves, of.control, of.horizon, "baseline"),
+            Question(0, "above", 10), shown=("followed",), of_control=False,
+        ),
+        ArmNumber(
+            "tgi_auc", lambda of: tumour_growth_inhibition(of.curves, of.control, of.horizon, "auc"),
+            Question(0, "above", 10), said="TGI of AUC", term="tgi", shown=("followed", "printed"), of_control=False,
+        ),
+        ArmNumber(
+            "tgi_auc_baseline", lambda of: tumour_growth_inhibition(of.curves, of.control, of.horizon, "auc_baseline"),
+            Question(0, "above", 10), shown=("followed",), of_control=False,
+        ),
+        ArmNumber(
+            "tc", lambda of: treated_over_control(of.curves, of.control, of.horizon), Question(100, "below", 10),
+            of_control=False,
+        ),
+        ArmNumber(
+            "tc_change", lambda of: treated_over_control(of.curves, of.control, of.horizon, "baseline"),
+            Question(100, "below", 10), of_control=False,
+        ),
+        ArmNumber(
+            "growth_rate", lambda of: of.rate, Question(0, "above", 0.01), said="growth rate",
+            shown=("followed", "drawn", "printed", "summary", "priors"), digits=2,
+        ),
+        ArmNumber(
+            "growth_rate_inhibition", lambda of: growth_rate_inhibition(of.rate, of.control),
+            Question(0, "above", 10), of_control=False,
+        ),
+        ArmNumber(
+            "doubling_time", lambda of: doubling_time(of.rate), said="doubling time", term="doubling-time",
+            shown=("followed", "drawn", "printed", "summary"), endless="the tumour does not grow {share}",
+            limit="never",
+        ),
+        ArmNumber("time_to_2x", lambda of: of.times[2.0], said="days to 2 × baseline", shown=("followed", "printed")),
+        ArmNumber("time_to_4x", lambda of: of.times[4.0], shown=("followed",)),
+        ArmNumber("time_to_5x", lambda of: of.times[5.0]),
+        _growth_delay(2.0),
+        _growth_delay(4.0),
+        _growth_delay(5.0),
+        ArmNumber(
+            "log_cell_kill", lambda of: cell_kill_of(of.times[2.0], of.times[4.0], of.control),
+            Question(0, "above", 0.3), of_control=False, undefined=_TOO_SMALL,
+        ),
+        ArmNumber(
+            "net_log_cell_kill",
+            lambda of: cell_kill_of(of.times[2.0], of.times[4.0], of.control, dosing_durations(of.study, of.curves)),
+            Question(0, "above", 0.3), of_control=False,
+            undefined="the dosing days are not known, or day {horizon:g} is too early to tell {share}",
+        ),
+        ArmNumber(
+            "best_response", lambda of: best_response(of.curves, of.horizon), Question(0, "below", 10),
+            undefined="the horizon is less than 10 days after the first dose",
+        ),
+        ArmNumber("nadir", lambda of: of.smallest[0]),
+        ArmNumber("time_to_nadir", lambda of: of.smallest[1]),
+        ArmNumber("time_to_regrowth", lambda of: time_to_regrowth(of.curves, of.horizon)),
+    )
+}  # fmt: skip
+"""Every number of an arm by key, in the order of tables. A number without a question (a doubling time, a nadir) has a
+size and no direction."""
+
+EXCESS_QUESTIONS: Mapping[str, Question] = {
     "excess_bliss": Question(0, "above", float(np.log(1.25))),
     "excess_hsa": Question(0, "above", float(np.log(1.25))),
     "excess_additive": Question(0, "above", 0.1),
 }
-"""By key; a number without an entry (a doubling time, a nadir) has a size and no direction. A log excess of ln 1.25 is
-a volume 20 % below the reference's."""
+"""What is asked of the excess over each reference; a log excess of ln 1.25 is a volume 20 % below the reference's."""
 
 UNDEFINED = 0.025
 """Share of draws without a number up to which the others are summarised: one tail of a 95 % interval."""
@@ -87,34 +244,20 @@ def arm_estimands(curves: xr.DataArray, study: Study, horizon: float | None = No
     dict of str to DataArray (chain, draw, arm)
         By the key used in results.json; `unit`, `definition`, `horizon` and `of` in attrs.
     """
-    horizon, control = study.horizon if horizon is None else horizon, study.control.name
-    curves = curves.sel(day=slice(curves.attrs["first_dose"], horizon))
-    rate = growth_rate(curves, horizon)
-    time = {multiple: time_to_multiple(curves, multiple, horizon) for multiple in (2.0, 4.0, 5.0)}
-    smallest, smallest_time = nadir(curves, horizon)
-    return {
-        "tgi": tumour_growth_inhibition(curves, control, horizon),
-        "tgi_baseline": tumour_growth_inhibition(curves, control, horizon, "baseline"),
-        "tgi_auc": tumour_growth_inhibition(curves, control, horizon, "auc"),
-        "tgi_auc_baseline": tumour_growth_inhibition(curves, control, horizon, "auc_baseline"),
-        "tc": treated_over_control(curves, control, horizon),
-        "tc_change": treated_over_control(curves, control, horizon, "baseline"),
-        "growth_rate": rate,
-        "growth_rate_inhibition": growth_rate_inhibition(rate, control),
-        "doubling_time": doubling_time(rate),
-        "time_to_2x": time[2.0],
-        "time_to_4x": time[4.0],
-        "time_to_5x": time[5.0],
-        "growth_delay_2x": delay_of(time[2.0], control, 2.0),
-        "growth_delay_4x": delay_of(time[4.0], control, 4.0),
-        "growth_delay_5x": delay_of(time[5.0], control, 5.0),
-        "log_cell_kill": cell_kill_of(time[2.0], time[4.0], control),
-        "net_log_cell_kill": cell_kill_of(time[2.0], time[4.0], control, dosing_durations(study, curves)),
-        "best_response": best_response(curves, horizon),
-        "nadir": smallest,
-        "time_to_nadir": smallest_time,
-        "time_to_regrowth": time_to_regrowth(curves, horizon),
-    }
+    horizon = study.horizon if horizon is None else horizon
+    given = ArmCurves(curves.sel(day=slice(curves.attrs["first_dose"], horizon)), study, horizon)
+    return {key: number.draws(given) for key, number in ARM_NUMBERS.items()}
+
+
+def questions() -> dict[str, Question]:
+    """What is asked of numbers of arms and of the excess of combinations, by key."""
+    asked = {key: number.question for key, number in ARM_NUMBERS.items() if number.question}
+    return asked | dict(EXCESS_QUESTIONS)
+
+
+def shown(place: Place) -> list[ArmNumber]:
+    """The numbers that a report has in a place, in the order of tables."""
+    return [number for number in ARM_NUMBERS.values() if place in number.shown]
 
 
 def dosing_durations(study: Study, curves: xr.DataArray) -> xr.DataArray:
@@ -143,7 +286,7 @@ def summarise(draws: xr.DataArray, key: str, margin: float | None = None) -> pd.
     draws : DataArray (chain, draw, …)
         In its unit; infinite where a time is after the horizon, not a number where the definition fails.
     key : str
-        Tells null, direction and margin, see `QUESTIONS`.
+        Tells null, direction and margin, see `questions`.
     margin : float, optional
         Instead of the usual one, in the number's unit.
 
@@ -172,7 +315,7 @@ def summary_columns(draws: xr.DataArray, key: str, margin: float | None = None) 
     defined = [row[~gone] for row, gone in zip(values[usable], missing[usable], strict=True)]
 
     found |= _of_usable(ROW[:3], [quantiles(sample, (0.5, 0.025, 0.975)) for sample in defined], usable)
-    question = QUESTIONS.get(key)
+    question = questions().get(key)
     if question:
         margin = question.margin if margin is None else margin
         sign = 1 if question.direction == "above" else -1
@@ -207,18 +350,10 @@ def why_missing(key: str, row: Mapping[str, float], control: str, horizon: float
     """
     if np.isfinite([row["median"], row["lower"], row["upper"]]).all():
         return ""
-    share = f"in {row['undefined']:.0%} of draws"
-    if row["undefined"] > UNDEFINED:
-        if key.startswith("growth_delay") or "cell_kill" in key:
-            if key == "net_log_cell_kill":
-                return f"the dosing days are not known, or day {horizon:g} is too early to tell {share}"
-            return f"neither the arm nor {control} gets that large by day {horizon:g} {share}"
-        if key == "best_response":
-            return "the horizon is less than 10 days after the first dose"
-        return f"{control} does not grow {share}"
-    if key == "doubling_time":
-        return f"the tumour does not grow in {row['unreached']:.0%} of draws"
-    return f"not reached by day {horizon:g} in {row['unreached']:.0%} of draws"
+    number = ARM_NUMBERS[key]
+    lacking = row["undefined"] > UNDEFINED
+    share = f"in {row['undefined' if lacking else 'unreached']:.0%} of draws"
+    return (number.undefined if lacking else number.endless).format(control=control, horizon=horizon, share=share)
 
 
 def _labels(draws: xr.DataArray) -> pd.Index:

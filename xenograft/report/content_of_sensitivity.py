@@ -18,7 +18,7 @@ from xenograft.answers.verdicts import VERDICT_REFERENCES, verdict_words
 from xenograft.evidence.sensitivity import SENSITIVE, prior_sensitivity, without_each_animal
 from xenograft.fitting.fit import Fit
 from xenograft.printing import SHORT_REFERENCES, few, fixed, interval_in_words, listed, share
-from xenograft.quantities.catalogue import summarise
+from xenograft.quantities.catalogue import shown, summarise
 from xenograft.quantities.estimands import tumour_growth_inhibition
 from xenograft.study.study import Study
 
@@ -36,9 +36,6 @@ ROWS = 24
 
 HEAVY = 0.05
 """Answer weight of a model from which its sensitivity to the priors puts the averaged answer in doubt."""
-
-ARM_ANSWERS = {"tgi": "TGI", "growth_rate": "growth rate"}
-"""Numbers of arms whose sensitivity is listed."""
 
 
 @dataclass(frozen=True)
@@ -254,7 +251,7 @@ def on_the_priors(
     wanted = (
         {f"{EXCESS}{key}": f"excess over {SHORT_REFERENCES[key]}" for key in VERDICT_REFERENCES}
         if study.combinations
-        else ARM_ANSWERS
+        else {number.key: number.said for number in shown("priors")}
     )
     primary = None if verdict is None else verdict["arm" if verdict["kind"] == "inhibition" else "combination"]
     judged = "tgi" if verdict is None or verdict["kind"] == "inhibition" else f"{EXCESS}{verdict['reference']}"

@@ -11,14 +11,13 @@ import pandas as pd
 
 from xenograft.answers import averaging as answers
 from xenograft.printing import SHORT_REFERENCES, fixed, number, share
+from xenograft.quantities.catalogue import shown
 from xenograft.report.content import ReportContent
 from xenograft.report.drawings_of_checks import Drawing, animal_drawings, check_drawings, sampler_drawings
 from xenograft.study.tables import excluded, left_early, unit_in_print
 
 FEW_COMBINATIONS = 3
 """Up to so many combinations each have their own figures; beyond, the primary one and the grid."""
-
-MEASURES = {"tgi": "TGI (%)", "growth_rate": "growth rate (1/day)", "doubling_time": "doubling time (days)"}
 
 
 def drawings(content: ReportContent) -> list[Drawing]:
@@ -206,11 +205,14 @@ def _measures(content: ReportContent) -> pd.DataFrame:
     columns = ["arm", "measure", "median", "lower", "upper", "reason"]
     if not len(content.arms):
         return pd.DataFrame(columns=columns)
-    order = {key: place for place, key in enumerate(MEASURES)}
-    rows = content.arms[content.arms["quantity"].isin(MEASURES)]
-    rows = rows[(rows["quantity"] != "tgi") | (rows["arm"] != content.study.control.name)]
+    drawn = {one.key: one for one in shown("drawn")}
+    order = {key: place for place, key in enumerate(drawn)}
+    rows = content.arms[content.arms["quantity"].isin(drawn)]
+    of_others = [one.key for one in drawn.values() if not one.of_control]
+    rows = rows[~rows["quantity"].isin(of_others) | (rows["arm"] != content.study.control.name)]
     rows = rows.sort_values("quantity", key=lambda column: column.map(order), kind="stable")
-    rows = rows.assign(measure=rows["quantity"].map(MEASURES), reason=rows["reason"].replace("", "–"))
+    headings = [drawn[key].heading(unit) for key, unit in zip(rows["quantity"], rows["unit"], strict=True)]
+    rows = rows.assign(measure=headings, reason=rows["reason"].replace("", "–"))
     limits = ["median", "lower", "upper"]
     return rows.assign(**{name: rows[name].where(np.isfinite(rows[name])) for name in limits})[columns]
 

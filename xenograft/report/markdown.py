@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from xenograft.printing import SHORT_REFERENCES, bullets, fixed, interval_in_words, markdown_table, markdown_text, share
+from xenograft.quantities.catalogue import shown
 from xenograft.report.content import ReportContent
 from xenograft.report.words import LEVELS, Level, Light, answer, headline, level_of, lights
 
@@ -40,9 +41,9 @@ def report_markdown(content: ReportContent) -> str:
         parts += ["### Verdicts", markdown_table(verdicts)]
     typical = [row for row in results["arms"] if row["model"] == "averaged" and row["of"] == "typical"]
     if typical:
-        columns = {"tgi": "TGI (%)", "growth_rate": "growth rate (1/day)", "doubling_time": "doubling time (days)"}
         arms = [
-            {"arm": row["arm"]} | {name: interval_in_words(row[key]) for key, name in columns.items()}
+            {"arm": row["arm"]}
+            | {one.heading(row[one.key]["unit"]): interval_in_words(row[one.key]) for one in shown("summary")}
             for row in typical
         ]
         parts += [

@@ -19,6 +19,7 @@ from xenograft.fitting.processes import Worker
 from xenograft.model.card import ModelCard
 from xenograft.model.choice import by_reason
 from xenograft.model.prior import Prior
+from xenograft.quantities.catalogue import shown
 from xenograft.quantities.criteria import CRITERION_WORDS
 from xenograft.report import words as words
 from xenograft.report.content import ReportContent
@@ -127,6 +128,7 @@ def render(
             short=printed.SHORT_REFERENCES,
             figures=_figures(content, second),
             shown=combinations_shown(content),
+            printed=shown("printed"),
             arms=[_arm_row(study, arm) for arm in study.arms],
             shares=_shares(content.responses),
             smallest=words.smallest(content),

@@ -11,6 +11,7 @@ import numpy as np
 
 from xenograft.answers.verdicts import Agreement, verdict_words
 from xenograft.model.card import ModelCard
+from xenograft.model.vocabulary import KEYS
 from xenograft.printing import SHORT_REFERENCES, few, interval_in_words, number, share
 from xenograft.quantities.estimands import REFERENCES
 from xenograft.report.content import ReportContent
@@ -245,36 +246,16 @@ def level_of(content: ReportContent) -> Level:
 
 def model_in_words(cards: Mapping[str, ModelCard]) -> list[str]:
     """What the fitted cards assume, a sentence per choice, with every word that any of them uses."""
-    growth = {card.growth for card in cards.values()}
-    exposure = {word for card in cards.values() for word in _exposures(card)}
-    varies = {word for card in cards.values() for word in card.varies}
-    error = {card.error for card in cards.values()}
-    said = {
-        "exponential": "exponential growth (β = 0)",
-        "gompertz": "Gompertz growth (β > 0: growth slows as tumours get larger)",
-        "spline": "a smooth curve per arm without any growth law",
-        "constant": "constant from the agent's first dose on",
-        "delayed": "building up after the first dose and staying (rate ω)",
-        "decaying": "waning after every dose (rate λ)",
-        "baseline": "baseline",
-        "growth": "growth rate",
-        "effect": "response to treatment",
-        "cohort": "cohort",
-        "normal": "normal on the log scale",
-        "student": "Student t on the log scale, which forgives outliers",
-    }
     return [
-        f"Growth: {_listed(growth, said)}.",
-        f"Exposure e(t): {_listed(exposure, said)}.",
-        f"Animals differ in {_listed(varies, said, 'and')}.",
-        f"Reading error: {_listed(error, said)}.",
+        f"Growth: {_listed('growth', cards)}.",
+        f"Exposure e(t): {_listed('exposure', cards)}.",
+        f"Animals differ in {_listed('varies', cards, 'and')}.",
+        f"Reading error: {_listed('error', cards)}.",
     ]
 
 
-def _exposures(card: ModelCard) -> list[str]:
-    return [card.exposure] if isinstance(card.exposure, str) else list(card.exposure.values())
-
-
-def _listed(words: set[Any], said: Mapping[str, str], joint: str = "or") -> str:
-    found = [text for word, text in said.items() if word in words]
+def _listed(key: str, cards: Mapping[str, ModelCard], joint: str = "or") -> str:
+    """What cards say under a key, in the order of the vocabulary."""
+    used = {word for card in cards.values() for word in card.words(key)}
+    found = [word.said for name, word in KEYS[key].items() if name in used]
     return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} {joint} {found[-1]}"
