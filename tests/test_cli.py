@@ -290,9 +290,22 @@ def test_seed_draws_and_chains_reach_the_sampler(run: Run, monkeypatch: pytest.M
     run(command, FIXTURE, "-m", CARD, *where)
     run(command, FIXTURE, "-m", CARD, *where, "--seed", "9", "--draws", "700", "--chains", "3", "--quiet")
     assert asked == [
-        {"seed": 1, "settings": SamplerSettings(draws=1000, tune=1000, chains=4), "progress": True},
-        {"seed": 9, "settings": SamplerSettings(draws=700, tune=700, chains=3), "progress": False},
+        {"seed": 1, "settings": SamplerSettings(draws=1000, tune=1000, chains=4), "progress": True, "method": "nuts"},
+        {"seed": 9, "settings": SamplerSettings(draws=700, tune=700, chains=3), "progress": False, "method": "nuts"},
     ]
+
+
+def test_a_fast_report_asks_for_draws_without_chains(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def recording(*_: object, method: str, **__: object) -> None:
+        asked.append(method)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sampling, "fit_all", recording)
+    run("report", FIXTURE, "-m", CARD)
+    run("report", FIXTURE, "-m", CARD, "--fast")
+    assert asked == ["nuts", "importance"]
 
 
 @pytest.mark.usefixtures("fits")

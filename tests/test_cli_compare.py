@@ -28,6 +28,7 @@ RULES: Mapping[str, tuple[str, Any, Any]] = {
     f'kind = "elpd"\ncard = "{NULL}"': (">=", 100, 1000),
     'kind = "probability"': (">=", 0.975, 1.5),
     'kind = "excess"\nmeasure = "lower"': (">", 0, 2),
+    'kind = "inhibition"\narm = "T-DM1"': (">=", 0.5, 1.5),
     f'kind = "coverage"\ncard = "{DEPARTURE}"': (">=", 0.75, 0.999),
     'kind = "sensitivity"': ("<=", 0.3, 0),
     f'kind = "bayes_factor"\ncard = "{DEPARTURE}"': (">=", 3, 1e9),

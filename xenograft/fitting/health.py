@@ -15,21 +15,22 @@ from xenograft.printing import labelled
 
 Status = Literal["pass", "caution", "fail"]
 
-LIMITS: Mapping[str, tuple[float, float]] = {
+LIMITS: dict[str, tuple[float, float]] = {
     "R-hat": (1.01, 1.05),
     "bulk ESS": (400, 100),
     "tail ESS": (400, 100),
     "share of divergences": (0.001, 0.01),
     "E-BFMI": (0.3, 0.2),
     "share at maximum tree depth": (0.01, 0.1),
-    "Pareto k": (0.5, 0.5),
-    "effective draws": (400, 100),
 }
 """Limits of *pass* and *caution* (docs/mathematics.md#health-of-a-fit); beyond the second a fit fails."""
 
 STATUS_MARKS: Mapping[str, str] = {"pass": "✓ pass", "caution": "! caution", "fail": "✕ fail"}
 """A status as people read it."""
 
+
+LIMITS_OF_WEIGHTS: dict[str, tuple[float, float]] = {"Pareto k": (0.5, 0.5), "effective draws": (400, 100)}
+"""The same of a fit by importance sampling."""
 
 MORE_IS_BETTER = ("bulk ESS", "tail ESS", "E-BFMI", "effective draws")
 
@@ -178,7 +179,7 @@ def _of_many(quantities: xr.Dataset) -> dict[str, tuple[float, str]]:
 
 def _grade(name: str, value: float) -> int:
     """0 pass, 1 caution, 2 fail; a value that is not a number fails."""
-    for grade, limit in enumerate(LIMITS[name]):
+    for grade, limit in enumerate((LIMITS | LIMITS_OF_WEIGHTS)[name]):
         better = value >= limit if name in MORE_IS_BETTER else value <= limit
         if better:
             return grade
