@@ -108,7 +108,8 @@ def results_for(study: Study, combination: str, cards: dict[str, ModelCard]) -> 
                   "arms": {arm.name: 3 for arm in study.arms}, "horizon": 14.0, "first_dose": 0.0, "unit": "mm3"},
         "models": [
             {"name": name, "claim": card.claim, "digest": card.digest, "answers": card.answers,
-             "answer_weight": 1.0 if card.answers else None, "weight": 0.5, "health": dict(health), "refused": None,
+             "answer_weight": 1.0 if card.answers else None, "weight": 0.5, "method": "nuts",
+             "health": dict(health), "refused": None,
              "elpd": 10.0, "elpd_se": 2.0, "elpd_diff": -1.0, "elpd_diff_se": 0.5, "p_loo": 3.0, "bad_k": 0,
              "cautions": None, "attempts": 1, "seconds": {"compile": 1.0, "sample": 1.0},
              "parameters": {"growth": {"mean": 0.1, "sd": 0.01, "lower": 0.08, "upper": 0.12, "ess_bulk": 2000.0,

@@ -135,7 +135,8 @@ def _health(gate: kinds.HealthGate, evidence: Evidence) -> tuple[float | None, s
         sick = [name for name, health in fits.items() if health.status in counted]
         return float(len(sick)), ", ".join(sick)
     values = pd.Series({name: float(getattr(health, gate.measure)) for name, health in fits.items()})
-    return _worst(gate, values)
+    without_chains = [name for name in fits if evidence.fits[name].method == "importance"]
+    return _worst(gate, values.drop(values.loc[without_chains].index[values.loc[without_chains].isna()]))
 
 
 def _rank(gate: kinds.RankGate, evidence: Evidence) -> tuple[float | None, str]:

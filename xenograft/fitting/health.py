@@ -54,9 +54,9 @@ class Health:
     failures : tuple of str
         What is not *pass*, in words, with the quantity it was found on.
     pareto_k, effective_draws : float
-        Of a fit by importance sampling: tail of the weights, and how many independent draws they are worth. Such a
-        fit has no chains: `max_rhat`, `min_ess_bulk`, `min_ess_tail` and `min_bfmi` are not numbers then, as these
-        two are of chains.
+        Of a fit by importance sampling: tail of the weights, and how many independent draws they are worth, which
+        are its effective sample sizes too. Such a fit has no chains: `max_rhat` and `min_bfmi` are not numbers then,
+        as these two are of chains.
     """
 
     status: Status
@@ -159,8 +159,8 @@ def judge_weights(pareto_k: float, effective_draws: float) -> Health:
     return Health(
         status=order[max(grades.values())],
         max_rhat=math.nan,
-        min_ess_bulk=math.nan,
-        min_ess_tail=math.nan,
+        min_ess_bulk=effective_draws,
+        min_ess_tail=effective_draws,
         divergences=0,
         max_treedepth_share=0.0,
         min_bfmi=math.nan,
