@@ -93,9 +93,11 @@ def test_every_study_gets_its_report_its_numbers_and_a_row(tmp_path: Path, analy
 def test_settings_reach_every_analysis(tmp_path: Path, analysed: list[Any]) -> None:
     write_reports(
         tmp_path / "out", folder_of(tmp_path / "in", "a"), cards=[CARD], reference="hsa", seed=7, draws=200, chains=3,
-        quiet=True, cache=tmp_path / "fits",
+        quiet=True, cache=tmp_path / "fits", method="importance",
     )  # fmt: skip
-    settings = {"seed": 7, "draws": 200, "chains": 3, "quiet": True, "cache": tmp_path / "fits"}
+    settings = {
+        "seed": 7, "draws": 200, "chains": 3, "quiet": True, "cache": tmp_path / "fits", "method": "importance",
+    }  # fmt: skip
     assert analysed == [("a", [CARD], settings), "hsa"]
 
 
