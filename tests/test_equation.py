@@ -172,8 +172,7 @@ def test_the_highest_single_agent_reduces_as_the_better_one_does_on_each_day(des
 def test_numpy_and_pytensor_give_the_same_curves(law: str) -> None:
     study, p, _ = _case("two doses", law)
     symbols: dict[str, Any] = {
-        name: value if value is None or name == "highest_single_agent" else pt.constant(value)
-        for name, value in vars(p).items()
+        name: pt.constant(value) if isinstance(value, np.ndarray) else value for name, value in vars(p).items()
     }
     symbolic = typical_log_volume(pt.constant(DAYS), schedule(study), Parameters(**symbols), xp=pt)
     assert np.allclose(symbolic.eval(mode="FAST_COMPILE"), typical_log_volume(DAYS, schedule(study), p))
