@@ -280,7 +280,8 @@ def test_priors_drawn_without_pymc_are_the_models_priors(study: Study, cards: di
     batches = readings.assign(
         cohort=["batch 2" if animal.endswith("2") else "batch 1" for animal in readings["animal"]]
     )
-    study = replace(study, readings=batches)
+    mice = batches["arm"] + [f" {(int(animal[-2:]) + 1) // 2}" for animal in readings["animal"]]  # two tumours in each
+    study = replace(study, readings=batches.assign(mouse=mice))
     model, ours = build(study, card), prior_draws(study, card, DRAWS, seed=1)
     names = [str(parameter) for parameter in ours]
     assert {rv.name for rv in model.free_RVs} - set(names) <= BEHIND | LATENT

@@ -131,7 +131,7 @@ def analyse(
             store.keep(one, settings=settings)
 
     def again(fit: Fit, animals: Sequence[str]) -> Fit:
-        say(f"{fit.card.name}: fitting again without {_named(animals)}")
+        say(f"{fit.card.name}: fitting again without {_named(animals, fit.study)}")
         return refit_without(fit, animals)
 
     refit = store.refitting(again, settings) if store else again
@@ -175,8 +175,9 @@ def _refuse_unsupported(study: Study, cards: Mapping[str, ModelCard]) -> None:
         raise InputError(problems)
 
 
-def _named(animals: Sequence[str]) -> str:
-    return f"animal {animals[0]}" if len(animals) == 1 else f"{len(animals)} animals"
+def _named(animals: Sequence[str], study: Study) -> str:
+    one, many = ("mouse", "mice") if study.group == "mouse" else ("animal", "animals")
+    return f"{one} {animals[0]}" if len(animals) == 1 else f"{len(animals)} {many}"
 
 
 def _say(words: str) -> None:

@@ -36,13 +36,14 @@ class Comparison:
     ----------
     table : DataFrame
         One row per healthy card, best first: `elpd` (expected log predictive density of the animals, each left out in
-        turn), `elpd_se`, `elpd_diff` and `elpd_diff_se` (to the best, 0 or negative), `p_loo` (effective number of
+        turn; of mice, where mice carry several tumours), `elpd_se`, `elpd_diff` and `elpd_diff_se` (to the best, 0 or
+        negative), `p_loo` (effective number of
         parameters), `weight` (stacking over all), `pseudo_bma_weight` (pseudo-BMA with the Bayesian bootstrap, over
         all), `answers`, `answer_weight` (stacking over the answering cards, NaN for others), `exact_refits` (animals
         left out by fitting again), `bad_k` (animals whose Pareto k is too large for their elpd to be trusted and
         which were not left out exactly), `health`, `cautions` (ArviZ's).
     pointwise, pareto_k : DataFrame (animal, card)
-        elpd of each animal, and the Pareto k of its estimate by importance sampling.
+        elpd of each animal, or mouse (the index is named so), and the Pareto k of its estimate by importance sampling.
     good_k : float
         Pareto k above which an animal's estimate by importance sampling is not trusted.
     nulls : DataFrame
@@ -65,13 +66,18 @@ class Comparison:
     refits: Mapping[tuple[str, str], xr.Dataset] = field(default_factory=dict)
 
     @property
+    def left_out(self) -> str:
+        """How many are left out in turn, in words: "40 animals" or "6 mice"."""
+        return f"{len(self.pointwise)} {'mice' if self.pointwise.index.name == 'mouse' else 'animals'}"
+
+    @property
     def answer_weights(self) -> dict[str, float]:
         """Stacking weights of the healthy answering cards, by name."""
         weights = self.table["answer_weight"].dropna()
         return {str(name): float(weight) for name, weight in weights.items()}
 
     def __repr__(self) -> str:
-        return f"<Comparison of {len(self.table)} cards on {len(self.pointwise)} animals>"
+        return f"<Comparison of {len(self.table)} cards on {self.left_out}>"
 
     def _repr_html_(self) -> str:
 
@@ -83,7 +89,7 @@ def compare(fits: Mapping[str, Fit], *, exact: bool = True, refit: Refit | None 
 
     Every animal is left out in turn by Pareto-smoothed importance sampling (Vehtari et al. 2017); where that cannot be
     trusted (Pareto k above ArviZ's limit for this number of draws, or not a number) the card is fitted again without
-    the animal.
+    the animal. Where mice carry several tumours, mice are left out with all their tumours.
 
     Parameters
     ----------
@@ -193,9 +199,10 @@ def _left_out_exactly(
         again = refit(fit, [animal])
         if again.health.status == "fail":
             continue
-        density = again.draws["log_likelihood"]["volume_readings"].sel(animal=animal).to_numpy().ravel()
-        estimate.elpd_i.loc[{"animal": animal}] = expected_log_density(density)
-        estimate.pareto_k.loc[{"animal": animal}] = 0.0  # ArviZ's word for an exact estimate
+        place = {fit.study.group: animal}
+        density = again.draws["log_likelihood"]["volume_readings"].sel(place).to_numpy().ravel()
+        estimate.elpd_i.loc[place] = expected_log_density(density)
+        estimate.pareto_k.loc[place] = 0.0  # ArviZ's word for an exact estimate
         done[animal] = again.posterior
     elpd = estimate.elpd_i.to_numpy()
     density = fit.draws["log_likelihood"]["volume_readings"].stack(sample=("chain", "draw")).transpose("sample", ...)
@@ -248,17 +255,18 @@ def _comparison_html(comparison: Comparison) -> str:
             "difference": "best" if row["elpd_diff"] == 0 else f"{row['elpd_diff']:.1f} ± {row['elpd_diff_se']:.1f}",
             "weight": f"{row['weight']:.2f}",
             "answer weight": f"{row['answer_weight']:.2f}" if row["answers"] else "null",
-            "animals refitted": int(row["exact_refits"]),
+            f"{comparison.left_out.split()[-1]} refitted": int(row["exact_refits"]),
             "in doubt": int(row["bad_k"]),
             "health": STATUS_MARKS.get(str(row["health"]), str(row["health"])),
         }
         for name, row in table.iterrows()
     ]
+    _, left_out = comparison.left_out.split()
     nulls = [
-        f"{row['null']} predicts the animals {abs(row['elpd_diff']):.1f} ± {row['elpd_diff_se']:.1f} elpd "
+        f"{row['null']} predicts the {left_out} {abs(row['elpd_diff']):.1f} ± {row['elpd_diff_se']:.1f} elpd "
         f"{'worse' if row['elpd_diff'] < 0 else 'better'} than {row['answering']}"
         for _, row in comparison.nulls.iterrows()
     ]
     refused = [f"{name}: {reason}" for name, reason in comparison.refused.items()]
-    facts = [f"{len(comparison.pointwise)} animals, each left out in turn", "higher elpd predicts better"]
+    facts = [f"{comparison.left_out}, each left out in turn", "higher elpd predicts better"]
     return html_card("Comparison", f"{len(table)} cards", facts, [html_table(rows), html_list([*nulls, *refused])])

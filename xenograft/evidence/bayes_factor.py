@@ -102,7 +102,7 @@ def _parabola(fit: Fit, posterior: xr.Dataset, combination: str) -> tuple[np.nda
 
     def at(value: float) -> np.ndarray:
         moved = posterior.assign(departure=posterior["departure"].where(~chosen, value))
-        return log_likelihood(moved, fit.study, fit.card).sum("animal").to_numpy()
+        return log_likelihood(moved, fit.study, fit.card).sum(fit.study.group).to_numpy()
 
     centre, above, below = at(0.0), at(step), at(-step)
     slope = (above - below) / (2 * step)

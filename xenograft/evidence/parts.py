@@ -13,6 +13,7 @@ from xenograft.evidence.predictive_check import check_of, reading_probabilities
 from xenograft.fitting.curves import log_likelihood
 from xenograft.fitting.fit import Fit, Refit
 from xenograft.study.study import Arm, Study
+from xenograft.study.tables import arm_of_groups
 
 COLUMNS = (
     "card", "reference", "combination", "animals", "elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "coverage_50",
@@ -78,7 +79,8 @@ def _default_refit() -> Refit:
 
 
 def _animals_of(study: Study, arm: Arm) -> list[str]:
-    return [str(animal) for animal in study.animals.index[study.animals["arm"] == arm.name]]
+    arms = arm_of_groups(study)
+    return [str(name) for name in arms.index[arms == arm.name]]
 
 
 def _prediction(parts: Fit, fit: Fit, arm: Arm, animals: list[str]) -> tuple[dict[str, Any], pd.Series | None]:

@@ -6,6 +6,7 @@ See docs/estimands.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,8 @@ from scipy.special import ndtr, ndtri, softmax
 from xenograft.fitting.fit import Fit, parameters_of
 from xenograft.model.card import ModelCard
 from xenograft.model.exposure import schedule
-from xenograft.model.likelihood import moments, panel
+from xenograft.model.groups import Grouping, as_one_animal, by_group, share_of_groups
+from xenograft.model.likelihood import Panel, moments, panel
 from xenograft.study.study import Study
 
 ALARM = 0.001
@@ -100,7 +102,7 @@ def reading_probabilities(posterior: xr.Dataset, study: Study, card: ModelCard) 
     With the animals' normal effects integrated out, an animal's readings are jointly normal under each draw; the
     Cholesky factor of their covariance turns them, in order of time, into independent standard normal numbers. Student
     errors are normal ones whose precisions have gamma weights: these are drawn, and an animal's earlier readings say
-    how much each draw of them counts.
+    how much each draw of them counts. Where mice carry several tumours, the earlier readings are the mouse's.
 
     Parameters
     ----------
@@ -122,6 +124,16 @@ def reading_probabilities(posterior: xr.Dataset, study: Study, card: ModelCard) 
     place = study.animals.index.get_indexer(pd.Index(fitted["animal"])), fitted.groupby("animal", sort=False).cumcount()
     censored = np.zeros(present.shape, dtype=bool)
     censored[place] = fitted["censored"]
+    groups, order = readings.groups, None
+    if groups is not None:
+        order = _in_time(readings, groups)
+        width = present.shape[1]
+        position = groups.member_index[place[0]] * width + place[1]
+        place = groups.group_index[place[0]], np.argsort(order)[groups.group_index[place[0]], position]
+        present = np.zeros((len(groups.members), groups.members.shape[1] * width), dtype=bool)
+        present[place] = True
+        censored = np.zeros(present.shape, dtype=bool)
+        censored[place] = fitted["censored"]
     rng = np.random.default_rng(0)
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
     used = USED_DRAWS // 4 if "degrees_of_freedom" in card.priors else USED_DRAWS
@@ -130,8 +142,9 @@ def reading_probabilities(posterior: xr.Dataset, study: Study, card: ModelCard) 
     total = np.zeros(present.shape)
     for start in range(0, thinned.sizes["draw"], step):
         parameters = parameters_of(thinned.isel(draw=slice(start, start + step)), card)
-        mean, precision, columns = moments(readings, given, parameters)
-        residual, freedom = readings.log_volume - mean, parameters.degrees_of_freedom
+        found_moments = moments(readings, given, parameters)
+        volumes, mean, precision, columns = _by_group(readings, *found_moments, parameters.mouse_share, order)
+        residual, freedom = volumes - mean, parameters.degrees_of_freedom
         if freedom is None:
             found, _ = _probabilities(residual, precision, columns, censored, rng)
         else:
@@ -140,6 +153,25 @@ def reading_probabilities(posterior: xr.Dataset, study: Study, card: ModelCard) 
     pit = total / (chains * thinned.sizes["draw"])
     pit = np.where(censored, pit * rng.uniform(size=pit.shape), pit)
     return fitted[["animal", "arm", "day"]].reset_index(drop=True).assign(pit=pit[place])
+
+
+def _in_time(readings: Panel, groups: Grouping) -> np.ndarray:
+    """Of each group (group, reading), the positions of its readings, flat by member, in order of time."""
+    day = np.where(readings.weight > 0, readings.day_index, len(readings.elapsed))
+    day = np.where(groups.present[..., None] > 0, day[groups.members], len(readings.elapsed))
+    return np.argsort(day.reshape(len(day), -1), axis=-1, kind="stable")
+
+
+def _by_group(
+    readings: Panel, mean: Any, precision: Any, columns: list[Any], mouse_share: Any, order: np.ndarray | None
+) -> tuple[Any, Any, Any, list[Any]]:
+    """Readings and their moments, of each group in order of time, as if it were one animal."""
+    if readings.groups is None or order is None:
+        return readings.log_volume, mean, precision, columns
+    grouped = by_group(readings.groups, readings.log_volume, mean, precision, columns)
+    flat = as_one_animal(*grouped, share_of_groups(readings.groups, mouse_share))
+    found = [np.take_along_axis(array, np.broadcast_to(order, array.shape), axis=-1) for array in (*flat[:3], *flat[3])]
+    return found[0], found[1], found[2], found[3:]
 
 
 def _probabilities(

@@ -18,6 +18,7 @@ from xenograft.fitting.curves import curves, curves_of
 from xenograft.fitting.fit import Fit
 from xenograft.printing import labelled
 from xenograft.quantities.estimands import JudgedReference, tumour_growth_inhibition
+from xenograft.study.tables import arm_of_groups
 
 SENSITIVE = 0.05
 """Power-scaling sensitivity from which an answer is called sensitive (Kallioinen et al. 2024)."""
@@ -91,7 +92,7 @@ def without_each_animal(
     Returns
     -------
     DataFrame
-        One row per animal, in the study's order; index animal names, columns `arm`, `median` (of an excess log units,
+        One row per animal (mouse with its tumours), in the study's order; index their names, columns `arm`, `median` (of an excess log units,
         positive = enhanced; of an inhibition %), `probability` of a value above 0, `pareto_k` (the largest over the
         answering cards), `how` ("importance", "fitted again", or "not to be trusted": a large Pareto k and no fit
         without the animal). Empty where no healthy card answers. Weighted draws are too few for the ends of an
@@ -115,7 +116,7 @@ def without_each_animal(
     drawn = {name: answer_of(curves(fits[name], [study.horizon])) for name in weights}
     importance = {name: _importance(fits[name]) for name in weights}
     rows: list[dict[str, Any]] = []
-    for animal, own_arm in study.animals["arm"].items():
+    for animal, own_arm in arm_of_groups(study).items():
         values: list[np.ndarray] = []
         shares: list[np.ndarray] = []
         how = {"importance"}
@@ -134,7 +135,7 @@ def without_each_animal(
         worst = float(max(k.values()))
         row = _weighted(np.concatenate(values), np.concatenate(shares))
         rows.append({"animal": str(animal), "arm": own_arm, "pareto_k": worst, "how": told} | row)
-    return pd.DataFrame(rows).set_index("animal")[columns]
+    return pd.DataFrame(rows).set_index("animal")[columns].rename_axis(study.group)
 
 
 def log_prior(fit: Fit) -> xr.Dataset:
@@ -175,12 +176,11 @@ def _sensitivity(tree: xr.DataTree, group: str, variable: str | None = None) -> 
 
 def _importance(fit: Fit) -> pd.DataFrame:
     """Weights (animal, sample) that make the draws those of a posterior without the animal; each row adds up to 1."""
-    log_likelihood = fit.draws["log_likelihood"]["volume_readings"].transpose("animal", "chain", "draw")
+    group = fit.study.group
+    log_likelihood = fit.draws["log_likelihood"]["volume_readings"].transpose(group, "chain", "draw")
     log_weights, _ = log_likelihood.azstats.psislw(dim=["chain", "draw"])
-    weights = np.exp(
-        log_weights.transpose("animal", "chain", "draw").to_numpy().reshape(log_weights.sizes["animal"], -1)
-    )
-    index = [str(animal) for animal in log_weights["animal"].to_numpy()]
+    weights = np.exp(log_weights.transpose(group, "chain", "draw").to_numpy().reshape(log_weights.sizes[group], -1))
+    index = [str(name) for name in log_weights[group].to_numpy()]
     return pd.DataFrame(weights / weights.sum(axis=1, keepdims=True), index=index)
 
 

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from xenograft.figures.axes import legend, panel_grid, volume_ticks
 from xenograft.figures.theme import ARM_COLOURS, CONTROL, INK, MANY, SOFT, THEME, WIDE, arm_colours, short
 from xenograft.study.study import Study
-from xenograft.study.tables import unit_in_print
+from xenograft.study.tables import arm_of_groups, unit_in_print
 
 CHAIN_COLOURS = (*ARM_COLOURS, CONTROL)
 NAMED = 12
@@ -82,14 +82,14 @@ def influence(study: Study, pareto_k: pd.DataFrame, good_k: float, *, width: flo
     study : Study
         Arms and colours.
     pareto_k : DataFrame (animal, card)
-        Pareto k of each animal's leave-one-out estimate (no unit); index animal names.
+        Pareto k of each animal's (or mouse's) leave-one-out estimate (no unit); index their names.
     good_k : float
         The k above which an animal's estimate is not trusted.
     width : float
         Inches.
     """
     known = {arm.name: place for place, arm in enumerate(study.arms)}
-    arm_of = study.animals["arm"].reindex(pareto_k.index)
+    arm_of = arm_of_groups(study).reindex(pareto_k.index)
     rows = pareto_k.assign(_place=arm_of.map(known)).sort_values("_place", kind="stable").drop(columns="_place")
     figure = Figure(figsize=(width, 3.2), layout="constrained")
     axis: Axes = figure.subplots()
@@ -118,7 +118,7 @@ def influence(study: Study, pareto_k: pd.DataFrame, good_k: float, *, width: flo
             fontsize=7.5, color=INK, rotation=25,
         )  # fmt: skip
     axis.set_xticks([])
-    axis.set_xlabel("animals, by arm")
+    axis.set_xlabel(f"{'mice' if study.group == 'mouse' else 'animals'}, by arm")
     axis.set_ylabel("Pareto k")
     axis.margins(y=0.15)
     handles = [Line2D([], [], color=colours[arm.name], marker="o", markersize=3.5) for arm in study.arms[:8]]

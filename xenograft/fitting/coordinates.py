@@ -191,7 +191,15 @@ def labels_of(study: Study, card: ModelCard) -> dict[str, tuple[str, ...]]:
         "cohort": study.cohorts,
         "curve": curves,
         "knot": tuple(str(i + 1) for i in range(INTERVALS)),
-    }
+    } | _labels_of_groups(study)
+
+
+def _labels_of_groups(study: Study) -> dict[str, tuple[str, ...]]:
+    if study.group == "animal":
+        return {}
+    most = int(study.groups.value_counts().max())
+    names = tuple(dict.fromkeys(str(name) for name in study.groups))
+    return {study.group: names, "member": tuple(str(i + 1) for i in range(most))}
 
 
 def _pieces(study: Study, card: ModelCard, received: Schedule) -> Iterable[Piece]:

@@ -13,8 +13,18 @@ import xarray as xr
 
 from xenograft.fitting.fit import Fit, parameters_of
 from xenograft.model.card import ModelCard
+from xenograft.model.choice import shares_within_groups
 from xenograft.model.curve import Parameters, course_of_arms, effect_columns
 from xenograft.model.exposure import schedule
+from xenograft.model.groups import (
+    Grouping,
+    as_one_animal,
+    by_group,
+    effects_of_groups,
+    grouping,
+    log_density_of_groups,
+    share_of_groups,
+)
 from xenograft.model.latents import latents_of, weights_of
 from xenograft.model.likelihood import Panel, effects, log_density, moments, panel
 from xenograft.model.prior import Prior
@@ -128,7 +138,8 @@ def animal_curves(fit: Fit, day: Sequence[float] | np.ndarray, *, thin: int = 10
     study, parameters = fit.study, fit.parameters(thin)
     readings, given = panel(study), schedule(study, exposure=fit.card.exposure)
     mean, precision, columns = moments(readings, given, parameters)
-    noise = np.random.default_rng(seed).standard_normal((*mean.shape[:-1], len(columns)))
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal((*mean.shape[:-1], len(columns)))
     places = latents_of(study, fit.card, readings)
     drawn = fit.latent.isel(draw=slice(None, None, thin), missing_dims="ignore")
     if "spread" in drawn:
@@ -138,7 +149,19 @@ def animal_curves(fit: Fit, day: Sequence[float] | np.ndarray, *, thin: int = 10
         censored = (readings.censored > 0).any(axis=-1)
         noise = np.where(censored[:, None], drawn["own_effect"].to_numpy()[..., places.animal_position, :], noise)
         precision = precision * (1 - readings.censored)
-    own = effects(readings.log_volume, mean, precision, columns, noise)
+    if readings.groups is None:
+        own = effects(readings.log_volume, mean, precision, columns, noise)
+    else:
+        groups = readings.groups
+        common = rng.standard_normal((*mean.shape[:-2], len(groups.members), len(columns)))
+        if "common_effect" in drawn:
+            hard = (readings.censored > 0).any(axis=-1)[groups.members].any(axis=-1) & (groups.several > 0)
+            latent = drawn["common_effect"].to_numpy()[..., places.group_position, :]
+            common = np.where(hard[:, None], latent, common)
+        grouped = by_group(groups, readings.log_volume, mean, precision, columns)
+        share = share_of_groups(groups, parameters.mouse_share)
+        own = effects_of_groups(*grouped, share, noise[..., groups.members, :], common)
+        own = own[..., groups.group_index, groups.member_index, :]
     elapsed = np.asarray(day, dtype=float) - study.first_dose
     untreated, reduction = course_of_arms(elapsed, given, parameters)
     curve = (untreated[..., None, :] - reduction)[..., readings.arm_index, :]
@@ -166,7 +189,7 @@ def animal_curves(fit: Fit, day: Sequence[float] | np.ndarray, *, thin: int = 10
 def log_likelihood(
     posterior: xr.Dataset, study: Study, card: ModelCard, animals: Sequence[str] | None = None
 ) -> xr.DataArray:
-    """Integrated log likelihood of each animal's readings under each draw (docs/mathematics.md#the-likelihood).
+    """Integrated log likelihood of each animal's readings, or each mouse's (docs/mathematics.md#the-likelihood).
 
     Parameters
     ----------
@@ -177,15 +200,16 @@ def log_likelihood(
     card : ModelCard
         The hypothesis.
     animals : sequence of str, optional
-        Whose; default all.
+        Whose, names of `study.groups`; default all.
 
     Returns
     -------
     DataArray (chain, draw, animal)
-        Natural log of a density per log unit for each reading.
+        Natural log of a density per log unit for each reading; where mice carry several tumours, the dimension is
+        `mouse`.
     """
-    names = list(study.animals.index) if animals is None else list(animals)
-    readings = _only(panel(study), study.animals.index.get_indexer(pd.Index(names)))
+    names = list(dict.fromkeys(study.groups)) if animals is None else list(animals)
+    readings = _only(panel(study), study.groups, names)
     given = schedule(study, exposure=card.exposure)
     parts: list[Any] = []
     step = max(1, CHUNK // (readings.weight.size * posterior.sizes["chain"]))
@@ -194,8 +218,8 @@ def log_likelihood(
         parts.append(_log_likelihood(readings, parameters, *moments(readings, given, parameters)))
     return xr.DataArray(
         np.concatenate(parts, axis=1),
-        dims=("chain", "draw", "animal"),
-        coords={"chain": posterior["chain"], "draw": posterior["draw"], "animal": names},
+        dims=("chain", "draw", study.group),
+        coords={"chain": posterior["chain"], "draw": posterior["draw"], study.group: names},
         name="volume_readings",
     )
 
@@ -213,6 +237,11 @@ def new_readings(posterior: xr.Dataset, study: Study, card: ModelCard, *, seed: 
     mean, precision, columns = moments(readings, schedule(study, exposure=card.exposure), parameters)
     rng = np.random.default_rng(seed)
     own = rng.standard_normal((len(columns), *mean.shape[:-1], 1))
+    if readings.groups is not None:
+        groups = readings.groups
+        share = share_of_groups(groups, parameters.mouse_share)[..., groups.group_index, None]
+        common = rng.standard_normal((len(columns), *mean.shape[:-2], len(groups.members)))
+        own = np.sqrt(share) * common[..., groups.group_index, None] + np.sqrt(1 - share) * own
     drawn = mean + sum(own[k] * column for k, column in enumerate(columns))
     present = np.broadcast_to(readings.weight > 0, drawn.shape)
     sd = 1 / np.sqrt(np.where(present, precision, np.inf))
@@ -256,7 +285,8 @@ def prior_draws(study: Study, card: ModelCard, draws: int, *, seed: int) -> xr.D
         return rng.standard_normal((1, draws, *(len(labels[dim]) for dim in dims)))
 
     values: dict[str, Any] = {}
-    for name in sorted({name for name in card.priors if "." not in name} - {"kill", "departure"}):
+    elsewhere = {"kill", "departure", *(() if shares_within_groups(study, card) else ("mouse_share",))}
+    for name in sorted({name for name in card.priors if "." not in name} - elsewhere):
         own = (dims[name],) if name in dims else ()
         values[name] = (("chain", "draw", *own), drawn(card.prior_of(name), *own))
     values["kill"] = (("chain", "draw", "agent"), _prior_kills(study, card, values, drawn))
@@ -286,14 +316,19 @@ def _prior_kills(study: Study, card: ModelCard, values: Mapping[str, Any], drawn
     return np.stack([top[agent] * dose**power for (agent, _), dose in of_levels], axis=-1)
 
 
-def _only(readings: Panel, rows: np.ndarray) -> Panel:
-    """The panel of some animals."""
+def _only(readings: Panel, groups: pd.Series, names: Sequence[str]) -> Panel:
+    """The panel of the animals of some groups, in the order of their names."""
+    position = pd.Series(np.arange(len(groups)), index=groups.to_numpy())
+    rows = position.loc[list(names)].to_numpy()
     by_animal = ("arm_index", "cohort_index", "day_index", "log_volume", "weight", "censored")
-    return replace(readings, **{name: getattr(readings, name)[rows] for name in by_animal})
+    chosen = {name: getattr(readings, name)[rows] for name in by_animal}
+    return replace(readings, **chosen, groups=None if readings.groups is None else grouping(groups.iloc[rows]))
 
 
 def _log_likelihood(readings: Panel, parameters: Parameters, mean: Any, precision: Any, columns: list[Any]) -> Any:
-    """Exact where all of an animal's readings are measured with normal errors, else by quadrature."""
+    """Exact where all readings of an animal, or mouse, are measured with normal errors, else by quadrature."""
+    if readings.groups is not None:
+        return _log_likelihood_of_groups(readings, readings.groups, parameters, mean, precision, columns)
     if parameters.degrees_of_freedom is not None:
         return log_density_by_quadrature(
             readings.log_volume, mean, precision, columns, readings.censored > 0, parameters.degrees_of_freedom
@@ -306,6 +341,23 @@ def _log_likelihood(readings: Panel, parameters: Parameters, mean: Any, precisio
             readings.log_volume[hard], mean[..., hard, :], precision[..., hard, :], own, readings.censored[hard] > 0
         )
     return exact
+
+
+def _log_likelihood_of_groups(
+    readings: Panel, groups: Grouping, parameters: Parameters, mean: Any, precision: Any, columns: list[Any]
+) -> Any:
+    grouped = by_group(groups, readings.log_volume, mean, precision, columns)
+    share, freedom = share_of_groups(groups, parameters.mouse_share), parameters.degrees_of_freedom
+    found = log_density_of_groups(*grouped, share)
+    censored = (readings.censored * readings.weight > 0)[groups.members] & (groups.present[..., None] > 0)
+    size = groups.present.sum(axis=-1).astype(int)
+    hard = censored.any(axis=(-1, -2)) | (freedom is not None)
+    for members in np.unique(size[hard]):  # the rule has as many dimensions as the members have effects
+        at = np.flatnonzero(hard & (size == members))
+        own = [array[..., at, :members, :] for array in (*grouped[:3], *grouped[3])]
+        flat = as_one_animal(own[0], own[1], own[2], own[3:], share[..., at])
+        found[..., at] = log_density_by_quadrature(*flat, censored[at, :members].reshape(len(at), -1), freedom)
+    return found
 
 
 def _with_predicted_arms(parameters: Parameters, study: Study, arms: Sequence[Arm]) -> Parameters:

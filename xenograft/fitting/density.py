@@ -21,7 +21,7 @@ from xenograft.model.card import ModelCard
 from xenograft.model.exposure import schedule
 from xenograft.study.study import Study
 
-LATENT = ("own_effect", "spread")
+LATENT = ("own_effect", "common_effect", "spread")
 """Latent variables, kept in a group of their own."""
 
 _ENTRY = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)
@@ -160,6 +160,8 @@ def density_of(study: Study, card: ModelCard, without: Collection[str] = ()) -> 
     without : collection of str
         Animals left out: their readings count for nothing, every label stays.
     """
+    if study.group == "mouse":
+        raise NotImplementedError("mice with several tumours")
     received = schedule(study, exposure=card.exposure)
     coordinates = coordinates_of(study, card, received)
     block = study_block(coordinates, received, without)

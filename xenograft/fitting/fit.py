@@ -41,9 +41,9 @@ class Fit:
     card : ModelCard
         The hypothesis.
     draws : DataTree
-        Groups `posterior` (chain, draw, …), `log_likelihood` (chain, draw, animal), `sample_stats`,
-        `posterior_predictive` and `prior_predictive` (chain, draw, animal, reading; fewer draws), `observed_data` and
-        `constant_data` (animal, reading).
+        Groups `posterior` (chain, draw, …), `log_likelihood` (chain, draw, animal; or mouse, where mice carry several
+        tumours), `sample_stats`, `posterior_predictive` and `prior_predictive` (chain, draw, animal, reading; fewer
+        draws), `observed_data` and `constant_data` (animal, reading).
     health : Health
         Of the attempt that was kept.
     attempts : tuple of Attempt
@@ -82,7 +82,7 @@ class Fit:
 
     @property
     def latent(self) -> xr.Dataset:
-        """Draws of the latent variables: `own_effect` (chain, draw, row, effect), `spread` (chain, draw, spread)."""
+        """Draws of the latent variables: `own_effect`, `common_effect` (chain, draw, row, effect), `spread`."""
         return self.draws["latent"].to_dataset() if "latent" in self.draws else xr.Dataset()
 
     def parameters(self, thin: int = 1) -> Parameters:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,16 @@ from pytensor.tensor.shape import specify_shape
 
 from xenograft.fitting.coordinates import labels_of
 from xenograft.model.card import ModelCard
+from xenograft.model.choice import shares_within_groups
 from xenograft.model.curve import Parameters
 from xenograft.model.exposure import Schedule, schedule
+from xenograft.model.groups import Grouping, by_group, effects_of_groups, log_density_of_groups, share_of_groups
 from xenograft.model.latents import Latents, capacity, latents_of, weights_of
 from xenograft.model.likelihood import (
     Panel,
     log_density,
     log_probability_below,
+    log_probability_given,
     moments,
     panel,
 )
@@ -37,6 +40,8 @@ DIMS: Mapping[str, str | tuple[str, ...]] = {
     "censored": ("animal", "reading"),
     "animal_position": "animal",
     "spread_position": ("animal", "reading"),
+    "group_index": "animal",
+    "member_index": "animal",
 }
 """Dimensions of the models' data; those of the schedule have none."""
 
@@ -45,8 +50,8 @@ def build(study: Study, card: ModelCard) -> pm.Model:
     """The PyMC model of a study under a card.
 
     The observed variable `volume_readings` (animal, reading; log volume over reference volume) is one distribution
-    with one log-likelihood value per animal; the animals' own effects are integrated out. All data are `pm.Data` and
-    can be exchanged with `pm.set_data`. Under a card or study with censored or Student readings, these values are given
+    with one log-likelihood value per animal; the animals' own effects are integrated out. Where mice carry several
+    tumours it is (mouse, member, reading), with one value per mouse. All data are `pm.Data` and can be exchanged with `pm.set_data`. Under a card or study with censored or Student readings, these values are given
     variables `latent`; the stored log likelihood of a fit integrates them out.
 
     Parameters
@@ -77,8 +82,12 @@ def build(study: Study, card: ModelCard) -> pm.Model:
         measured = precision
         if own is not None:  # of censored readings the observed variable holds the limit
             measured = precision * (1 - readings.censored)
-            pm.Potential("below_the_limit", _below_the_limit(readings, mean, precision, columns, own))
-        _animals_readings("volume_readings", mean, measured, columns, given["log_volume"])
+            below = _below_the_limit(readings, mean, precision, columns, own, parameters)
+            pm.Potential("below_the_limit", below)
+        if readings.groups is None:
+            _animals_readings("volume_readings", mean, measured, columns, given["log_volume"])
+        else:
+            _groups_readings("volume_readings", study, readings, parameters, mean, measured, columns)
     return model
 
 
@@ -92,16 +101,19 @@ def data(study: Study, card: ModelCard, without: Collection[str] = ()) -> dict[s
     card : ModelCard
         Its exposure says on which days what jumps; its errors, which readings need latent variables.
     without : collection of str
-        Animals left out.
+        Animals (or mice with their tumours) left out.
     """
     readings, received = panel(study, without), schedule(study, exposure=card.exposure)
     found = {"jump_day": received.jump_day, "jump": received.jump, "span": np.array(received.span)}
-    found |= {item.name: np.asarray(getattr(readings, item.name)) for item in fields(Panel)}
+    found |= {item.name: np.asarray(getattr(readings, item.name)) for item in fields(Panel) if item.name != "groups"}
+    found |= asdict(readings.groups) if readings.groups is not None else {}
     room, places = capacity(study, card), latents_of(study, card, readings)
     if room.animals:
         found["animal_position"] = places.animal_position
     else:
         del found["censored"]
+    if room.groups:
+        found["group_position"] = places.group_position
     if room.spreads:
         found |= {"spread_position": places.spread_position, "spread_used": places.spread_used}
     if "sd_cohort" not in card.priors:
@@ -114,7 +126,9 @@ def data(study: Study, card: ModelCard, without: Collection[str] = ()) -> dict[s
 
 
 def _panel_and_schedule(study: Study, card: ModelCard, given: Mapping[str, Any]) -> tuple[Panel, Schedule]:
-    named = {item.name: given.get(item.name, 0.0) for item in fields(Panel)}
+    named = {item.name: given.get(item.name, 0.0) for item in fields(Panel) if item.name != "groups"}
+    if "members" in given:
+        named["groups"] = Grouping(**{item.name: given[item.name] for item in fields(Grouping)})
     received = schedule(study, exposure=card.exposure)
     return Panel(**named), replace(received, **{n: given[n] for n in ("jump_day", "jump", "span") if n in given})
 
@@ -144,6 +158,8 @@ def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_ag
         )
         if name in card.priors
     }  # fmt: skip
+    if shares_within_groups(study, card):
+        optional["mouse_share"] = _prior("mouse_share", card.prior_of("mouse_share"))
     if "sd_growth" in optional and not spread:
         optional["sd_growth"] = optional["sd_growth"][None]
     if "sd_cohort" in card.priors:
@@ -206,17 +222,34 @@ def _student(study: Study, card: ModelCard, given: Mapping[str, Any], parameters
 
 
 def _own_effects(study: Study, card: ModelCard, given: Mapping[str, Any]) -> Any:
-    """Latent effects (animal, effect) of the animals with censored readings; None without such an animal."""
+    """Latent effects (animal, effect) of the animals with censored readings, and (group, effect) of their groups.
+
+    None without such an animal, or such a group of several animals.
+    """
     room = capacity(study, card)
     if not room.animals:
         return None
     own = pm.Normal("own_effect", shape=(room.animals, room.effects))
-    return own[given["animal_position"]] if "animal_position" in given else own
+    common = None
+    if room.groups:
+        common = pm.Normal("common_effect", shape=(room.groups, room.effects))[given["group_position"]]
+    return own[given["animal_position"]] if "animal_position" in given else own, common
 
 
-def _below_the_limit(readings: Panel, mean: Any, precision: Any, columns: list[Any], own: Any) -> Any:
-    log_cdf = _log_cdf_where(readings.censored)
-    return log_probability_below(readings.log_volume, mean, precision, columns, readings.censored, own, log_cdf, xp=pt)
+def _below_the_limit(
+    readings: Panel, mean: Any, precision: Any, columns: list[Any], latent: Any, parameters: Parameters
+) -> Any:
+    (own, common), groups, censored = latent, readings.groups, readings.censored
+    log_cdf = _log_cdf_where(censored)
+    if groups is None or common is None:
+        of_readings = (readings.log_volume, mean, precision, columns)
+        return log_probability_below(*of_readings, censored, own, log_cdf, xp=pt)
+    grouped = by_group(groups, readings.log_volume, mean, precision * (1 - censored), columns)
+    share = share_of_groups(groups, parameters.mouse_share)
+    found = effects_of_groups(*grouped, share, own[groups.members], common, xp=pt)
+    effects = found[groups.group_index, groups.member_index]
+    fitted = mean + sum(effects[..., k, None] * column for k, column in enumerate(columns))
+    return log_probability_given(readings.log_volume, fitted, precision, censored, log_cdf, xp=pt)
 
 
 def _log_cdf_where(censored: Any) -> Callable[[Any], Any]:
@@ -252,5 +285,43 @@ def _animals_readings(name: str, mean: Any, precision: Any, columns: list[Any], 
         random=random,
         signature=f"(n),(n){',(n)' * len(columns)}->(n)",
         dims=("animal", "reading"),
+        observed=observed,
+    )
+
+
+def _groups_readings(
+    name: str, study: Study, readings: Panel, parameters: Parameters, mean: Any, precision: Any, columns: list[Any]
+) -> None:
+    """The observed variable where animals belong to groups, with one log-likelihood value per group."""
+    assert readings.groups is not None
+    observed, *given = by_group(readings.groups, readings.log_volume, mean, precision, columns)
+
+    def logp(value: Any, share: Any, mean: Any, precision: Any, *columns: Any) -> Any:
+        return log_density_of_groups(value, mean, precision, columns, share, xp=pt)
+
+    def random(share: Any, mean: Any, precision: Any, *columns: Any, rng: np.random.Generator, size: Any = None) -> Any:
+        shape = np.broadcast_shapes(np.shape(mean), np.shape(precision), *(np.shape(column) for column in columns))
+        shape = shape if size is None else (*size, *shape[-2:])
+        sd = np.where(precision > 0, 1 / np.sqrt(np.where(precision > 0, precision, 1.0)), 0.0)
+        common = np.sqrt(share)[..., None, None]
+        own = sum(
+            (common * rng.standard_normal((*shape[:-2], 1, 1)) + np.sqrt(1 - common**2) * own) * column
+            for column in columns
+            for own in [rng.standard_normal((*shape[:-1], 1))]
+        )
+        return mean + own + sd * rng.standard_normal(shape)
+
+    mean, precision, columns = given
+    matrix = "(m,n)"
+    pm.CustomDist(
+        name,
+        share_of_groups(readings.groups, parameters.mouse_share),
+        mean,
+        precision,
+        *columns,
+        logp=logp,
+        random=random,
+        signature=f"(),{','.join([matrix] * (2 + len(columns)))}->{matrix}",
+        dims=(study.group, "member", "reading"),
         observed=observed,
     )

@@ -171,7 +171,8 @@ def refit_without(fit: Fit, animals: Sequence[str], *, method: Method = "importa
     fit : Fit
         Of the whole study.
     animals : sequence of str
-        Animals whose readings get weight 0; every label stays.
+        Animals, or mice with all their tumours (names of `Study.groups`), whose readings get weight 0; every label
+        stays.
     method : {"nuts", "importance"}
         As in `fit`.
 

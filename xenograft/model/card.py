@@ -21,8 +21,10 @@ from xenograft.model.vocabulary import (
     EXPOSURE,
     GROWTH,
     KEYS,
+    MOUSE_SHARE,
     PARAMETERS,
     SPREAD,
+    USUAL_MOUSE_SHARE,
     VARIES,
     WITH_OWN_CURVES,
     CardReference,
@@ -105,10 +107,21 @@ class ModelCard(BaseModel):
         return repr(self.model_dump(exclude=apart) | {"varies": sorted(set(self.varies))})
 
     @property
+    def varying(self) -> tuple[str, ...]:
+        """What each animal has of its own, of "baseline", "growth" and "effect"."""
+        return tuple(name for name in ("baseline", "growth", "effect") if name in self.varies)
+
+    @property
     def digest(self) -> str:
-        """SHA-256 of everything in the card that changes a posterior; name and prose do not."""
+        """SHA-256 of everything in the card that changes a posterior; name and prose do not.
+
+        The prior of `mouse_share` counts where it is not the usual one: without it a card is not fitted to studies that
+        need it, so that a card with the usual one and a card without never have two posteriors for one study.
+        """
         content = self.model_dump(exclude={"name", "claim", "priors"})
         priors = {name: [prior.distribution, prior.arguments] for name, prior in self.priors.items()}
+        if priors.get(MOUSE_SHARE) == USUAL_MOUSE_SHARE:
+            del priors[MOUSE_SHARE]
         return digest_of(content | {"varies": sorted(set(self.varies)), "priors": priors})
 
     def prior_of(self, parameter: str, agent: str | None = None) -> Prior:
@@ -259,7 +272,7 @@ def _prior_problems(place: str, card: ModelCard) -> list[str]:
         name, _, agent = entry.partition(".")
         if name not in PARAMETERS:
             problems.append(f"{place}: there is no parameter called {name}.{did_you_mean(name, PARAMETERS)}")
-        elif name not in needed:
+        elif name not in needed and not (name == MOUSE_SHARE and card.varying):
             problems.append(f"{place}: the prior of {name} is not used by this card. Delete [priors.{name}].")
         elif agent and name != "kill":
             problems.append(f"{place}: [priors.{entry}] is for one agent; only kill has priors by agent. Delete it.")

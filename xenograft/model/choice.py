@@ -48,6 +48,11 @@ def why_not(study: Study, card: ModelCard) -> str | None:
     return next(iter(_reasons(study, card)), None)
 
 
+def shares_within_groups(study: Study, card: ModelCard) -> bool:
+    """Whether a card's `mouse_share` is a parameter of a study: some mouse has several tumours, and tumours differ."""
+    return study.group == "mouse" and bool(card.varying) and "mouse_share" in card.priors
+
+
 def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[str, ModelCard], dict[str, str]]:
     """The shipped cards to fit to a study, and those left out with the reason.
 
@@ -118,6 +123,11 @@ def _reasons(study: Study, card: ModelCard) -> Iterable[str]:
             yield f'dose_effect = "{card.dose_effect}" needs an agent at two doses or more'
     if "cohort" in card.varies and len(study.cohorts) < 2:
         yield "its cohorts vary, and the study's animals are all of one cohort"
+    if study.group == "mouse" and card.varying and not shares_within_groups(study, card):
+        yield (
+            "some mice carry several tumours, and it does not say how much tumours of a mouse have in common; "
+            "add [priors.mouse_share] to it, as the shipped cards have it"
+        )
     days = study.fitted_readings["day"].nunique()
     if card.law.own_curves and days < 4:
         yield f"a curve that bends needs readings on 4 days or more, and the study has {days}"

@@ -55,6 +55,8 @@ class Parameters:
         Volume at which callipers add an error as large as the tumour (over the reference volume).
     degrees_of_freedom : array (...) or None
         Of the reading errors; None is normal.
+    mouse_share : array (...) or None
+        Share of the variances of the animals' own effects that tumours of one mouse have in common (no unit, 0 to 1).
     of_law : mapping of str to array (...)
         What the growth law has besides `slowing`, by the names of its priors.
     columns : Columns
@@ -78,6 +80,7 @@ class Parameters:
     correlation: Any = None
     small_tumour_error: Any = None
     degrees_of_freedom: Any = None
+    mouse_share: Any = None
     of_law: Mapping[str, Any] = field(default_factory=dict[str, Any])
     columns: Columns = slowing_columns
 

@@ -3,7 +3,9 @@
 See docs/mathematics.md#the-likelihood.
 
 An animal with censored readings keeps its own effects as latent variables, standard normal given its measured readings,
-and each censored reading contributes the probability of being below its limit. A Student reading is a normal one whose
+and each censored reading contributes the probability of being below its limit. Where the animals of a group have
+something in common, that is latent too, standard normal given all measured readings of the group, and an animal's own
+effects are so given it. A Student reading is a normal one whose
 precision is multiplied by a gamma weight, a latent variable. A latent variable that belongs to nothing is standard
 normal and changes nothing.
 """
@@ -33,28 +35,33 @@ class Latents:
         Position among the spreads of Student readings (0 pads).
     spread_used : array (spread)
         1 where a spread has a reading, else 0.
+    group_position : int array (group) or None
+        Position among the groups of several animals with censored readings (0 for others); None without groups.
     """
 
     animal_position: Any
     spread_position: Any
     spread_used: Any
+    group_position: Any = None
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """How many animals with censored readings, of how many effects, and how many Student readings there is room for."""
+    """How many animals with censored readings, of how many effects, how many Student readings, and how many groups of
+    several animals with censored readings there is room for."""
 
     animals: int
     effects: int
     spreads: int
+    groups: int = 0
 
 
 def capacity(study: Study, card: ModelCard) -> Capacity:
     """Room for the latent variables that a study needs under a card; 0 where it needs none."""
     animals = int((study.animals["censored"] > 0).sum())
-    effects = len({"baseline", "growth", "effect"} & set(card.varies))
+    effects = len(card.varying)
     spreads = len(study.fitted_readings) if "degrees_of_freedom" in card.priors else 0
-    return Capacity(animals, effects, spreads)
+    return Capacity(animals, effects, spreads, int(_hard_groups(study).sum()) if effects else 0)
 
 
 def latents_of(study: Study, card: ModelCard, readings: Panel) -> Latents:
@@ -66,7 +73,9 @@ def latents_of(study: Study, card: ModelCard, readings: Panel) -> Latents:
     if len(used):
         position[real] = np.arange(real.sum())
         used[: real.sum()] = readings.weight[real] > 0
-    return Latents(np.where(censored, np.cumsum(censored) - 1, 0), position, used)
+    hard = _hard_groups(study)
+    of_groups = np.where(hard, np.cumsum(hard) - 1, 0) if readings.groups is not None else None
+    return Latents(np.where(censored, np.cumsum(censored) - 1, 0), position, used, of_groups)
 
 
 def weights_of(spread: Any, given: Latents, freedom: Any, *, xp: Any = np) -> tuple[Any, Any]:
@@ -94,3 +103,9 @@ def weights_of(spread: Any, given: Latents, freedom: Any, *, xp: Any = np) -> tu
     constant = shape * xp.log(shape) - (gammaln(shape) if xp is np else xp.gammaln(shape)) + xp.log(scale)
     beyond_normal = constant + shape * (log_weight - xp.exp(log_weight)) + spread**2 / 2 + np.log(2 * np.pi) / 2
     return (given.spread_used * beyond_normal).sum(axis=-1), xp.exp(log_weight)[..., given.spread_position]
+
+
+def _hard_groups(study: Study) -> np.ndarray:
+    """Of each group, in the order of `likelihood.panel`, whether it has several animals and censored readings."""
+    by_group = study.animals["censored"].groupby(study.groups, sort=False)
+    return ((by_group.size() > 1) & (by_group.sum() > 0)).to_numpy()

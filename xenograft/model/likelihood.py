@@ -14,6 +14,8 @@ import pandas as pd
 
 from xenograft.model.curve import Parameters, course_of_arms, effect_columns, error_variance
 from xenograft.model.exposure import Schedule
+from xenograft.model.groups import Grouping, grouping
+from xenograft.model.matrices import back_substituted
 from xenograft.study.study import Study
 
 NO_FLOOR = -20.0
@@ -40,6 +42,8 @@ class Panel:
         1 where the tumour was at or below the volume.
     floor : float
         Log of the limit of quantification over the reference volume.
+    groups : Grouping or None
+        Which animals (tumours) belong to one mouse; None where each is by itself.
     """
 
     elapsed: Any
@@ -50,6 +54,7 @@ class Panel:
     weight: Any
     censored: Any
     floor: Any
+    groups: Grouping | None = None
 
 
 def panel(study: Study, without: Collection[str] = ()) -> Panel:
@@ -60,7 +65,7 @@ def panel(study: Study, without: Collection[str] = ()) -> Panel:
     study : Study
         The readings.
     without : collection of str
-        Animals whose readings get weight 0.
+        Names of `Study.groups` (animals, or mice with all their tumours) whose readings get weight 0.
     """
     fitted = study.fitted_readings
     animals = study.animals
@@ -72,7 +77,7 @@ def panel(study: Study, without: Collection[str] = ()) -> Panel:
     day_index, log_volume, weight, censored = np.zeros(shape, dtype=np.int64), *np.zeros((3, *shape))
     day_index[row, column] = np.searchsorted(day, fitted["day"])
     log_volume[row, column] = np.log(fitted["volume"] / study.reference_volume)
-    weight[row, column] = ~fitted["animal"].isin(list(without))
+    weight[row, column] = ~study.groups.iloc[row].isin(list(without))
     censored[row, column] = fitted["censored"]
     limits = fitted.loc[fitted["censored"], "volume"]
     limit = study.limit_of_quantification or (float(limits.min()) if len(limits) else 0.0)
@@ -85,6 +90,7 @@ def panel(study: Study, without: Collection[str] = ()) -> Panel:
         weight=weight,
         censored=censored,
         floor=np.log(limit / study.reference_volume) if limit else NO_FLOOR,
+        groups=grouping(study.groups),
     )
 
 
@@ -196,6 +202,16 @@ def log_probability_below(
         likelihood.
     """
     fitted = mean + _own_course(readings, mean, precision * (1 - censored), columns, own, xp=xp)
+    return log_probability_given(readings, fitted, precision, censored, log_cdf, xp=xp)
+
+
+def log_probability_given(
+    readings: Any, fitted: Any, precision: Any, censored: Any, log_cdf: Any, *, xp: Any = np
+) -> Any:
+    """Log probability (..., animal) of each animal's censored readings given its own curve.
+
+    As `log_probability_below`; `fitted` (..., animal, reading) is the animal's log volume.
+    """
     below = (censored > 0) & (precision > 0)
     distance = xp.where(below, (readings - fitted) * xp.sqrt(xp.where(below, precision, 1.0)), 0.0)
     return xp.where(below, log_cdf(distance), 0.0).sum(axis=-1)
@@ -242,15 +258,6 @@ def factorised(residual: Any, precision: Any, columns: Sequence[Any], *, xp: Any
         projected = (weighted * residual).sum(axis=-1) - sum(row[n] * whitened[n] for n in range(k))
         whitened.append(projected / factor[k][k])
     return factor, whitened
-
-
-def back_substituted(factor: Sequence[Sequence[Any]], right: Sequence[Any]) -> list[Any]:
-    """Solution x of c' x = right, elementwise over animals, c from `factorised`."""
-    found: list[Any] = [None] * len(right)
-    for k in reversed(range(len(right))):
-        rest = sum(factor[m][k] * found[m] for m in range(k + 1, len(right)))
-        found[k] = (right[k] - rest) / factor[k][k]
-    return found
 
 
 def _of_readings(table: Any, readings: Panel) -> Any:

@@ -1,22 +1,35 @@
 """The likelihood of animals with censored or Student readings, by Gauss–Hermite over their own effects.
 
 See docs/mathematics.md#the-likelihood.
+
+A mouse with several tumours is one animal with the effects of all of them: four and more, for which nodes in every
+combination would be too many, so that a sparse rule is taken (Smolyak 1963; Gerstner & Griebel 1998): off by a few
+thousandths of a log unit, by up to a tenth where most readings of six effects are censored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import product
+from math import comb
 from typing import Any
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from scipy.special import gammaln, log_ndtr, logsumexp, stdtr
 
-from xenograft.model.likelihood import back_substituted, factorised, log_density
+from xenograft.model.likelihood import factorised, log_density
+from xenograft.model.matrices import back_substituted, cholesky, solved
 
 NODES, STUDENT_NODES = 7, 9
 """Nodes per effect, of a rule that is centred and scaled by animal and draw; Student densities need more for 1e-4."""
+
+MOST_EFFECTS = 3
+"""Effects up to which every combination of nodes is gone through; beyond, a sparse rule is taken."""
+
+SPARSE_LEVEL = 4
+"""Rules of 1, 3, … 2 · level − 1 nodes per effect are combined: 201 nodes for four effects, 533 for six."""
 
 NEGLIGIBLE = 1e-14
 """Nodes of less weight than this share of the largest are left out."""
@@ -139,26 +152,71 @@ def _integral(terms: _Terms, factor: list[list[Any]], whitened: list[Any], nodes
             for k, column in enumerate(terms.basis)
         ]
         curvature = _curvature(prior, second, terms.basis)
-        step = _solved(curvature, gradient)
+        step = solved(cholesky(curvature), gradient)
         mode = [value + move for value, move in zip(mode, step, strict=True)]
     _, cautious = terms.slopes(mode)
     _, second = terms.slopes(mode, exact=True)
-    lower = _cholesky(_curvature(prior, second, terms.basis), or_else=_curvature(prior, cautious, terms.basis))
-    points, weights = hermegauss(nodes)
-    log_weights = np.log(weights / np.sqrt(2 * np.pi))
+    lower = _cholesky_or(_curvature(prior, second, terms.basis), _curvature(prior, cautious, terms.basis))
+    rule = _rule(size, nodes)
     values: list[Any] = []
-    for index in product(range(nodes), repeat=size):
-        node = [points[i] for i in index]
-        if sum(log_weights[i] for i in index) < size * log_weights.max() + np.log(NEGLIGIBLE):
-            continue
+    for node, weight in rule:
         shift = back_substituted(lower, [np.full(np.shape(mode[0]), value) for value in node])
         here: list[Any] = [value + move for value, move in zip(mode, shift, strict=True)]
         away: list[Any] = [value - middle for value, middle in zip(here, centre, strict=True)]
         inside: Any = -0.5 * sum(prior[k][m] * away[k] * away[m] for k in range(size) for m in range(size))
-        weight = float(sum(0.5 * points[i] ** 2 + log_weights[i] for i in index))
-        values.append(terms.at(here) + inside + weight)
+        values.append(terms.at(here) + inside + (np.log(abs(weight)) + 0.5 * sum(value**2 for value in node)))
     determinant = sum(np.log(factor[k][k]) - np.log(lower[k][k]) for k in range(size))
-    return np.asarray(logsumexp(np.stack(values), axis=0)) + determinant
+    if size <= MOST_EFFECTS:
+        return np.asarray(logsumexp(np.stack(values), axis=0)) + determinant
+    signs = np.sign([weight for _, weight in rule]).reshape(-1, *[1] * np.ndim(values[0]))
+    found, sign = np.asarray(logsumexp(np.stack(values), axis=0, b=signs, return_sign=True))
+    middle = next(place for place, (node, _) in enumerate(rule) if not any(node))
+    at_mode = values[middle] - np.log(abs(rule[middle][1]))
+    return np.where(sign > 0, found, at_mode) + determinant  # Laplace's value where weights of both signs cancel
+
+
+@cache
+def _rule(size: int, nodes: int) -> list[tuple[tuple[float, ...], float]]:
+    """Nodes and their weights for the mean of a function of `size` standard normal numbers."""
+    if size > MOST_EFFECTS:
+        return _sparse_rule(size)
+    return _combined([_rule_of_one(nodes)] * size)
+
+
+def _rule_of_one(nodes: int) -> tuple[Any, Any]:
+    points, weights = hermegauss(nodes)
+    return points, weights / np.sqrt(2 * np.pi)
+
+
+def _combined(rules: Sequence[tuple[Any, Any]]) -> list[tuple[tuple[float, ...], float]]:
+    """Every combination of the nodes of one-dimensional rules, but those of negligible weight."""
+    least = NEGLIGIBLE * np.prod([weights.max() for _, weights in rules])
+    chosen: list[tuple[tuple[float, ...], float]] = []
+    for index in product(*(range(len(points)) for points, _ in rules)):
+        weight = float(np.prod([weights[i] for i, (_, weights) in zip(index, rules, strict=True)]))
+        if weight >= least:
+            chosen.append((tuple(float(points[i]) for i, (points, _) in zip(index, rules, strict=True)), weight))
+    return chosen
+
+
+def _sparse_rule(size: int) -> list[tuple[tuple[float, ...], float]]:
+    """Smolyak's combination of products of rules of 1, 3, 5, … nodes, exact for low orders in all effects together."""
+    weights: dict[tuple[float, ...], float] = {}
+    for missing in range(min(SPARSE_LEVEL, size)):
+        sign = (-1) ** missing * comb(size - 1, missing)
+        for orders in _adding_up_to(SPARSE_LEVEL - 1 - missing, size):
+            for node, weight in _combined([_rule_of_one(2 * order + 1) for order in orders]):
+                place = tuple(round(value, 12) + 0.0 for value in node)  # + 0.0: there is one 0
+                weights[place] = weights.get(place, 0.0) + sign * weight
+    return [(node, weight) for node, weight in weights.items() if weight]
+
+
+def _adding_up_to(total: int, size: int) -> Iterator[tuple[int, ...]]:
+    if size == 1:
+        yield (total,)
+        return
+    for first in range(total + 1):
+        yield from ((first, *rest) for rest in _adding_up_to(total - first, size - 1))
 
 
 def _student(value: Any, freedom: Any) -> Any:
@@ -180,25 +238,10 @@ def _curvature(prior: list[list[Any]], second: Any, basis: list[Any]) -> list[li
     return [[prior[k][m] - (second * basis[k] * basis[m]).sum(axis=-1) for m in range(size)] for k in range(size)]
 
 
-def _cholesky(matrix: list[list[Any]], or_else: list[list[Any]] | None = None) -> list[list[Any]]:
+def _cholesky_or(matrix: list[list[Any]], or_else: list[list[Any]]) -> list[list[Any]]:
     """Cholesky factor, elementwise over animals; where the matrix is not positive definite, that of another."""
-    factor: list[list[Any]] = []
     with np.errstate(invalid="ignore"):
-        for k, entries in enumerate(matrix):
-            row: list[Any] = []
-            for m in range(k):
-                row.append((entries[m] - sum(row[n] * factor[m][n] for n in range(m))) / factor[m][m])
-            factor.append([*row, np.sqrt(entries[k] - sum(entry**2 for entry in row))])
-    if or_else is None:
-        return factor
+        factor = cholesky(matrix)
     definite = np.all([np.isfinite(row[-1]) & (row[-1] > 0) for row in factor], axis=0)
-    other = _cholesky(or_else)
+    other = cholesky(or_else)
     return [[np.where(definite, *pair) for pair in zip(*rows, strict=True)] for rows in zip(factor, other, strict=True)]
-
-
-def _solved(matrix: list[list[Any]], right: list[Any]) -> list[Any]:
-    factor = _cholesky(matrix)
-    forward: list[Any] = []
-    for k, value in enumerate(right):
-        forward.append((value - sum(factor[k][n] * forward[n] for n in range(k))) / factor[k][k])
-    return back_substituted(factor, forward)

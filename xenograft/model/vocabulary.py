@@ -184,6 +184,9 @@ WITH_OWN_CURVES = {"reference": "bliss", "departure": "estimated", "exposure": L
 ALWAYS = ("baseline", "growth", "kill", "error")
 """Priors that every card has."""
 
+MOUSE_SHARE, USUAL_MOUSE_SHARE = "mouse_share", ["Beta", {"alpha": 2.0, "beta": 2.0}]
+"""A prior that a card may have whose animals differ, used where mice carry several tumours; that of shipped cards."""
+
 _POSITIVE = ("HalfNormal", "LogNormal", "Gamma", "Exponential")
 
 PARAMETERS = _by_name(
@@ -204,6 +207,7 @@ PARAMETERS = _by_name(
     Parameter("small_tumour_error", _POSITIVE, "volume / 100 mm3"),
     Parameter("degrees_of_freedom", ("LogNormal", "Gamma"), "none"),
     Parameter("smoothness", _POSITIVE, "log units per day^1.5"),
+    Parameter(MOUSE_SHARE, ("Beta",), "none"),
 )
 """Everything that a card may have a prior of."""
 

@@ -294,6 +294,7 @@ def _quantities(
             true = true_excess(study.arms, truth, HORIZON, reference).isel(combination=place)
         found[f"{reference} excess[{combination.name}]"] = at_horizon, float(true.squeeze())
     thinned = posterior.isel(draw=slice(None, None, max(1, posterior.sizes["draw"] // LIKELIHOOD_DRAWS)))
-    joint = log_likelihood(thinned, study, card).sum("animal")
-    found["log likelihood"] = joint, float(log_likelihood(drawn, study, card).sum("animal").squeeze())
+    group = study.group
+    joint = log_likelihood(thinned, study, card).sum(group)
+    found["log likelihood"] = joint, float(log_likelihood(drawn, study, card).sum(group).squeeze())
     return found

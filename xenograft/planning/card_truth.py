@@ -176,6 +176,8 @@ def _animal_findings(card: ModelCard, truth: Truth) -> Iterable[str]:
         yield f"correlation is not 0, and the card {card.name} has none. Remove correlation."
     if truth.spread and card.spread != "arm":
         yield f"spread differs between arms, and the card {card.name} claims that it does not. Remove spread."
+    if truth.mouse_share > 0 and "mouse_share" not in card.priors:
+        yield f"mouse_share is not 0, and the card {card.name} has no prior of it. Remove mouse_share."
     if truth.responder_share > 0:
         yield "no card claims a share of responders. Remove responder_share and responder_factor."
 

@@ -184,6 +184,7 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
     good_k : float
         Limit of Pareto k.
     """
+    one_of, of_all = ("mouse", "mice") if table.index.name == "mouse" else ("animal", "animals")
     inhibition = verdict["kind"] == "inhibition"
     extremes = INHIBITION_WORDS if inhibition else ("enhanced", "less than the reference")
     of, unit, digits = ("TGI", "%", 1) if inhibition else ("excess", "log units", 2)
@@ -201,13 +202,13 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
         other = listed(list(dict.fromkeys(verdict_words(float(p), None, *extremes) for p in changed["probability"])))
         which = few(list(map(str, changed.index)))
         one = "" if len(changed) == 1 else " (one at a time)"
-        finding = f"The verdict hangs on single animals: without {which}{one} it would be {other}; {span}."
+        finding = f"The verdict hangs on single {of_all}: without {which}{one} it would be {other}; {span}."
     else:
-        finding = f"The verdict is the same without any one of the {len(table)} animals; {span}."
+        finding = f"The verdict is the same without any one of the {len(table)} {of_all}; {span}."
     if len(unknown):
         finding += (
             f" Not known for {few(list(map(str, unknown.index)))}: Pareto k is above its limit, and there is no fit "
-            "without the animal."
+            f"without the {one_of}."
         )
     told = {
         "importance": "draws weighted by importance",
@@ -223,10 +224,10 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
         "How": [told[how] for how in shown["how"]],
     })  # fmt: skip
     caption = (
-        f"{verdict['arm' if inhibition else 'combination']} against {against} without one animal, {unit}: "
-        f"the {len(shown)} animals that matter most"
+        f"{verdict['arm' if inhibition else 'combination']} against {against} without one {one_of}, {unit}: "
+        f"the {len(shown)} {of_all} that matter most"
     )
-    return SensitivityTable("On single animals", columns, finding, bool(len(changed) or len(unknown)), caption)
+    return SensitivityTable(f"On single {of_all}", columns, finding, bool(len(changed) or len(unknown)), caption)
 
 
 def on_the_priors(

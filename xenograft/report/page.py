@@ -27,6 +27,7 @@ from xenograft.report.content_of_responses import CRITERION_NAMES, Responses
 from xenograft.report.drawings import combinations_shown, drawings, svg_by_name
 from xenograft.report.drawings_of_checks import PLACES
 from xenograft.report.sections import PAGE, SECTIONS, TEMPLATES, Section, page_templates
+from xenograft.study.groups import counted
 from xenograft.study.study import Arm, Study
 from xenograft.study.tables import excluded, left_early, unit_in_print
 
@@ -116,6 +117,7 @@ def render(
             content=content,
             sections=[one for one in sections if one.needs(content)],
             study=study,
+            counted=counted(study.animals),
             results=results,
             logo=picture,
             unit=unit_in_print(study.unit),

@@ -37,6 +37,7 @@ class SimulatedStudy(Study):
         The parameters that animals and readings were drawn with.
     true_animals : DataFrame
         What was drawn for each animal with a reading: index `animal`, columns `arm`, `cohort` (str, empty without),
+        `mouse` (where mice carry several tumours, each of which is an animal),
         `baseline` (mm³ at the first dose, without error), `growth` (1/day), `effect` (factor on the treatment's effect)
         and `responder` (bool: one of the share whose effect is multiplied).
     """
@@ -50,6 +51,7 @@ class _Animals:
     """What differs between animals, each array (arm, animal); `present` leaves out the surplus of smaller arms."""
 
     present: NDArray[np.bool_]
+    tumours: int
     cohort: NDArray[np.int64]
     baseline: Floats
     growth: Floats
@@ -68,6 +70,7 @@ def simulate(
     endpoint_volume: float | None = None,
     limit_of_quantification: float | None = None,
     cohorts: int | None = None,
+    tumours: int = 1,
     digits: int | None = None,
     name: str = "simulated study",
 ) -> SimulatedStudy:
@@ -91,6 +94,8 @@ def simulate(
         A smaller reading (mm³) is censored at this volume.
     cohorts : int or None
         Number of cohorts (batches, cages); animals of each arm are put into them in rotation.
+    tumours : int
+        Tumours of each mouse: `animals` counts mice, a mouse leaves with all its tumours when one reaches the endpoint.
     digits : int or None
         Significant digits to which a volume is recorded; the endpoint and the limit are judged on what is recorded.
     name : str
@@ -115,13 +120,18 @@ def simulate(
     ]
     if digits is not None and digits < 1:
         problems.append(f"design: digits is {digits}; it must be 1 or more.")
+    if tumours < 1:
+        problems.append(f"design: tumours is {tumours}; it must be 1 or more.")
+    if truth.mouse_share > 0 and tumours == 1:
+        problems.append("truth: mouse_share changes nothing where mice carry one tumour. Give tumours, or remove it.")
     if truth.sd_cohort > 0 and cohorts is None:
         problems.append("truth: sd_cohort changes nothing in a design without cohorts. Give cohorts, or remove it.")
     if problems:
         raise InputError(problems)
     rng = np.random.default_rng(seed)
-    of_cohorts, of_responders, of_losses, of_weights, of_outliers = rng.spawn(5)
-    drawn = _drawn_animals(arms, truth, number, cohorts, rng, of_cohorts, of_responders, of_losses)
+    of_cohorts, of_responders, of_losses, of_weights, of_outliers, of_mice = rng.spawn(6)
+    streams = (rng, of_cohorts, of_responders, of_losses, of_mice)
+    drawn = _drawn_animals(arms, truth, number, cohorts, tumours, *streams)
     log_volume = log_volumes(arms, truth, drawn.baseline, drawn.growth, drawn.effect, visits)
     noise = rng.standard_normal(log_volume.shape)
     if truth.degrees_of_freedom is not None:
@@ -208,23 +218,32 @@ def _problems_of_days(days: Floats) -> Iterable[str]:
 
 
 def _drawn_animals(
-    arms: Sequence[Arm], truth: Truth, number: Mapping[str, int], cohorts: int | None, *streams: np.random.Generator
+    arms: Sequence[Arm],
+    truth: Truth,
+    number: Mapping[str, int],
+    cohorts: int | None,
+    tumours: int,
+    *streams: np.random.Generator,
 ) -> _Animals:
     """The animals; each feature of the truth has a stream of its own."""
-    rng, of_cohorts, of_responders, of_losses = streams
-    size = np.array([number[arm.name] for arm in arms])
-    shape = (len(arms), int(size.max()))
-    first, second, third = rng.standard_normal((3, *shape))
+    rng, of_cohorts, of_responders, of_losses, of_mice = streams
+    mice = np.array([number[arm.name] for arm in arms])
+    shape = (len(arms), int(mice.max()) * tumours)
+    own = rng.standard_normal((3, *shape))
+    of_mouse = np.repeat(of_mice.standard_normal((3, len(arms), int(mice.max()))), tumours, axis=-1)
+    share = truth.mouse_share
+    first, second, third = np.sqrt(share) * of_mouse + np.sqrt(1 - share) * own if share > 0 else own
     spread = np.array([[truth.spread.get(arm.name, 1.0)] for arm in arms])
     across = np.sqrt(1 - truth.correlation**2)
-    cohort = np.broadcast_to(np.arange(shape[1]) % (cohorts or 1), shape)
+    cohort = np.broadcast_to(np.arange(shape[1]) // tumours % (cohorts or 1), shape)
     shift = truth.sd_cohort * of_cohorts.standard_normal(cohorts or 1)
     treated = np.array([[bool(arm.dosings)] for arm in arms])
     responder = (of_responders.random(shape) < truth.responder_share) & treated
     effect = (1 + truth.sd_effect * third) * np.where(responder, truth.responder_factor, 1.0)
-    stay = of_losses.exponential(size=shape)
+    stay = np.repeat(of_losses.exponential(size=(len(arms), int(mice.max()))), tumours, axis=-1)
     return _Animals(
-        present=np.arange(shape[1]) < size[:, None],
+        present=np.arange(shape[1]) < mice[:, None] * tumours,
+        tumours=tumours,
         cohort=cohort,
         baseline=np.log(truth.baseline) + truth.sd_baseline * first,
         growth=truth.growth + shift[cohort] + truth.sd_growth * spread * (truth.correlation * first + across * second),
@@ -268,16 +287,18 @@ def _tables(
     baseline = before & (before.cumsum(axis=-1) == before.sum(axis=-1, keepdims=True))
     fitted = (np.cumsum(baseline, axis=-1) > 0) | ~before.any(axis=-1, keepdims=True)
     own = drawn.present
+    names = _names(arms, own, drawn.tumours)
     animals = pd.DataFrame(
         {
             "arm": np.repeat([arm.name for arm in arms], own.sum(axis=-1)),
             "cohort": (drawn.cohort[own] + 1).astype(str) if cohorts is not None else "",
+            **({} if drawn.tumours == 1 else {"mouse": [name.partition(" · ")[0] for name in names]}),
             "baseline": np.exp(drawn.baseline[own]),
             "growth": drawn.growth[own],
             "effect": drawn.effect[own],
             "responder": drawn.responder[own],
         },
-        index=pd.Index(_names(arms, own), name="animal"),
+        index=pd.Index(names, name="animal"),
     )
     which = np.repeat(np.arange(len(animals)), seen[own].sum(axis=-1))
     readings = pd.DataFrame(
@@ -290,6 +311,7 @@ def _tables(
             "fitted": fitted[seen],
             "baseline": baseline[seen],
             **({} if cohorts is None else {"cohort": animals["cohort"].to_numpy()[which]}),
+            **({} if drawn.tumours == 1 else {"mouse": animals["mouse"].to_numpy()[which]}),
             "reason_left": reason[seen],
         }
     )
@@ -301,6 +323,8 @@ def _taken(
 ) -> tuple[NDArray[np.bool_], NDArray[np.str_]]:
     """Which readings were taken, and beside the last of each animal why it left."""
     over = volume >= (np.inf if endpoint_volume is None else endpoint_volume)
+    of_mice = over.reshape(len(over), -1, drawn.tumours, len(days))
+    over = np.broadcast_to(of_mice.any(axis=2, keepdims=True), of_mice.shape).reshape(over.shape)
     lost = (days > drawn.last_day[..., None]) & (days > days[0])  # every animal has its first reading
     seen = (np.cumsum(over, axis=-1) - over == 0) & ~lost & drawn.present[..., None]
     last = seen & (seen.cumsum(axis=-1) == seen.sum(axis=-1, keepdims=True))
@@ -308,10 +332,11 @@ def _taken(
     return seen, np.where(over & seen, ENDPOINT_REASON, np.where(was_lost, OTHER_REASON, ""))
 
 
-def _names(arms: Sequence[Arm], present: NDArray[np.bool_]) -> list[str]:
-    width = max(2, len(str(present.shape[1])))
-    sizes = zip(_prefixes(arms), present.sum(axis=-1).tolist(), strict=True)
-    return [f"{prefix}{i + 1:0{width}d}" for prefix, size in sizes for i in range(size)]
+def _names(arms: Sequence[Arm], present: NDArray[np.bool_], tumours: int) -> list[str]:
+    width = max(2, len(str(present.shape[1] // tumours)))
+    sizes = zip(_prefixes(arms), (present.sum(axis=-1) // tumours).tolist(), strict=True)
+    mice = [f"{prefix}{i + 1:0{width}d}" for prefix, size in sizes for i in range(size)]
+    return mice if tumours == 1 else [f"{mouse} · {i + 1}" for mouse in mice for i in range(tumours)]
 
 
 def _prefixes(arms: Sequence[Arm]) -> list[str]:

@@ -63,6 +63,8 @@ class Truth(BaseModel):
     """Between-animal standard deviation of the relative treatment effect (no unit)"""
     sd_cohort: float = Field(default=0.0, ge=0)
     """Standard deviation of the shift of the growth rates of a cohort's animals (1/day)"""
+    mouse_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the variances between animals that tumours of one mouse have in common (no unit)"""
     responder_share: float = Field(default=0.0, ge=0, le=1)
     """Share of the treated animals whose treatment effect is multiplied by responder_factor (no unit)"""
     responder_factor: float = 1.0

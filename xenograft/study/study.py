@@ -14,6 +14,7 @@ import pandas as pd
 
 from xenograft.files import digest_of
 from xenograft.printing import html_card, html_list, html_table
+from xenograft.study.groups import counted, group_of, groups_of
 
 REFERENCE_VOLUME = 100.0
 """Volume (mm³) at which the growth rate of a tumour is quoted, docs/mathematics.md#the-tumour."""
@@ -116,7 +117,8 @@ class Study:
         `arm` (str), `day` (float, as recorded), `volume` (float, in `unit`, > 0; of a censored reading the limit),
         `censored` (bool: the tumour was at or below `volume`), `fitted` (bool: in the likelihood), `baseline` (bool:
         the animal's baseline reading), and where the table has them `weight` (g), `cohort`, `cage`, `reason_left`,
-        `exclude` (str, the reason for which a reading is kept out of the likelihood; empty: it is not).
+        `exclude` (str, the reason for which a reading is kept out of the likelihood; empty: it is not), `mouse` (str).
+        Where mice carry several tumours, an "animal" is one of these tumours, and `mouse` says whose.
     limit_of_quantification : float or None
         Smallest volume (in `unit`) the laboratory could measure.
     endpoint_volume : float or None
@@ -212,7 +214,7 @@ class Study:
         write_study(self, folder, replace=replace)
 
     def __repr__(self) -> str:
-        return f"<Study {self.name!r}: {len(self.animals)} animals in {len(self.arms)} arms>"
+        return f"<Study {self.name!r}: {counted(self.animals)} in {len(self.arms)} arms>"
 
     def _repr_html_(self) -> str:
 
@@ -261,7 +263,7 @@ class Study:
 
         Columns `arm`, `cohort` (str, empty without), `baseline` (volume in `unit`, NaN without a baseline reading),
         `last_day` (as recorded), `last_volume`, `readings` (number fitted), `censored` (number of them), `reason_left`
-        (str, empty where unknown).
+        (str, empty where unknown); where the readings have it, `mouse` (str, empty where unknown).
         """
         fitted = self.fitted_readings
         by_animal = fitted.groupby("animal", sort=False)
@@ -270,6 +272,8 @@ class Study:
             censored=("censored", "sum"),
         )  # fmt: skip
         table["cohort"] = by_animal["cohort"].first() if "cohort" in fitted else ""
+        if "mouse" in fitted:
+            table["mouse"] = by_animal["mouse"].first()
         baselines = self.readings[self.readings["baseline"]]
         if baselines["animal"].duplicated().any():  # several readings of a tumour on the day of its baseline
             logs = np.log(baselines["volume"]).groupby(baselines["animal"]).mean()
@@ -287,6 +291,16 @@ class Study:
     def cohorts(self) -> tuple[str, ...]:
         """Names of the cohorts (batches) of the animals, in alphabetical order; one empty name without a column."""
         return tuple(sorted(set(self.animals["cohort"])))
+
+    @cached_property
+    def group(self) -> Literal["animal", "mouse"]:
+        """What is independent of each other and left out by comparisons: "mouse" where mice carry several tumours."""
+        return group_of(self.animals)
+
+    @cached_property
+    def groups(self) -> pd.Series:
+        """Name of the `group` to which each animal belongs, its own where that is "animal"; index `animal`."""
+        return groups_of(self.animals)
 
     @cached_property
     def reference_volume(self) -> float:
@@ -344,6 +358,8 @@ class Study:
         """SHA-256 of everything in the study that changes a posterior; names, prose and layout do not."""
         rows = self.readings.sort_values(["animal", "day"])
         columns = ["animal", "arm", "day", "volume", "fitted", "censored", *(["cohort"] if "cohort" in rows else [])]
+        if self.group == "mouse":
+            columns.append("mouse")
         rows = rows[columns].itertuples(index=False, name=None)
         arms = sorted(
             (arm.name, arm.control, sorted((d.agent, d.days, d.doses or (), d.ends) for d in arm.dosings))
@@ -369,7 +385,7 @@ def _study_html(study: Study) -> str:
         for arm in study.arms
     ]
     facts = [
-        f"{len(animals)} animals in {by_arm.ngroups} arms",
+        f"{counted(animals)} in {by_arm.ngroups} arms",
         f"first dose day {study.first_dose:g}",
         f"numbers given for day {study.horizon:g}",
         *([f"limit {study.limit_of_quantification:g} {unit}"] if study.limit_of_quantification else []),

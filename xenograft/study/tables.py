@@ -35,6 +35,11 @@ def summary_table(study: Study) -> pd.DataFrame:
     return summary.loc[[arm.name for arm in study.arms]].reset_index()
 
 
+def arm_of_groups(study: Study) -> pd.Series:
+    """The arm of each of the study's groups (of its first animal), index their names in the order of the animals."""
+    return study.animals["arm"].groupby(study.groups, sort=False).first()
+
+
 def measured_table(study: Study) -> pd.DataFrame:
     """Number of animals with a reading, by arm (row) and day (column); empty for more than 24 days."""
     readings = study.readings
