@@ -28,21 +28,22 @@ and reshaped views would take most of the time that compilation takes.
     READINGS_BY_ARM, GROUP_ARM, GROUP_COHORT, GROUP_FIRST_ROW, GROUP_ANIMALS, ANIMALS, ROW_DAY, ROW_SUMS, LOG_VOLUMES,
     READING_GROUP, READING_ROW, READING_VALUE, READING_SPREAD, SPREAD_USED,
     LATENT_GROUP, LATENT_ANIMAL, LATENT_AT, LATENT_FIRST, BELOW_DAY, BELOW_LIMIT, BELOW_SPREAD,
-) = range(40)  # fmt: skip
+    MOUSE_FIRST, COMMON_AT, TUMOUR_GROUP, TUMOUR_ANIMAL, TUMOUR_LATENT, GROUP_IN_MOUSE, LATENT_IN_MOUSE,
+) = range(47)  # fmt: skip
 """Tables of the block; `study_block` says what is in each."""
 
-TABLES = 40
+TABLES = 47
 
 (
-    NORMAL, HALF_NORMAL, LOG_NORMAL, GAMMA, EXPONENTIAL, CORRELATION_UNIT,
+    NORMAL, HALF_NORMAL, LOG_NORMAL, GAMMA, EXPONENTIAL, CORRELATION_UNIT, SHARE,
     SCALED_COHORT, SCALED_BEND, SPREAD_OF_READING,
-) = range(9)  # fmt: skip
+) = range(10)  # fmt: skip
 """Entries of `PRIOR_KIND`: a prior with its transform; the last three depend on other coordinates too."""
 
 (
     BASELINE, GROWTH, SLOWING, RATES, DOSE_POWER, SD_BASELINE, SD_EFFECT, CORRELATION, SMALL_TUMOUR_ERROR,
-    DEGREES_OF_FREEDOM, SD_COHORT, COHORT, SMOOTHNESS, BEND, SPREAD,
-) = range(15)  # fmt: skip
+    DEGREES_OF_FREEDOM, SD_COHORT, COHORT, SMOOTHNESS, BEND, SPREAD, MOUSE_SHARE,
+) = range(16)  # fmt: skip
 """Entries of the table `POSITION`: the first coordinate of a parameter, −1 where the card has none."""
 
 ROWS, COLUMNS_OF = TABLES, 2 * TABLES

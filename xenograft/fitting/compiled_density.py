@@ -44,9 +44,11 @@ from xenograft.fitting.block import (
     SD_COHORT,
     SD_EFFECT,
     SD_GROWTH_AT,
+    SHARE,
     SMOOTHNESS,
     SPREAD_OF_READING,
     SPREAD_USED,
+    TUMOUR_GROUP,
     UNIT_AT,
     jitted,
 )
@@ -64,6 +66,12 @@ from xenograft.fitting.compiled_latents import (
     spreads_backwards,
     weighted_rows_backwards,
 )
+from xenograft.fitting.compiled_mice import (
+    below_the_limit_of_mice,
+    integrate_mice,
+    tumours_alone,
+    tumours_information,
+)
 from xenograft.fitting.compiled_readings import (
     LOG_2_PI,
     fill_rows,
@@ -76,7 +84,9 @@ from xenograft.fitting.compiled_readings import (
 NOT_FINITE, WRONG_SIZE = 3, -1
 """What an entry returns otherwise than 0; nutpie goes on after a positive number, as at a divergence."""
 
-SOURCES = ("block", "compiled_arms", "compiled_readings", "compiled_latents", "compiled_density")
+SOURCES = (
+    "block", "compiled_arms", "compiled_readings", "compiled_latents", "compiled_mice", "compiled_density",
+)  # fmt: skip
 """Modules of which compiled code is made."""
 
 
@@ -93,6 +103,11 @@ def prior_of_coordinate(kind, a, b, constant, x):
         unit = 1 / (1 + small) if x > 0 else small / (1 + small)
         logs = -abs(x) - 2 * math.log1p(small)
         return constant + a * logs, a * (1 - 2 * unit), 2 * unit - 1, 2 * small / (1 + small) ** 2
+    if kind == SHARE:
+        small = math.exp(-abs(x))
+        unit = 1 / (1 + small) if x > 0 else small / (1 + small)
+        log_unit, log_rest = min(x, 0.0) - math.log1p(small), min(-x, 0.0) - math.log1p(small)
+        return constant + a * log_unit + b * log_rest, a - (a + b) * unit, unit, small / (1 + small) ** 2
     value = math.exp(x)
     if kind == HALF_NORMAL:
         square = (value / a) ** 2
@@ -160,15 +175,17 @@ EXPANSION = types.int64(types.uint64, types.uint64, _DOUBLES, _DOUBLES, types.vo
 
 
 @cache
-def compiled_density(*, with_latents: bool) -> Any:
+def compiled_density(*, with_latents: bool, with_mice: bool) -> Any:
     """The C function of a density, from numba's cache where this machine has compiled it before.
 
     Parameters
     ----------
     with_latents : bool
         Whether any reading is censored or has a Student error.
+    with_mice : bool
+        Whether some mice carry several tumours.
     """
-    latents = int(with_latents)
+    latents, mice = int(with_latents), int(with_mice)
 
     def entry(size, position_, gradient_, value_, block_):
         header = carray(block_, (END + 1,), np.int64)
@@ -205,7 +222,23 @@ def compiled_density(*, with_latents: bool) -> Any:
         total += gather_information(whole, natural, growth, arms, rows, volumes, begin, vector, matrix)
         if latents:
             copy_information(whole, vector, matrix, own_vector, own_matrix)
+        if mice:
+            tumours = whole[ROWS + TUMOUR_GROUP]
+            of_tumours, square = np.zeros((2, tumours, effects)), np.zeros((5, tumours, effects, effects))
+            tumours_information(whole, vector, matrix, of_tumours[0], square[0])
         total += integrate(whole, vector, matrix)
+        if mice:
+            total += tumours_alone(
+                whole, natural, of_tumours[0], square[0], square[1], square[2], square[3], of_tumours[1], square[4]
+            )
+            total += integrate_mice(
+                whole, natural, of_tumours[0], square[3], of_tumours[1], square[4], vector, matrix, of_natural
+            )
+            if latents:
+                total += below_the_limit_of_mice(
+                    real, whole, natural, growth, arms, weights, of_tumours[0], square[0], square[1], square[2],
+                    square[3], of_tumours[1], square[4], vector, matrix, of_arms, of_growth, of_weights, of_natural,
+                )  # fmt: skip
         if latents:
             total += below_the_limit(
                 real, whole, natural, growth, arms, weights, own_vector, own_matrix,
@@ -225,7 +258,7 @@ def compiled_density(*, with_latents: bool) -> Any:
             finite = finite and math.isfinite(one)
         return 0 if finite else NOT_FINITE
 
-    return _cached(entry, ENTRY, "with_latents" if with_latents else "of_measured")
+    return _cached(entry, ENTRY, ("with_latents" if with_latents else "of_measured") + ("_of_mice" if mice else ""))
 
 
 @cache

@@ -21,6 +21,7 @@ from xenograft.fitting.block import (
     LATENT_AT,
     LATENT_FIRST,
     LATENT_GROUP,
+    LATENT_IN_MOUSE,
     POSITION,
     READING_GROUP,
     READING_ROW,
@@ -135,6 +136,33 @@ def spreads_backwards(real, whole, natural, weights, of_weights, gradient):
 
 
 @jitted
+def censored_readings(
+    real, whole, natural, growth, arms, weights, latent, g, own, of_own, of_arms, of_growth, of_weights, gradient
+):
+    """Log probability of an animal's censored readings given its effects `own`; derivatives are added to `of_…`."""
+    a, value = whole[whole[GROUP_ARM] + g], 0.0
+    for c in range(whole[whole[LATENT_FIRST] + latent], whole[whole[LATENT_FIRST] + latent + 1]):
+        d, spread = whole[whole[BELOW_DAY] + c], whole[whole[BELOW_SPREAD] + c]
+        weight = weights[spread] if spread >= 0 else 1.0
+        scale = math.sqrt(weight * arms[PRECISION, a, d])
+        fitted = mean_of(whole, natural, growth, arms, g, d)
+        for k in range(own.size):
+            fitted += own[k] * arms[COLUMNS + k, a, d]
+        z = (real[whole[BELOW_LIMIT] + c] - fitted) * scale
+        probability, ratio = log_probability(z)
+        value += probability
+        of_fitted = -ratio * scale
+        of_arms[PRECISION, a, d] += 0.5 * ratio * z / arms[PRECISION, a, d]
+        if spread >= 0:
+            of_weights[spread] += 0.5 * ratio * z / weight
+        for k in range(own.size):
+            of_arms[COLUMNS + k, a, d] += of_fitted * own[k]
+            of_own[k] += of_fitted * arms[COLUMNS + k, a, d]
+        mean_backwards(whole, natural, growth, of_arms, of_growth, gradient, g, d, of_fitted)
+    return value
+
+
+@jitted
 def below_the_limit(
     real, whole, natural, growth, arms, weights, own_vector, own_matrix,
     of_vector, of_matrix, of_arms, of_growth, of_weights, gradient,
@@ -148,8 +176,9 @@ def below_the_limit(
     own, of_own = np.zeros(effects), np.zeros(effects)
     value = 0.0
     for latent in range(own_vector.shape[0]):
+        if whole[whole[LATENT_IN_MOUSE] + latent]:
+            continue
         g, at = whole[whole[LATENT_GROUP] + latent], whole[whole[LATENT_AT] + latent]
-        a = whole[whole[GROUP_ARM] + g]
         factorise(own_matrix, latent, factor, inverse)
         for k in range(effects):  # c'⁻¹ (c⁻¹ vector + latent): the effects given the measured readings
             own[k] = of_own[k] = 0.0
@@ -158,24 +187,10 @@ def below_the_limit(
                 whitened += inverse[k, m] * own_vector[latent, m]
             for m in range(k + 1):
                 own[m] += inverse[k, m] * whitened
-        for c in range(whole[whole[LATENT_FIRST] + latent], whole[whole[LATENT_FIRST] + latent + 1]):
-            d, spread = whole[whole[BELOW_DAY] + c], whole[whole[BELOW_SPREAD] + c]
-            weight = weights[spread] if spread >= 0 else 1.0
-            scale = math.sqrt(weight * arms[PRECISION, a, d])
-            fitted = mean_of(whole, natural, growth, arms, g, d)
-            for k in range(effects):
-                fitted += own[k] * arms[COLUMNS + k, a, d]
-            z = (real[whole[BELOW_LIMIT] + c] - fitted) * scale
-            probability, ratio = log_probability(z)
-            value += probability
-            of_fitted = -ratio * scale
-            of_arms[PRECISION, a, d] += 0.5 * ratio * z / arms[PRECISION, a, d]
-            if spread >= 0:
-                of_weights[spread] += 0.5 * ratio * z / weight
-            for k in range(effects):
-                of_arms[COLUMNS + k, a, d] += of_fitted * own[k]
-                of_own[k] += of_fitted * arms[COLUMNS + k, a, d]
-            mean_backwards(whole, natural, growth, of_arms, of_growth, gradient, g, d, of_fitted)
+        value += censored_readings(
+            real, whole, natural, growth, arms, weights, latent, g, own, of_own,
+            of_arms, of_growth, of_weights, gradient,
+        )  # fmt: skip
         _own_effects_backwards(whole, own_vector, latent, factor, inverse, own, of_own, of_vector, of_matrix, gradient)
     return value
 

@@ -19,6 +19,7 @@ from xenograft.fitting.block import (
     GROUP_ARM,
     GROUP_COHORT,
     GROUP_FIRST_ROW,
+    GROUP_IN_MOUSE,
     POSITION,
     READINGS_BY_ARM,
     ROW_DAY,
@@ -140,6 +141,8 @@ def factorise(matrix, g, factor, inverse):
 def integrate(whole, vector, matrix):
     """What the animals' effects add to the density; `vector` and `matrix` become its derivatives by themselves.
 
+    Tumours that have something in common with others of their mouse are left to `compiled_mice`.
+
     The derivative by an animal's vector is the mean of its effects given its readings; that by the matrix is −½ of the
     sum of their mean squares.
     """
@@ -152,6 +155,9 @@ def integrate(whole, vector, matrix):
         for k in range(effects):
             if matrix[g, k, k] > MOST_INFORMATION:
                 return -math.inf
+        if whole[whole[GROUP_IN_MOUSE] + g]:
+            animal += n
+            continue
         factorise(matrix, g, factor, inverse)
         for k in range(effects):
             value -= n * math.log(factor[k, k])

@@ -13,6 +13,7 @@ from scipy.special import betaln, expit, gammaln, logit
 from xenograft.errors import CardError
 from xenograft.fitting import block
 from xenograft.model.card import ModelCard
+from xenograft.model.choice import shares_within_groups
 from xenograft.model.exposure import Schedule, schedule
 from xenograft.model.latents import capacity
 from xenograft.model.prior import Prior
@@ -27,6 +28,7 @@ KINDS: Mapping[str, int] = {
     "Gamma": block.GAMMA,
     "Exponential": block.EXPONENTIAL,
     "LKJ": block.CORRELATION_UNIT,
+    "Beta": block.SHARE,
 }
 """How the density knows a prior; LKJ of one correlation is a Beta of half of 1 + correlation."""
 
@@ -219,6 +221,8 @@ def _pieces(study: Study, card: ModelCard, received: Schedule) -> Iterable[Piece
     ):  # fmt: skip
         if name in card.priors:
             yield _piece(card, name, *shapes.get(name, ((), ())))
+    if shares_within_groups(study, card):
+        yield _piece(card, "mouse_share")
     if "sd_cohort" in card.priors:
         yield Piece("cohort_standard", ("cohort",), (len(study.cohorts),), (block.SCALED_COHORT,))
     if card.law.own_curves:
@@ -238,6 +242,8 @@ def _pieces(study: Study, card: ModelCard, received: Schedule) -> Iterable[Piece
         yield Piece("spread", ("student_reading",), (room.spreads,), (block.SPREAD_OF_READING,))
     if room.animals:
         yield Piece("own_effect", ("censored_animal", "effect"), (room.animals, room.effects), (block.NORMAL,))
+    if room.groups:
+        yield Piece("common_effect", ("censored_mouse", "effect"), (room.groups, room.effects), (block.NORMAL,))
 
 
 def _piece(card: ModelCard, name: str, dims: tuple[str, ...] = (), shape: tuple[int, ...] = ()) -> Piece:
@@ -264,16 +270,20 @@ def _numbers(prior: Prior) -> tuple[float, float, float]:
         case "LKJ":
             return a["eta"], 0.0, -float(betaln(a["eta"], a["eta"]))
         case "Beta":
-            raise ValueError("no parameter has a Beta prior")
+            return a["alpha"], a["beta"], -float(betaln(a["alpha"], a["beta"]))
 
 
 def _constrained(kind: int, x: np.ndarray) -> np.ndarray:
     if kind in POSITIVE:
         return np.exp(x)
+    if kind == block.SHARE:
+        return expit(x)
     return 2 * expit(x) - 1 if kind == block.CORRELATION_UNIT else x
 
 
 def _unconstrained(kind: int, value: np.ndarray) -> np.ndarray:
     if kind in POSITIVE:
         return np.log(value)
+    if kind == block.SHARE:
+        return logit(value)
     return logit((value + 1) / 2) if kind == block.CORRELATION_UNIT else value

@@ -116,7 +116,7 @@ class Density:
         return xr.Dataset(kept, coords=coords)
 
     def latents(self, x: np.ndarray) -> xr.Dataset:
-        """Latent variables `own_effect` and `spread` (chain, draw, …) at many positions (chain, draw, coordinate)."""
+        """The latent variables (`LATENT`; chain, draw, …) at many positions (chain, draw, coordinate)."""
         values = self.coordinates.values(np.asarray(x))
         kept = {
             piece.name: (("chain", "draw", *piece.dims), values[piece.name])
@@ -158,13 +158,13 @@ def density_of(study: Study, card: ModelCard, without: Collection[str] = ()) -> 
     card : ModelCard
         The hypothesis.
     without : collection of str
-        Animals left out: their readings count for nothing, every label stays.
+        Animals (or mice with their tumours) left out: their readings count for nothing, every label stays.
     """
-    if study.group == "mouse":
-        raise NotImplementedError("mice with several tumours")
     received = schedule(study, exposure=card.exposure)
     coordinates = coordinates_of(study, card, received)
     block = study_block(coordinates, received, without)
     block.flags.writeable = False
-    entry = compiled_density(with_latents=any(name in coordinates.start for name in LATENT))
+    entry = compiled_density(
+        with_latents=any(name in coordinates.start for name in LATENT), with_mice="mouse_share" in coordinates.start
+    )
     return Density(coordinates, block, entry.address)

@@ -51,8 +51,9 @@ def build(study: Study, card: ModelCard) -> pm.Model:
 
     The observed variable `volume_readings` (animal, reading; log volume over reference volume) is one distribution
     with one log-likelihood value per animal; the animals' own effects are integrated out. Where mice carry several
-    tumours it is (mouse, member, reading), with one value per mouse. All data are `pm.Data` and can be exchanged with `pm.set_data`. Under a card or study with censored or Student readings, these values are given
-    variables `latent`; the stored log likelihood of a fit integrates them out.
+    tumours it is (mouse, member, reading), with one value per mouse. All data are `pm.Data` and can be exchanged with
+    `pm.set_data`. Under a card or study with censored or Student readings, these values are given variables
+    `latent`; the stored log likelihood of a fit integrates them out.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ def _tables_of_arms(coordinates: Coordinates, received: Schedule, readings: Pane
     names = (
         "baseline", "growth", "slowing", "", "dose_power", "sd_baseline", "sd_effect", "correlation",
         "small_tumour_error", "degrees_of_freedom", "sd_cohort", "cohort_standard", "smoothness", "bend_scaled",
-        "spread",
+        "spread", "mouse_share",
     )  # fmt: skip
     position = np.array([start.get(name, -1) for name in names])
     position[block.RATES] = start.get("waning", start.get("onset", -1))
@@ -150,7 +150,8 @@ def _tables_of_readings(coordinates: Coordinates, readings: Panel) -> dict[int, 
     by_arm = np.zeros((len(study.arms), days))
     np.add.at(by_arm, readings.arm_index, count)
     student = "degrees_of_freedom" in card.priors
-    groups = _groups(readings, count, below.any(axis=1) | student, cohorts="sd_cohort" in card.priors)
+    in_mouse = _in_mouse(coordinates, readings)
+    groups = _groups(readings, count, below.any(axis=1) | student | in_mouse, cohorts="sd_cohort" in card.priors)
     of_rows = [(group, day) for group in groups for day in group.days]
     tables = {
         block.READINGS_BY_ARM: by_arm,
@@ -169,7 +170,47 @@ def _tables_of_readings(coordinates: Coordinates, readings: Panel) -> dict[int, 
         block.ANIMALS: np.array([sum(len(group.animals) for group in groups)]),
         block.LOG_VOLUMES: np.concatenate([np.zeros(0), *(total[g.animals][:, g.days].T.ravel() for g in groups)]),
     }
+    latents = np.flatnonzero(below.any(axis=1))
+    tables |= _tables_of_mice(coordinates, readings, groups, latents, in_mouse)
     return tables | _tables_of_latents(coordinates, readings, groups, measured, below)
+
+
+def _in_mouse(coordinates: Coordinates, readings: Panel) -> np.ndarray:
+    """Whether each animal is a tumour that has something in common with others of its mouse."""
+    if readings.groups is None or "mouse_share" not in coordinates.start:
+        return np.zeros(len(readings.arm_index), dtype=bool)
+    return readings.groups.several[readings.groups.group_index] > 0
+
+
+def _tables_of_mice(
+    coordinates: Coordinates, readings: Panel, groups: list[_Group], latents: np.ndarray, in_mouse: np.ndarray
+) -> dict[int, np.ndarray]:
+    place_of = {group.animals[0]: place for place, group in enumerate(groups) if len(group.animals) == 1}
+    first_animal = np.cumsum([0, *(len(group.animals) for group in groups)])
+    latent_of = {int(animal): latent for latent, animal in enumerate(latents)}
+    mice: list[list[int]] = []
+    common_at: list[int] = []
+    if readings.groups is not None and in_mouse.any():
+        room = capacity(coordinates.study, coordinates.card)
+        position = latents_of(coordinates.study, coordinates.card, readings).group_position
+        for mouse in np.flatnonzero(readings.groups.several):
+            tumours = readings.groups.members[mouse][readings.groups.present[mouse] > 0]
+            if kept := [int(animal) for animal in tumours if int(animal) in place_of]:
+                mice.append(kept)
+                hard = any(animal in latent_of for animal in kept)
+                common_at.append(
+                    coordinates.start["common_effect"] + room.effects * int(position[mouse]) if hard else -1
+                )
+    tumours = [animal for mouse in mice for animal in mouse]
+    return {
+        block.MOUSE_FIRST: np.cumsum([0, *map(len, mice)]),
+        block.COMMON_AT: np.array(common_at, dtype=np.int64),
+        block.TUMOUR_GROUP: np.array([place_of[animal] for animal in tumours], dtype=np.int64),
+        block.TUMOUR_ANIMAL: np.array([first_animal[place_of[animal]] for animal in tumours], dtype=np.int64),
+        block.TUMOUR_LATENT: np.array([latent_of.get(animal, -1) for animal in tumours], dtype=np.int64),
+        block.GROUP_IN_MOUSE: np.array([in_mouse[group.animals[0]] for group in groups], dtype=np.int64),
+        block.LATENT_IN_MOUSE: in_mouse[latents].astype(np.int64),
+    }
 
 
 def _tables_of_latents(
