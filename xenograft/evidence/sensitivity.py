@@ -92,11 +92,11 @@ def without_each_animal(
     Returns
     -------
     DataFrame
-        One row per animal (mouse with its tumours), in the study's order; index their names, columns `arm`, `median` (of an excess log units,
-        positive = enhanced; of an inhibition %), `probability` of a value above 0, `pareto_k` (the largest over the
-        answering cards), `how` ("importance", "fitted again", or "not to be trusted": a large Pareto k and no fit
-        without the animal). Empty where no healthy card answers. Weighted draws are too few for the ends of an
-        interval, so there is none.
+        One row per animal (mouse with its tumours), in the study's order; index their names, columns `arm`, `median`
+        (of an excess log units, positive = enhanced; of an inhibition %), `probability` of a value above 0, `pareto_k`
+        (the largest over the answering cards), `how` ("importance", "fitted again", or "not to be trusted": a large
+        Pareto k and no fit without the animal). Empty where no healthy card answers. Weighted draws are too few for
+        the ends of an interval, so there is none.
     """
     if (combination is None) == (arm is None):
         raise InputError("without_each_animal: name either a combination or an arm.")
