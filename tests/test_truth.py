@@ -16,7 +16,8 @@ A, B = Dosing("A", days=(0.0,)), Dosing("B", days=(0.0, 7.0))
 ARMS = (Arm("vehicle", control=True), Arm("A", dosings=(A,)), Arm("B", dosings=(B,)), Arm("A + B", dosings=(A, B)))
 EVERYTHING: dict[str, Any] = {
     "law": "von-bertalanffy", "baseline": 170.0, "growth": 0.08, "cell_loss": 0.02, "sd_baseline": 0.2,
-    "sd_growth": 0.015, "correlation": -0.2, "sd_effect": 0.3, "sd_cohort": 0.1, "mouse_share": 0.4, "responder_share": 0.1,
+    "sd_growth": 0.015, "correlation": -0.2, "sd_effect": 0.3, "sd_cohort": 0.1, "mouse_share": 0.4,
+    "responder_share": 0.1,
     "responder_factor": 2.0, "error": 0.13, "degrees_of_freedom": 4.0, "small_tumour_error": 8.0, "outlier_share": 0.05,
     "outlier_factor": 4.0, "dropout": 0.01, "kill": {"A": 0.03, "B": 0.02},
     "exposure": {"A": "decaying", "B": "delayed"}, "waning": {"A": 0.1}, "onset": {"B": 0.3},
