@@ -19,6 +19,7 @@ from xenograft.model.vocabulary import (
     CORRELATION,
     ERROR_SMALL,
     KEYS,
+    MOUSE_SHARE,
     PARAMETERS,
     WITH_OWN_CURVES,
 )
@@ -82,6 +83,8 @@ def _parameters() -> Iterator[list[str]]:
     for name, parameter in PARAMETERS.items():
         needs = [f"`{key} = {word}`" for key, words in KEYS.items() for word in words if name in words[word].priors]
         needs += ["`error_small = true`"] if name in ERROR_SMALL else ["any"] if name in ALWAYS else []
+        if name == MOUSE_SHARE:
+            needs = ["any whose animals differ; used where mice carry several tumours"]
         if name == CORRELATION:
             needs = [f"`varies` {' and '.join(f'`{word}`' for word in CORRELATED)}"]
         yield [f"`{name}`", parameter.unit, _marked(parameter.distributions), ", ".join(needs)]

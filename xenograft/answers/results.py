@@ -143,7 +143,7 @@ def _study(study: Study) -> dict[str, Any]:
         "digest": study.digest,
         "unit": study.unit,
         "animals": len(animals),
-        **({"mice": study.groups.nunique()} if study.group == "mouse" else {}),
+        "mice": study.groups.nunique(),
         "readings": len(study.fitted_readings),
         "censored": int(study.readings["censored"].sum()),
         "arms": {arm.name: int((animals["arm"] == arm.name).sum()) for arm in study.arms},

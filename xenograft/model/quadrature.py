@@ -175,7 +175,6 @@ def _integral(terms: _Terms, factor: list[list[Any]], whitened: list[Any], nodes
     return np.where(sign > 0, found, at_mode) + determinant  # Laplace's value where weights of both signs cancel
 
 
-@cache
 def _rule(size: int, nodes: int) -> list[tuple[tuple[float, ...], float]]:
     """Nodes and their weights for the mean of a function of `size` standard normal numbers."""
     if size > MOST_EFFECTS:
@@ -199,6 +198,7 @@ def _combined(rules: Sequence[tuple[Any, Any]]) -> list[tuple[tuple[float, ...],
     return chosen
 
 
+@cache
 def _sparse_rule(size: int) -> list[tuple[tuple[float, ...], float]]:
     """Smolyak's combination of products of rules of 1, 3, 5, … nodes, exact for low orders in all effects together."""
     weights: dict[tuple[float, ...], float] = {}
