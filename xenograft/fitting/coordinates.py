@@ -122,10 +122,11 @@ class Coordinates:
         found: dict[str, np.ndarray] = {}
         for piece in self.pieces:
             part = x[..., self.start[piece.name] : self.start[piece.name] + piece.size]
-            if len(piece.kinds) > 1:
+            first, *others = piece.kinds
+            if others:
                 part = np.stack([_constrained(kind, part[..., i]) for i, kind in enumerate(piece.kinds)], axis=-1)
             else:
-                part = _constrained(piece.kinds[0], part)
+                part = _constrained(first, part)
             found[piece.name] = part.reshape(*x.shape[:-1], *piece.shape)
         return found
 

@@ -129,7 +129,7 @@ def _counted_days(text: pd.Series, entry: StudyEntry) -> pd.Series:
     if unit is not None and unit != (entry.time_unit or "days"):
         return number * np.nan  # "Week 1" where nothing says that weeks are meant
     if entry.time_unit in ("hours", "weeks"):
-        return IN_DAYS[entry.time_unit](number)
+        return number.map(IN_DAYS[entry.time_unit])
     return number.mask(number.abs().ge(FIRST_SERIAL) & np.isfinite(number))
 
 

@@ -259,7 +259,7 @@ def _with_contents(guess: Guess, table: Path, decimal: str, sheet: Sheet, found:
     guess = _said(guess, *(notice.removeprefix(f"{sheet.place}: ") for notice in cells.notices if "left out" in notice))
     names: dict[str, str] = {part: part for part in ("animal", "arm", "day", "volume", "tumour")}
     if not cells.wide:
-        ours: dict[str, Any] = Columns().model_dump() | guess.columns
+        ours: dict[str, Any] = {**Columns().model_dump(), **guess.columns}
         names = {part: name if isinstance(name, str) else part for part, name in ours.items()}
     texts = {part: cells.rows[name].str.strip() for part, name in names.items() if cells.header.count(name) == 1}
     if "start" in texts and "start" in guess.columns:

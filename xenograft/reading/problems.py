@@ -226,7 +226,7 @@ def _identity_problems(file: StudyFile, place: str, rows: pd.DataFrame) -> Itera
     first = taken.drop_duplicates(key).assign(row=lambda found: found.index).set_index(key)["row"]
     if len(repeated) > MOST_REPEATED:
         row = repeated.index[0]
-        other = spot(rows, first[tuple(repeated.loc[row, key])])
+        other = spot(rows, int(first.xs(tuple(repeated.loc[row, key])).item()))
         yield (
             row,
             (

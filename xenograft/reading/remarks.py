@@ -192,8 +192,9 @@ def _jumps(study: Study) -> Iterable[str]:
     readings = _measured(study)
     if (floor := floor_value(study)) is not None:  # asked about as what is written for no tumour
         readings = readings[readings["volume"] != floor]
+    columns = ["day", "volume", "log_volume"]
     groups = readings.groupby("animal", sort=False)
-    before, after = groups[["day", "log_volume"]].shift(), groups[["day", "log_volume"]].shift(-1)
+    before, after = groups[columns].shift(), groups[columns].shift(-1)
     up, down = readings["log_volume"] - before["log_volume"], readings["log_volume"] - after["log_volume"]
     spikes = (np.sign(up) == np.sign(down)) & (np.minimum(up.abs(), down.abs()) >= np.log(SPIKE))
     arms = readings.groupby(["arm", "day"])["log_volume"]
@@ -203,21 +204,18 @@ def _jumps(study: Study) -> Iterable[str]:
     jumped = up.abs() >= np.log(JUMP) * np.maximum(days, JUMP_DAYS) / JUMP_DAYS
     asked = jumped & jumped.groupby(readings["animal"]).shift(-1, fill_value=False)  # there and back, each asked about
     answered = pd.Series(data=False, index=readings.index)
+    decades_away = (readings["log_volume"] - (before["log_volume"] + after["log_volume"]) / 2) / np.log(10)
     sentences: list[str] = []
     for row in readings.index[spikes]:
         animal, arm, day, volume = readings.loc[row, ["animal", "arm", "day", "volume"]]
-        around = np.exp((before.at[row, "log_volume"] + after.at[row, "log_volume"]) / 2)
-        decades = np.log10(volume / around)
+        decades = float(decades_away[row])
         ten = abs(abs(decades) - round(abs(decades))) < 0.25 and round(abs(decades)) >= 1
         if asked[row] and not ten:
             continue
         answered[row] = True
         times = {1: "ten", 2: "a hundred", 3: "a thousand"}.get(round(abs(decades)), "many")
         word = f"{times} times too {'large' if decades > 0 else 'small'}" if ten else "right"
-        earlier, later = (
-            f"{np.exp(beside.at[row, 'log_volume']):,.4g} on day {beside.at[row, 'day']:g}"
-            for beside in (before, after)
-        )
+        earlier, later = (f"{beside['volume'][row]:,.4g} on day {beside['day'][row]:g}" for beside in (before, after))
         seen = f"Animal {animal} ({arm}): {volume:,.4g} on day {day:g}, between {earlier} and {later}"
         sentences.append(f"{seen}. Is it {word}?")
     spiked = answered | answered.groupby(readings["animal"]).shift(fill_value=False)

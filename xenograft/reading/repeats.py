@@ -93,7 +93,7 @@ def with_means(file: StudyFile, place: str, rows: pd.DataFrame) -> tuple[pd.Data
     if file.entry.repeats == "readings":
         return rows, notices
     whole = taken[~groups["censored"].transform("any")]
-    means = np.exp(np.log(whole["volume_number"]).groupby([whole[part] for part in key]).transform("mean"))
+    means = np.exp(whole["volume_number"].map(np.log).groupby([whole[part] for part in key]).transform("mean"))
     rows = rows.copy()
     rows.loc[whole.index, "volume_number"] = means
     if "weight_number" in rows:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,7 +101,7 @@ def _daily_growth(study: Study) -> float:
     """Median factor by which an untreated tumour grows from one day of the study to the next."""
     own = study.fitted_readings[study.fitted_readings["arm"] == study.control.name]
     own = own[~own["censored"]].sort_values(["animal", "day"])
-    rise = np.log(own["volume"]).groupby(own["animal"]).diff()
+    rise = own["volume"].map(np.log).groupby(own["animal"]).diff()
     return float(np.exp(rise.median())) if rise.notna().any() else 0.0
 
 
@@ -130,11 +131,12 @@ def _order(raw: Sequence[_Cells], study: Study) -> Iterable[str]:
         return
     cells, names = raw[0], _own_names(study)
     measured = study.readings[~study.readings["censored"]]
-    unique = {animal for animal, count in pd.Series(names).map(pd.Series(names).value_counts()).items() if count == 1}
+    often = Counter(names.values())
+    unique = {animal for animal, name in names.items() if often[name] == 1}
     at: dict[str, list[tuple[int, int]]] = {}
     wanted = {names[animal] for animal in unique}
     for row, column in zip(*np.nonzero(np.isin(cells.text, list(wanted))), strict=True):
-        at.setdefault(cells.text[row, column], []).append((int(row), int(column)))
+        at.setdefault(str(cells.text[row, column]), []).append((int(row), int(column)))
     found: list[str] = []
     for animal, own in itertools.islice(measured[measured["animal"].isin(unique)].groupby("animal", sort=False), 200):
         volumes = own.sort_values("day")["volume"].tolist()
@@ -307,7 +309,8 @@ def _pairs(study: Study) -> Iterable[str]:
         couples = [names for names in bases.values() if len(names) == 2]
         if len(couples) < 2 or 2 * len(couples) < 0.6 * len(animals) or any(len(names) > 2 for names in bases.values()):
             continue
-        together = np.mean([animals.at[one, "last_day"] == animals.at[other, "last_day"] for one, other in couples])
+        last = animals["last_day"]
+        together = np.mean([bool(last[one] == last[other]) for one, other in couples])
         if together >= 0.8:
             yield (
                 f"Animals {couples[0][0]} and {couples[0][1]} ({counted(len(couples), 'such pair')}) have one name "

@@ -276,8 +276,8 @@ class Study:
             table["mouse"] = by_animal["mouse"].first()
         baselines = self.readings[self.readings["baseline"]]
         if baselines["animal"].duplicated().any():  # several readings of a tumour on the day of its baseline
-            logs = np.log(baselines["volume"]).groupby(baselines["animal"]).mean()
-            table["baseline"] = np.exp(logs).reindex(table.index)
+            logs = baselines["volume"].map(np.log).groupby(baselines["animal"]).mean()
+            table["baseline"] = logs.map(np.exp).reindex(table.index)
         else:
             table["baseline"] = baselines.set_index("animal")["volume"].reindex(table.index)
         if "reason_left" in fitted:
