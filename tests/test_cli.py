@@ -332,7 +332,7 @@ def test_an_output_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("fits")
-def test_a_study_without_a_combination_has_no_verdict_and_that_is_no_failure(run: Run, tmp_path: Path) -> None:
+def test_a_study_without_a_combination_has_a_verdict_for_each_dose(run: Run, tmp_path: Path) -> None:
     ladder = [Dosing("A", (0.0, 7.0, 14.0), (dose,) * 3, "mg/kg") for dose in (1.0, 4.0)]
     arms = [Arm("vehicle", control=True), *(Arm(f"A {d.level:g}", dosings=(d,)) for d in ladder)]
     truth = Truth(
@@ -340,12 +340,14 @@ def test_a_study_without_a_combination_has_no_verdict_and_that_is_no_failure(run
     )
     study = simulate(arms, truth, animals=6, days=range(0, 25, 4), seed=5, name="Ladder")
     found = run("report", write_study(study, tmp_path / "ladder"), *ONE)
-    sentence = "The study has no combination arm, so there is no interaction to judge."
     assert found.code == 0
-    assert found.out.splitlines() == [sentence, "Report: report.html  Numbers: results.json"]
+    low, high, last = found.out.splitlines()
+    assert low.startswith("A 1 against vehicle, day 24: ")
+    assert high.startswith("A 4 against vehicle, day 24: inhibited. TGI ")
+    assert last == "Report: report.html  Numbers: results.json"
     assert "note: No arm receives two agents or more" in found.err
     results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert (results["verdict"], results["reason"]) == (None, sentence)
+    assert [(one["kind"], one["arm"]) for one in results["verdicts"]] == [("inhibition", "A 1"), ("inhibition", "A 4")]
     assert (tmp_path / "report.html").is_file()
 
 

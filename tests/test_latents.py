@@ -160,10 +160,10 @@ def test_every_student_reading_and_every_animal_with_censored_ones_has_its_own_v
     assert sorted(places.spread_position[present]) == list(range(10))
     assert places.spread_used.tolist() == [1] * 10
     assert places.animal_position[1:].tolist() == [0, 1]  # V1 has no censored reading
-    for position in range(64):
-        spread = 1.0 * (np.arange(64) == position)
+    for position in range(10):
+        spread = 1.0 * (np.arange(10) == position)
         _, weights = weights_of(spread, places, np.array(FREEDOM))
-        assert ((weights != 1.0) & present).sum() == int(position < 10)
+        assert ((weights != 1.0) & present).sum() == 1
 
 
 def _drawn(study: Study, card: ModelCard, seed: int, *size: int, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

@@ -22,7 +22,7 @@ from xenograft.study.study import Study
 
 CARD, OTHER = "exponential-bliss-departure", "gompertz-bliss-departure"
 COMBINATION = "T-DM1 + pertuzumab"
-VERDICT = {"combination": "A + B", "reference": "bliss", "probability": 0.99, "day": 14.0}
+VERDICT = {"kind": "interaction", "combination": "A + B", "reference": "bliss", "probability": 0.99, "day": 14.0}
 
 
 def by_day(**probability: float) -> pd.DataFrame:

@@ -22,7 +22,7 @@ EXCESS = "excess_bliss[T-DM1 + pertuzumab]"
 def test_the_log_prior_is_the_sum_of_the_cards_priors(fits: Mapping[str, Fit]) -> None:
     fit = fits["gompertz-bliss-departure"]
     found = log_prior(fit)
-    assert set(found) == set(fit.card.priors)
+    assert set(found) == set(fit.card.priors) - {"mouse_share"}  # a parameter only where mice carry several tumours
     kill = fit.posterior["kill"]
     expected = sum(fit.card.prior_of("kill").frozen.logpdf(kill.isel(agent=i)) for i in range(2))
     np.testing.assert_allclose(found["kill"], expected)

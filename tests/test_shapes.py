@@ -72,14 +72,15 @@ def test_the_study_verdict_of_a_grid_is_that_of_the_largest_doses(grid: tuple[St
     assert len([row for row in content["interaction"] if row["model"] == AVERAGED]) == 9 * 3
 
 
-def test_a_dose_ladder_has_no_verdict_and_says_why() -> None:
+def test_a_dose_ladder_is_judged_against_the_vehicle() -> None:
     ladder = (_dosing("A", dose) for dose in (1.0, 2.0, 4.0))
     arms = [Arm("vehicle", control=True), *(Arm(f"A {d.level:g}", dosings=(d,)) for d in ladder)]
     truth = Truth(**(COMMON | {"kill": {"A 1": 0.01, "A 2": 0.03, "A 4": 0.05}}))
     study = simulate(arms, truth, animals=6, days=DAYS, seed=5)
     fits = fit_all(study, read_cards("exponential-bliss-departure"), seed=1, settings=QUICK, progress=False)
     content = collect_results(study, fits, compare(fits))
-    assert content["verdict"] is None
-    assert content["reason"] == "The study has no combination arm, so there is no interaction to judge."
+    assert (content["verdict"]["kind"], content["verdict"]["arm"]) == ("inhibition", "A 4"), "its largest dose"
+    assert [row["arm"] for row in content["verdicts"]] == ["A 1", "A 2", "A 4"]
+    assert content["interaction"] == []
     rates = {row["arm"]: row["growth_rate"] for row in content["arms"] if row["model"] == AVERAGED}
     assert rates["A 1"]["median"] > rates["A 2"]["median"] > rates["A 4"]["median"]

@@ -134,9 +134,8 @@ def _health(gate: kinds.HealthGate, evidence: Evidence) -> tuple[float | None, s
         counted = ("fail",) if gate.measure == "failed" else ("fail", "caution")
         sick = [name for name, health in fits.items() if health.status in counted]
         return float(len(sick)), ", ".join(sick)
-    values = pd.Series({name: float(getattr(health, gate.measure)) for name, health in fits.items()})
-    without_chains = [name for name in fits if evidence.fits[name].method == "importance"]
-    return _worst(gate, values.drop(values.loc[without_chains].index[values.loc[without_chains].isna()]))
+    values = {name: getattr(health, gate.measure) for name, health in fits.items()}
+    return _worst(gate, pd.Series({name: float(value) for name, value in values.items() if value is not None}))
 
 
 def _rank(gate: kinds.RankGate, evidence: Evidence) -> tuple[float | None, str]:

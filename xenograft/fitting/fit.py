@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -78,7 +77,7 @@ class Fit:
     @property
     def method(self) -> Literal["nuts", "importance"]:
         """How the draws that were kept were made: by chains, or by importance sampling."""
-        return "nuts" if math.isnan(self.health.effective_draws) else "importance"
+        return "nuts" if self.health.effective_draws is None else "importance"
 
     @property
     def latent(self) -> xr.Dataset:
@@ -210,14 +209,14 @@ def _table_to_dataset(table: pd.DataFrame) -> xr.Dataset:
 def _fit_html(fit: Fit) -> str:
     """A fit: whether the sampler did its work, and the parameters."""
     health, posterior = fit.health, fit.posterior
-    facts = [
-        fit.study.name,
-        f"{posterior.sizes['chain']} × {posterior.sizes['draw']:,} draws",
-        f"seed {fit.seed}",
-        f"R-hat up to {health.max_rhat:.3f}",
-        f"ESS from {health.min_ess_bulk:,.0f}",
-        f"{health.divergences} divergences",
-    ]
+    facts = [fit.study.name, f"{posterior.sizes['chain']} × {posterior.sizes['draw']:,} draws", f"seed {fit.seed}"]
+    if fit.method == "nuts":
+        facts.append(f"R-hat up to {health.max_rhat:.3f}")
+        facts.append(f"ESS from {health.min_ess_bulk:,.0f}")
+        facts.append(f"{health.divergences} divergences")
+    else:
+        facts.append(f"importance sampling: Pareto k {health.pareto_k:.2f}")
+        facts.append(f"worth {health.effective_draws:,.0f} draws")
     table = parameter_table(fit)
     more = f"<p>… and {len(table) - MOST_PARAMETERS} more</p>" if len(table) > MOST_PARAMETERS else ""
     shown = table.head(MOST_PARAMETERS)

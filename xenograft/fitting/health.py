@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -55,20 +54,20 @@ class Health:
         What is not *pass*, in words, with the quantity it was found on.
     pareto_k, effective_draws : float
         Of a fit by importance sampling: tail of the weights, and how many independent draws they are worth, which
-        are its effective sample sizes too. Such a fit has no chains: `max_rhat` and `min_bfmi` are not numbers then,
-        as these two are of chains.
+        are its effective sample sizes too; None of chains. A fit by importance sampling has no chains, and its
+        `max_rhat` and `min_bfmi` are None. (Not a number is what could not be computed, and fails.)
     """
 
     status: Status
-    max_rhat: float
+    max_rhat: float | None
     min_ess_bulk: float
     min_ess_tail: float
     divergences: int
     max_treedepth_share: float
-    min_bfmi: float
+    min_bfmi: float | None
     failures: tuple[str, ...] = ()
-    pareto_k: float = math.nan
-    effective_draws: float = math.nan
+    pareto_k: float | None = None
+    effective_draws: float | None = None
 
 
 @dataclass(frozen=True)
@@ -158,12 +157,12 @@ def judge_weights(pareto_k: float, effective_draws: float) -> Health:
     order: Sequence[Status] = ("pass", "caution", "fail")
     return Health(
         status=order[max(grades.values())],
-        max_rhat=math.nan,
+        max_rhat=None,
         min_ess_bulk=effective_draws,
         min_ess_tail=effective_draws,
         divergences=0,
         max_treedepth_share=0.0,
-        min_bfmi=math.nan,
+        min_bfmi=None,
         failures=tuple(f"{name} {found[name]:.3g}" for name, grade in grades.items() if grade),
         pareto_k=pareto_k,
         effective_draws=effective_draws,

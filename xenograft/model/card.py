@@ -96,7 +96,13 @@ class ModelCard(BaseModel):
         return self.departure == "estimated" or self.law.own_curves
 
     def words(self, key: str) -> set[str]:
-        """What the card says under a key of the vocabulary, one word or several."""
+        """What the card says under a key of the vocabulary, one word or several.
+
+        Parameters
+        ----------
+        key : str
+            A key of `model.vocabulary.KEYS`.
+        """
         said = getattr(self, key)
         return {said} if isinstance(said, str) else set(said.values() if isinstance(said, dict) else said)
 

@@ -165,7 +165,7 @@ def rank_one_study(trial: CalibrationTrial) -> Outcome:
         return {"failed": f"did not converge: {'; '.join(fitted.health.failures)}", "redrawn": redrawn}
     quantities = _quantities(fitted.posterior, drawn, study, card, truth)
     worth = fitted.health.effective_draws
-    ranks = ranks_of(quantities, np.random.default_rng(seed), np.inf if np.isnan(worth) else worth)
+    ranks = ranks_of(quantities, np.random.default_rng(seed), np.inf if worth is None else worth)
     return {"ranks": ranks, "redrawn": redrawn, "health": fitted.health.status, "method": fitted.method}
 
 

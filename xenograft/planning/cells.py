@@ -115,6 +115,7 @@ def cell_as_json(cell: Cell) -> dict[str, Any]:
             name: getattr(design, name)
             for name in (
                 "visits",
+                "tumours",
                 "cohorts",
                 "limit_of_quantification",
                 "endpoint_volume",

@@ -37,12 +37,13 @@ def _numbers_of_animals(written: Any) -> int | dict[str, int]:
 
 
 class DesignEntry(BaseModel):
-    """What a design says beyond study.toml: animals (one number, or one per arm), visits, cohorts."""
+    """What a design says beyond study.toml: animals (one number, or one per arm), visits, tumours, cohorts."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
     animals: Annotated[int | dict[str, int], PlainValidator(_numbers_of_animals)]
     visits: Annotated[tuple[float, ...], PlainValidator(_visit_days)]
+    tumours: Annotated[int, Field(ge=1)] = 1
     cohorts: Annotated[int, Field(ge=2)] | None = None
 
 
@@ -57,9 +58,11 @@ class Design:
     arms : tuple of Arm
         In the order of the file.
     animals : mapping of str to int
-        Number of animals by arm.
+        Number of animals by arm; of mice, where they carry several tumours.
     visits : tuple of float
         Visit days as the laboratory will record them.
+    tumours : int
+        Tumours of each mouse.
     cohorts : int or None
         Number of cohorts into which the animals of each arm are put in rotation.
     limit_of_quantification, endpoint_volume : float or None
@@ -74,6 +77,7 @@ class Design:
     arms: tuple[Arm, ...]
     animals: Mapping[str, int]
     visits: tuple[float, ...]
+    tumours: int = 1
     cohorts: int | None = None
     limit_of_quantification: float | None = None
     endpoint_volume: float | None = None
@@ -94,7 +98,8 @@ def read_design(path: str | Path) -> Design:
     ----------
     path : str or Path
         A TOML file with the keys of study.toml but `data` and how the table is written; `animals`, one number or one
-        by arm; `visits`, a list of days or { from, every, times }; optionally `cohorts`.
+        by arm; `visits`, a list of days or { from, every, times }; optionally `tumours` of each
+        mouse and `cohorts`.
 
     Raises
     ------
@@ -120,6 +125,7 @@ def read_design(path: str | Path) -> Design:
         arms=file.arms,
         animals=animals,
         visits=own.visits,
+        tumours=own.tumours,
         cohorts=own.cohorts,
         limit_of_quantification=file.in_unit(file.entry.limit_of_quantification),
         endpoint_volume=file.in_unit(file.entry.endpoint_volume),
@@ -161,6 +167,7 @@ def simulate_design(design: Design, truth: Truth, *, seed: int, digits: int | No
         seed=seed,
         endpoint_volume=design.endpoint_volume,
         limit_of_quantification=design.limit_of_quantification,
+        tumours=design.tumours,
         cohorts=design.cohorts,
         digits=digits,
         name=design.name,
