@@ -32,14 +32,7 @@ _WAY = "in Prism, save the file as .pzfx and name that as data, or copy the tabl
 def read_prism(place: str, content: bytes, entry: StudyEntry) -> Sheet:
     """The cells of one data table of a .prism file.
 
-    Parameters
-    ----------
-    place : str
-        Name of the file, for sentences.
-    content : bytes
-        The file.
-    entry : StudyEntry
-        Its `sheet` names the table; it is not needed where only one can hold readings.
+    Takes what `pzfx.read_pzfx` takes.
 
     Raises
     ------
