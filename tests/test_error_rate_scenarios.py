@@ -75,6 +75,14 @@ def test_what_chance_does_not_explain_is_bold() -> None:
     assert row.endswith("| **75 %** | **75 %** | **75 %** | **75 %** |")
 
 
+def test_the_page_says_how_far_both_ways_of_fitting_differ() -> None:
+    answered = {"true": 0.0, "answers": {}, "by_nuts": 0}
+    outcomes = [answered | {"difference": 0.002}, answered | {"by_nuts": 2}, answered | {"difference": 0.01}]
+    text = error_rates.page({"a truth": outcomes})
+    assert "2 of 6 fits were left to NUTS. In the 2 studies that were fitted both ways" in text
+    assert "differs by 0.010 at most, and by 0.006 in half of them" in text
+
+
 def test_the_page_is_what_the_script_writes_around_its_table() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert text.startswith(error_rates.page({}).split("\n| truth |")[0])

@@ -67,7 +67,7 @@ def test_draws_of_equal_weight_are_those_of_the_posterior() -> None:
     rng = np.random.default_rng(2)
     found = importance_draws(gradient_of(values), values, np.ones(2)[None], draws=4000, rng=rng, enough=400)
     assert found is not None
-    equal = found.resampled((4, 1000), rng)
+    equal = found.points[found.resampled((4, 1000), rng)]
     assert equal.shape == (4, 1000, 2)
     assert equal.std(axis=(0, 1)) == pytest.approx([1.0, 2.0], rel=0.06)
     assert abs(equal.mean(axis=1)[:, 0]).max() < 0.2  # no chain holds one side only

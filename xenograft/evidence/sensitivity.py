@@ -14,14 +14,20 @@ from xenograft.answers.averaging import interaction_of
 from xenograft.answers.followed import quantities, quantities_of
 from xenograft.answers.ranking import Comparison
 from xenograft.errors import InputError
-from xenograft.fitting.curves import curves, curves_of
-from xenograft.fitting.fit import Fit
+from xenograft.fitting.curves import curves_of
+from xenograft.fitting.fit import Fit, Refit
+from xenograft.fitting.left_out import LeftOut, without_each
+from xenograft.fitting.sampling import refit_without
+from xenograft.model.card import ModelCard
 from xenograft.printing import labelled
 from xenograft.quantities.estimands import JudgedReference, tumour_growth_inhibition
 from xenograft.study.tables import arm_of_groups
 
 SENSITIVE = 0.05
 """Power-scaling sensitivity from which an answer is called sensitive (Kallioinen et al. 2024)."""
+
+NEGLIGIBLE = 1e-4
+"""Answer weight up to which a card is left out of what single animals do: it moves no probability by more."""
 
 
 def prior_sensitivity(fit: Fit, curve: xr.DataArray | None = None) -> pd.DataFrame:
@@ -70,11 +76,14 @@ def without_each_animal(
     combination: str | None = None,
     arm: str | None = None,
     reference: JudgedReference = "bliss",
+    refit: Refit | None = None,
 ) -> pd.DataFrame:
     """The averaged answer at the horizon when one animal is left out, for every animal in turn.
 
-    Posterior draws are weighted by importance (Pareto-smoothed, Vehtari et al. 2017), or are those of a fit without the
-    animal where the ranking has one; the cards keep their answer weights.
+    The posterior without an animal is drawn by importance sampling; where its weights may not be trusted, the card is
+    fitted again without the animal. A card with hundreds of latent variables has its own draws weighted instead
+    (Pareto-smoothed, Vehtari et al. 2017), or those of the ranking's fit without the animal. The cards keep their
+    answer weights.
 
     Parameters
     ----------
@@ -88,51 +97,60 @@ def without_each_animal(
         The arm whose tumour growth inhibition is looked at, instead of a combination's excess.
     reference : {"bliss", "hsa"}
         What no interaction means.
+    refit : callable, optional
+        How to fit again; default `refit_without`.
 
     Returns
     -------
     DataFrame
         One row per animal (mouse with its tumours), in the study's order; index their names, columns `arm`, `median`
         (of an excess log units, positive = enhanced; of an inhibition %), `probability` of a value above 0, `pareto_k`
-        (the largest over the answering cards), `how` ("importance", "fitted again", or "not to be trusted": a large
-        Pareto k and no fit without the animal). Empty where no healthy card answers. Weighted draws are too few for
-        the ends of an interval, so there is none.
+        (of the weights, the largest over the answering cards), `how` ("importance", "fitted again", or "not to be
+        trusted": a large Pareto k and no fit without the animal). Empty where no healthy card answers. Weighted draws
+        are too few for the ends of an interval, so there is none.
     """
     if (combination is None) == (arm is None):
         raise InputError("without_each_animal: name either a combination or an arm.")
     columns = ["arm", "median", "probability", "pareto_k", "how"]
-    weights = {name: weight for name, weight in ranking.answer_weights.items() if weight > 0}
+    weights = {name: weight for name, weight in ranking.answer_weights.items() if weight > NEGLIGIBLE}
     if not weights:
         return pd.DataFrame(columns=columns)
     study = next(iter(fits.values())).study
 
-    def answer_of(curve: xr.DataArray) -> np.ndarray:
+    def answer_of(posterior: xr.Dataset, card: ModelCard) -> np.ndarray:
+        curve = curves_of(posterior, study, card, [study.horizon])
         if combination is None:
             found = tumour_growth_inhibition(curve, study.control.name, study.horizon).sel(arm=arm)
         else:
             found = interaction_of(study, curve, "", reference).draws.sel(combination=combination)
         return found.to_numpy().ravel()
 
-    drawn = {name: answer_of(curves(fits[name], [study.horizon])) for name in weights}
-    importance = {name: _importance(fits[name]) for name in weights}
+    exact = {name: without_each(fits[name]) for name in weights}
+    left = {name: one or _by_own_draws(fits[name], ranking) for name, one in exact.items()}
+    drawn = {name: answer_of(one.posterior, fits[name].card) for name, one in left.items()}
     rows: list[dict[str, Any]] = []
     for animal, own_arm in arm_of_groups(study).items():
         values: list[np.ndarray] = []
         shares: list[np.ndarray] = []
         how = {"importance"}
-        k = dict(zip(weights, ranking.pareto_k.loc[[str(animal)], list(weights)].to_numpy()[0], strict=True))
         for name, weight in weights.items():
+            trusted = str(animal) not in left[name].untrusted
             again = ranking.refits.get((name, str(animal)))
+            if again is None and not trusted and exact[name]:
+                fitted = (refit or refit_without)(fits[name], [str(animal)])
+                again = None if fitted.health.status == "fail" else fitted.posterior
             if again is not None:
-                values.append(answer_of(curves_of(again, study, fits[name].card, [study.horizon])))
-                shares.append(np.full(len(values[-1]), weight / len(values[-1])))
                 how.add("fitted again")
             else:
-                values.append(drawn[name])
-                shares.append(weight * importance[name].loc[str(animal)].to_numpy())
-                how |= set() if k[name] <= ranking.good_k else {"not to be trusted"}
+                how |= set() if trusted else {"not to be trusted"}
+                again = left[name].apart.get(str(animal))
+            values.append(drawn[name] if again is None else answer_of(again, fits[name].card))
+            share = (
+                left[name].weight.loc[str(animal)] if again is None else np.full(len(values[-1]), 1 / len(values[-1]))
+            )
+            shares.append(weight * np.asarray(share))
         told = next(word for word in ("not to be trusted", "fitted again", "importance") if word in how)
-        worst = float(max(k.values()))
+        worst = max(float(one.pareto_k[str(animal)]) for one in left.values())
         row = _weighted(np.concatenate(values), np.concatenate(shares))
         rows.append({"animal": str(animal), "arm": own_arm, "pareto_k": worst, "how": told} | row)
     return pd.DataFrame(rows).set_index("animal")[columns].rename_axis(study.group)
@@ -174,14 +192,16 @@ def _sensitivity(tree: xr.DataTree, group: str, variable: str | None = None) -> 
     return az.psense(tree, group=group, group_var_names=variable)
 
 
-def _importance(fit: Fit) -> pd.DataFrame:
-    """Weights (animal, sample) that make the draws those of a posterior without the animal; each row adds up to 1."""
+def _by_own_draws(fit: Fit, ranking: Comparison) -> LeftOut:
+    """The posteriors without one animal each, by weighting the draws of the whole one."""
     group = fit.study.group
     log_likelihood = fit.draws["log_likelihood"]["volume_readings"].transpose(group, "chain", "draw")
     log_weights, _ = log_likelihood.azstats.psislw(dim=["chain", "draw"])
     weights = np.exp(log_weights.transpose(group, "chain", "draw").to_numpy().reshape(log_weights.sizes[group], -1))
     index = [str(name) for name in log_weights[group].to_numpy()]
-    return pd.DataFrame(weights / weights.sum(axis=1, keepdims=True), index=index)
+    table = pd.DataFrame(weights / weights.sum(axis=1, keepdims=True), index=index)
+    pareto_k = ranking.pareto_k[fit.card.name].rename(index=str)
+    return LeftOut(fit.posterior, table, pareto_k, frozenset(pareto_k.index[~(pareto_k <= ranking.good_k)]))
 
 
 def _weighted(values: np.ndarray, shares: np.ndarray) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,7 +66,7 @@ class Piece:
     @property
     def size(self) -> int:
         """Number of coordinates."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Coordinates:
         ends = np.cumsum([0, *(piece.size for piece in self.pieces)])
         return {piece.name: int(end) for piece, end in zip(self.pieces, ends, strict=False)}
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of coordinates."""
         return sum(piece.size for piece in self.pieces)
@@ -140,17 +141,18 @@ class Coordinates:
             parts += [_unconstrained(kind, flat[..., i])[..., None] for i, kind in enumerate(kinds)]
         return np.concatenate(parts, axis=-1)
 
-    def prior_draw(self, rng: np.random.Generator) -> np.ndarray:
-        """Coordinates (coordinate) of one draw of the priors, latent variables standard normal."""
+    def prior_draws(self, draws: int, rng: np.random.Generator) -> np.ndarray:
+        """Coordinates (draw, coordinate) of draws of the priors, latent variables standard normal."""
         drawn: dict[str, Any] = {}
         for piece in self.pieces:
             if piece.priors:
                 each = piece.priors * (piece.size if len(piece.priors) == 1 else 1)
-                value = np.array([prior.frozen.rvs(random_state=rng) for prior in each])
+                columns = [prior.frozen.rvs(draws, random_state=rng) for prior in each]
+                value = np.stack(columns, axis=-1) if columns else np.empty((draws, 0))
             else:
-                scale = np.sqrt(drawn["smoothness"]) if piece.name == "bend_scaled" else 1.0
-                value = scale * rng.standard_normal(piece.size)
-            drawn[piece.name] = value.reshape(piece.shape)
+                scale = np.sqrt(drawn["smoothness"])[..., None] if piece.name == "bend_scaled" else 1.0
+                value = scale * rng.standard_normal((draws, piece.size))
+            drawn[piece.name] = value.reshape(draws, *piece.shape)
         return self.of_values(drawn)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xenograft.fitting.compiled_density import WRONG_SIZE, compiled_density
+from xenograft.fitting.compiled_density import compiled_density
 from xenograft.fitting.coordinates import Coordinates, coordinates_of, labels_of
 from xenograft.fitting.study_block import study_block
 from xenograft.model.card import ModelCard
@@ -65,16 +65,25 @@ class Density:
             Natural log; −inf or NaN, with a gradient of no use, where it cannot be computed.
         gradient : array (coordinate)
         """
-        position = np.ascontiguousarray(x, dtype=float)
-        gradient, value = np.empty(self.n_dim), np.empty(1)
-        code = self._function(position.size, *(a.ctypes.data for a in (position, gradient, value, self.block)))
-        if code == WRONG_SIZE:
-            raise ValueError(f"a position of {position.size} coordinates; the density has {self.n_dim}")
-        return float(value[0]), gradient
+        values, gradients = self._computed(np.asarray(x)[None])
+        return float(values[0]), gradients[0]
 
     def values(self, x: np.ndarray) -> np.ndarray:
         """Log posterior (draw) at many positions (draw, coordinate)."""
-        return np.array([self.value_and_gradient(one)[0] for one in x])
+        return self._computed(x)[0]
+
+    def _computed(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log posterior (draw) and gradient (draw, coordinate) at positions (draw, coordinate)."""
+        positions = np.ascontiguousarray(x, dtype=float)
+        draws, size = positions.shape
+        if size != self.n_dim:
+            raise ValueError(f"a position of {size} coordinates; the density has {self.n_dim}")
+        gradients, values = np.empty((draws, size)), np.empty(draws)
+        position, gradient, value = (array.ctypes.data for array in (positions, gradients, values))
+        function, block, step = self._function, self.block.ctypes.data, positions.itemsize
+        for i in range(draws):
+            function(size, position + i * size * step, gradient + i * size * step, value + i * step, block)
+        return values, gradients
 
     def parameters(self, x: np.ndarray) -> xr.Dataset:
         """Labelled parameters at many positions.
@@ -140,8 +149,7 @@ class Density:
 
     def prior_draws(self, draws: int, *, seed: int) -> np.ndarray:
         """Coordinates (draw, coordinate) of draws of the priors."""
-        rng = np.random.default_rng(seed)
-        return np.stack([self.coordinates.prior_draw(rng) for _ in range(draws)])
+        return self.coordinates.prior_draws(draws, np.random.default_rng(seed))
 
     @cached_property
     def _function(self) -> Any:

@@ -54,6 +54,10 @@ class Weighted:
     ----------
     points : array (draw, parameter)
         On the unconstrained line.
+    log_density : array (draw)
+        Of the posterior; minus infinity where there is none.
+    log_weight : array (draw)
+        Before smoothing, up to a constant.
     weight : array (draw)
         Smoothed and normalised; sums to 1.
     pareto_k : float
@@ -67,6 +71,8 @@ class Weighted:
     """
 
     points: np.ndarray
+    log_density: np.ndarray
+    log_weight: np.ndarray
     weight: np.ndarray
     pareto_k: float
     effective: float
@@ -78,11 +84,23 @@ class Weighted:
         return self.pareto_k <= LARGEST_PARETO_K and self.effective >= enough
 
     def resampled(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """Draws of equal weight (…shape, parameter) by systematic resampling, in an order of no meaning."""
+        """Which draws (…shape) to take for draws of equal weight: systematic resampling, in an order of no meaning."""
         size = int(np.prod(shape))
         places = (np.arange(size) + rng.uniform()) / size
         chosen = np.minimum(np.searchsorted(np.cumsum(self.weight), places), len(self.weight) - 1)
-        return self.points[rng.permutation(chosen)].reshape(*shape, -1)
+        return rng.permutation(chosen).reshape(shape)
+
+    def without(self, log_likelihood: np.ndarray) -> Weighted:
+        """The same draws for the posterior without some of the data.
+
+        Parameters
+        ----------
+        log_likelihood : array (draw)
+            Of those data under each draw.
+        """
+        return _smoothed(
+            self.points, self.log_density - log_likelihood, self.log_weight - log_likelihood, self.modes, self.adapted
+        )
 
 
 def importance_draws(
@@ -276,15 +294,23 @@ def _weighted(
     counts = np.diff(np.round(np.cumsum([0.0, *(part.share for part in proposal)]) * draws)).astype(int)
     points = np.concatenate([_student(part, count, rng) for part, count in zip(proposal, counts, strict=True)])
     each = [np.log(part.share) + _log_student(part, points) for part in proposal if part.share > 0]
-    log_weight = np.asarray(values(points)) - logsumexp(each, axis=0)
+    log_density = np.asarray(values(points))
+    return _smoothed(points, log_density, log_density - logsumexp(each, axis=0), modes, adapted)
+
+
+def _smoothed(
+    points: np.ndarray, log_density: np.ndarray, log_weight: np.ndarray, modes: int, adapted: bool
+) -> Weighted:
     usable = np.isfinite(log_weight)
+    log_density = np.where(usable, log_density, -np.inf)
     if usable.sum() < 2:
-        return Weighted(points, np.full(len(points), 1 / len(points)), np.inf, 0.0, modes, adapted)
-    log_weight = np.where(usable, log_weight, log_weight[usable].min() - 700.0)
-    smoothed, pareto_k = array_stats.psislw(-log_weight)
+        equal = np.full(len(points), 1 / len(points))
+        return Weighted(points, log_density, log_weight, equal, np.inf, 0.0, modes, adapted)
+    finite = np.where(usable, log_weight, log_weight[usable].min() - 700.0)
+    smoothed, pareto_k = array_stats.psislw(-finite)
     weight = softmax(smoothed)
     effective = float(1 / (weight**2).sum())
-    return Weighted(points, weight, float(pareto_k), effective, modes, adapted)
+    return Weighted(points, log_density, log_weight, weight, float(pareto_k), effective, modes, adapted)
 
 
 def _student(part: _Component, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -302,7 +302,7 @@ def _attempted(
             # either agent may be the better one: chains go over from one order to the other too seldom
             rng = np.random.default_rng(seed + len(attempts))
             size = max(LEAST_PROPOSED, PROPOSED * settings.chains * run.draws)
-            order = _better_agent(found.posterior, study, card)
+            order = better_agent(found.posterior, study, card)
             points = positions.reshape(-1, density.n_dim)
             weighted = reweighted(points, order, density.values, draws=size, rng=rng, enough=ENOUGH)
             keep(_of_weights(weighted, density, settings.chains, run.draws, rng), run, "importance")
@@ -311,14 +311,14 @@ def _attempted(
 
 
 def _of_weights(weighted: Weighted, density: Density, chains: int, draws: int, rng: np.random.Generator) -> _Sampled:
-    positions = weighted.resampled((chains, draws), rng)
-    values = density.values(positions.reshape(-1, density.n_dim)).reshape(chains, draws)
+    chosen = weighted.resampled((chains, draws), rng)
+    positions, values = weighted.points[chosen], weighted.log_density[chosen]
     stats = xr.Dataset({"lp": (("chain", "draw"), values)}, {"chain": range(chains), "draw": range(draws)})
     health = judge_weights(weighted.pareto_k, weighted.effective)
     return _Sampled(density.parameters(positions), density.latents(positions), stats, health)
 
 
-def _better_agent(posterior: xr.Dataset, study: Study, card: ModelCard) -> np.ndarray:
+def better_agent(posterior: xr.Dataset, study: Study, card: ModelCard) -> np.ndarray:
     """Which single agents of the combinations reduce more at the horizon (draw): one number for each order."""
     curve = curves_of(posterior, study, card, [study.horizon]).isel(day=0, drop=True)
     order = np.zeros(curve.sizes["chain"] * curve.sizes["draw"], dtype=int)

@@ -50,6 +50,8 @@ class PlannedStudy:
         How to sample.
     method : {"nuts", "importance"}
         As in `fit`.
+    both_ways : int
+        Of so many studies one is fitted by NUTS too, where `method` is "importance".
     """
 
     design: Design
@@ -60,6 +62,7 @@ class PlannedStudy:
     number: int
     settings: SamplerSettings = SETTINGS
     method: Method = "importance"
+    both_ways: int = BOTH_WAYS_EVERY
 
 
 def answer_planned_study(planned: PlannedStudy) -> Outcome:
@@ -70,7 +73,7 @@ def answer_planned_study(planned: PlannedStudy) -> Outcome:
     outcome
         `day` (the horizon), `true` (the excess then, log units) and `answers`: for each card, and "averaged" where
         several answer, `words`, and where a fit converged `median`, `lower`, `upper` (95 %) and `probability` of an
-        excess above 0; `by_nuts`, fits that importance sampling left to NUTS; of one study in 25 `difference`, the
+        excess above 0; `by_nuts`, fits that importance sampling left to NUTS; of one study in `both_ways` `difference`, the
         largest difference of a card's probability between both ways. `failed` where no fit converged.
     """
     of_study, of_fits = np.random.SeedSequence([planned.seed, planned.number]).generate_state(2)
@@ -105,7 +108,7 @@ def answer_planned_study(planned: PlannedStudy) -> Outcome:
     }
     if planned.method == "importance":
         found["by_nuts"] = sum(one.method == "nuts" for one in fits.values())
-        if planned.number % BOTH_WAYS_EVERY == 0:
+        if planned.number % planned.both_ways == 0:
             found["difference"] = _difference(draws, fitted("nuts"), study, combination, planned.reference)
     if all("median" not in answer for answer in answers.values()):
         found["failed"] = "; ".join(f"{name}: {_why(one)}" for name, one in fits.items())

@@ -168,7 +168,7 @@ def report_content(
         changes=_changes(study),
         weights=_weights(study),
         responses=responses_shown(found),
-        sensitivity=sensitivities(study, fits, ranking, typical, interaction, results["verdict"]),
+        sensitivity=sensitivities(study, fits, ranking, typical, interaction, results["verdict"], analysis.refit),
         predictive_check=_predictive_warnings(fits, ranking),
     )
 

@@ -16,7 +16,7 @@ from xenograft.answers.inhibition import WORDS as INHIBITION_WORDS
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import VERDICT_REFERENCES, verdict_words
 from xenograft.evidence.sensitivity import SENSITIVE, prior_sensitivity, without_each_animal
-from xenograft.fitting.fit import Fit
+from xenograft.fitting.fit import Fit, Refit
 from xenograft.printing import SHORT_REFERENCES, few, fixed, interval_in_words, listed, share
 from xenograft.quantities.catalogue import shown, summarise
 from xenograft.quantities.estimands import tumour_growth_inhibition
@@ -78,6 +78,7 @@ def sensitivities(
     curves: Mapping[str, xr.DataArray],
     interaction: pd.DataFrame,
     verdict: Mapping[str, Any] | None,
+    refit: Refit | None = None,
 ) -> tuple[SensitivityTable, ...]:
     """Every check that there is an answer for: day, single animals, priors.
 
@@ -93,16 +94,18 @@ def sensitivities(
         Averaged and by card: `model`, `combination`, `reference`, `day`, `median`, `lower`, `upper`, `probability`.
     verdict : mapping or None
         The primary verdict of results.json.
+    refit : callable, optional
+        How to fit again without an animal.
     """
     found: list[SensitivityTable] = []
     if verdict and verdict["probability"] is not None:
         if verdict["kind"] == "inhibition":
             found.append(inhibition_by_day(study, curves[AVERAGED], verdict))
-            table = without_each_animal(fits, ranking, arm=verdict["arm"])
+            table = without_each_animal(fits, ranking, arm=verdict["arm"], refit=refit)
         else:
             found.append(on_the_day(study, interaction, verdict))
             combination, reference = verdict["combination"], verdict["reference"]
-            table = without_each_animal(fits, ranking, combination=combination, reference=reference)
+            table = without_each_animal(fits, ranking, combination=combination, reference=reference, refit=refit)
         found.append(on_single_animals(table, verdict, ranking.good_k))
     if ranking.answer_weights:
         tables = {name: prior_sensitivity(fits[name], curves[name]) for name in ranking.answer_weights}

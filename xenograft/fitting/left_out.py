@@ -1,0 +1,94 @@
+"""Posteriors without one animal each, nearly all from one set of weighted draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from xenograft.fitting.curves import log_likelihood
+from xenograft.fitting.density import density_of
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.importance import reweighted
+from xenograft.fitting.sampling import ENOUGH, FEW_DIMENSIONS, LEAST_PROPOSED, better_agent, sampler_seed
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """Posteriors of a card without one animal each (or mouse with its tumours).
+
+    Parameters
+    ----------
+    posterior : Dataset (chain, draw, …)
+        Draws that the animals share; parameters of the card.
+    weight : DataFrame (name, draw)
+        Of each of these draws, chain after chain, for the posterior without the animal; rows sum to 1.
+    pareto_k : Series (name)
+        Shape of the weights' tail.
+    untrusted : frozenset of str
+        Animals without whom the weights may not be used.
+    apart : mapping of str to Dataset (chain, draw, …)
+        Draws of equal weight of those animals that needed draws of their own.
+    """
+
+    posterior: xr.Dataset
+    weight: pd.DataFrame
+    pareto_k: pd.Series
+    untrusted: frozenset[str] = frozenset()
+    apart: Mapping[str, xr.Dataset] = field(default_factory=dict)
+
+
+def without_each(fit: Fit) -> LeftOut | None:
+    """The posteriors without one animal each, by importance sampling.
+
+    Draws of a Student t with the moments of the whole posterior are weighted for every one of them: its tails are
+    heavier than those of the posterior's own draws, which lack what an influential animal forbids. Where that does not
+    suffice, the t is adapted to the animal.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of the whole study; health not failed.
+
+    Returns
+    -------
+    LeftOut or None
+        None where the posterior has too many coordinates (latent variables of censored or Student readings, a
+        spline's bends) to be drawn without chains.
+    """
+    study, card = fit.study, fit.card
+    density = density_of(study, card)
+    if density.n_dim > FEW_DIMENSIONS:
+        return None
+    rng = np.random.default_rng([sampler_seed(fit.seed, card), len(study.animals)])
+
+    def orders(posterior: xr.Dataset) -> np.ndarray:
+        size = posterior.sizes["chain"] * posterior.sizes["draw"]
+        return better_agent(posterior, study, card) if card.reference == "hsa" else np.zeros(size, dtype=int)
+
+    points = density.unconstrained(fit.posterior, fit.latent).reshape(-1, density.n_dim)
+    whole = reweighted(points, orders(fit.posterior), density.values, draws=LEAST_PROPOSED, rng=rng, enough=ENOUGH)
+    shared = density.parameters(whole.points[None])
+    readings = log_likelihood(shared, study, card).isel(chain=0).transpose(study.group, "draw")
+    weight: dict[str, np.ndarray] = {}
+    pareto_k: dict[str, float] = {}
+    untrusted: set[str] = set()
+    apart: dict[str, xr.Dataset] = {}
+    for name, own in zip(readings[study.group].to_numpy(), readings.to_numpy(), strict=True):
+        animal = str(name)
+        found = whole.without(own)
+        weight[animal], pareto_k[animal] = found.weight, found.pareto_k
+        if found.trusted(ENOUGH):
+            continue
+        rough = whole.points[found.resampled((1, LEAST_PROPOSED), rng)]
+        order, values = orders(density.parameters(rough)), density_of(study, card, [animal]).values
+        again = reweighted(rough[0], order, values, draws=LEAST_PROPOSED, rng=rng, enough=ENOUGH)
+        pareto_k[animal] = again.pareto_k
+        if again.trusted(ENOUGH):
+            apart[animal] = density.parameters(again.points[again.resampled((1, LEAST_PROPOSED), rng)])
+        else:
+            untrusted.add(animal)
+    return LeftOut(shared, pd.DataFrame(weight).T, pd.Series(pareto_k), frozenset(untrusted), apart)
