@@ -171,9 +171,9 @@ def _both_ways(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
     both = [one for one in differences if one is not None]
     return [
         "",
-        f"Fitted by importance sampling; {left} of {len(outcomes) * len(CARDS)} fits were left to NUTS. In the {len(both)} "
-        f"studies that were fitted both ways, a card's probability of an excess differs by {max(both):.3f} at most, and "
-        f"by {np.median(both):.3f} in half of them.",
+        f"Fitted by importance sampling; {left} of {len(outcomes) * len(CARDS)} fits were left to NUTS. In the "
+        f"{len(both)} studies that were fitted both ways, a card's probability of an excess differs by {max(both):.3f} "
+        f"at most, and by {np.median(both):.3f} in half of them.",
     ]
 
 

@@ -73,8 +73,9 @@ def answer_planned_study(planned: PlannedStudy) -> Outcome:
     outcome
         `day` (the horizon), `true` (the excess then, log units) and `answers`: for each card, and "averaged" where
         several answer, `words`, and where a fit converged `median`, `lower`, `upper` (95 %) and `probability` of an
-        excess above 0; `by_nuts`, fits that importance sampling left to NUTS; of one study in `both_ways` `difference`, the
-        largest difference of a card's probability between both ways. `failed` where no fit converged.
+        excess above 0; `by_nuts`, fits that importance sampling left to NUTS; of one study in `both_ways`
+        `difference`, the largest difference of a card's probability between both ways. `failed` where no fit
+        converged.
     """
     of_study, of_fits = np.random.SeedSequence([planned.seed, planned.number]).generate_state(2)
     study = simulate_design(planned.design, planned.truth, seed=int(of_study))
