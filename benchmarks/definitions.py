@@ -21,6 +21,7 @@ from xenograft.model.vocabulary import (
     KEYS,
     MOUSE_SHARE,
     PARAMETERS,
+    RESIDUAL,
     WITH_OWN_CURVES,
 )
 from xenograft.quantities.animals import RAW_DEFINITIONS
@@ -77,11 +78,13 @@ def _words() -> Iterator[list[str]]:
                 _marked(word.priors),
             ]
     yield ["`error_small`", "`true`", "readings of small tumours are less precise", _marked(ERROR_SMALL)]
+    yield ["`residual`", "`true`", "something that never shrinks is measured with every tumour", _marked(RESIDUAL)]
 
 
 def _parameters() -> Iterator[list[str]]:
     for name, parameter in PARAMETERS.items():
         needs = [f"`{key} = {word}`" for key, words in KEYS.items() for word in words if name in words[word].priors]
+        needs += ["`residual = true`"] if name in RESIDUAL else []
         needs += ["`error_small = true`"] if name in ERROR_SMALL else ["any"] if name in ALWAYS else []
         if name == MOUSE_SHARE:
             needs = ["any whose animals differ; used where mice carry several tumours"]

@@ -28,6 +28,7 @@ PRIORS: dict[str, tuple[str, dict[str, float]]] = {
     "correlation": ("LKJ", {"eta": 2.0}),
     "error": ("HalfNormal", {"sigma": 0.3}),
     "small_tumour_error": ("Exponential", {"lam": 10.0}),
+    "residual": ("LogNormal", {"mu": -2.0, "sigma": 1.0}),
     "degrees_of_freedom": ("LogNormal", {"mu": 1.8, "sigma": 0.6}),
     "smoothness": ("LogNormal", {"mu": -5.2, "sigma": 0.6}),
     "mouse_share": ("Beta", {"alpha": 2.0, "beta": 3.0}),
@@ -57,6 +58,13 @@ WORDS: dict[str, dict[str, Any]] = {
     "cohorts": {"varies": ("baseline", "growth", "cohort")},
     "spread by arm": {"spread": "arm", "growth": "gompertz"},
     "small tumours": {"error_small": True, "varies": ("baseline", "growth", "effect")},
+    "residual": {"residual": True},
+    "residual, all": {
+        "residual": True, "error_small": True, "varies": ("baseline", "growth", "effect"), "spread": "arm",
+        "growth": "gompertz", "exposure": "decaying",
+    },
+    "residual, student": {"residual": True, "error": "student"},
+    "residual, hsa": {"residual": True, "reference": "hsa", "departure": "none"},
     "student": {"error": "student"},
     "student, all": {
         "error": "student", "varies": ("baseline", "growth", "effect", "cohort"), "spread": "arm", "error_small": True,
@@ -79,6 +87,7 @@ def card_of(words: str, **priors: Prior) -> ModelCard:
         "departure": said["departure"] == "estimated", "dose_power": said.get("dose_effect") == "power",
         "correlation": {"baseline", "growth"} <= set(said["varies"]),
         "degrees_of_freedom": said["error"] == "student", "small_tumour_error": said.get("error_small", False),
+        "residual": said.get("residual", False),
         **{f"sd_{name}": name in said["varies"] for name in ("baseline", "growth", "effect", "cohort")},
     }  # fmt: skip
     names = ["baseline", "growth", "kill", "error", *(name for name, is_needed in needed.items() if is_needed)]

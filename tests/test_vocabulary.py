@@ -29,6 +29,7 @@ from xenograft.model.vocabulary import (
     MOUSE_SHARE,
     PARAMETERS,
     REFERENCE,
+    RESIDUAL,
     VARIES,
     CardReference,
     Exposure,
@@ -196,7 +197,7 @@ def test_every_word_stands_for_a_truth_that_the_simulator_has() -> None:
 
 def test_every_parameter_is_needed_by_a_word_and_every_word_needs_parameters_that_there_are() -> None:
     needed = {prior for words in KEYS.values() for word in words.values() for prior in word.priors}
-    assert needed | {*ALWAYS, *ERROR_SMALL, CORRELATION, MOUSE_SHARE} == set(PARAMETERS)
+    assert needed | {*ALWAYS, *ERROR_SMALL, *RESIDUAL, CORRELATION, MOUSE_SHARE} == set(PARAMETERS)
     fields = set(Parameters.__dataclass_fields__)
     assert set(PARAMETERS) - fields == {"dose_power", "sd_cohort", "smoothness"}, (
         "these stand behind kill, cohort, bend"
@@ -207,12 +208,13 @@ def test_every_parameter_is_needed_by_a_word_and_every_word_needs_parameters_tha
 
 
 def test_the_units_of_the_shipped_priors_are_those_of_the_register() -> None:
-    """Written as a card's author would: "ln volume" for log units."""
+    """Written as a card's author would: "ln volume" for log units, follow-ups for days."""
     same = {"ln volume": "log units", "ln (volume / 100 mm3)": "log units", "ln volume per day^1.5":
             "log units per day^1.5", "none (relative to the arm's effect)": "none"}  # fmt: skip
     for card in read_cards().values():
         for entry, prior in card.priors.items():
-            assert same.get(prior.unit, prior.unit) == PARAMETERS[entry.partition(".")[0]].unit, (card.name, entry)
+            unit = prior.unit.replace("follow-up", "day")
+            assert same.get(unit, unit) == PARAMETERS[entry.partition(".")[0]].unit, (card.name, entry)
 
 
 def test_the_error_of_small_tumours_is_a_volume_in_a_truth(study: Study) -> None:

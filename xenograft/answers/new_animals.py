@@ -16,7 +16,7 @@ from xenograft.answers.averaging import AVERAGED, average, averaged_curves
 from xenograft.answers.ranking import Comparison
 from xenograft.errors import NoHealthyFitError
 from xenograft.fitting.fit import Fit
-from xenograft.model.curve import course_of_arms, effect_columns, error_variance
+from xenograft.model.curve import course_of_arms, effect_columns, error_variance, measured
 from xenograft.model.exposure import schedule
 from xenograft.model.likelihood import panel
 from xenograft.quantities.criteria import CRITERIA, PPTP_MEASURABLE, classes_of
@@ -211,12 +211,13 @@ def new_animal_readings(fit: Fit, day: np.ndarray, *, animals: int, seed: int) -
     study, thin = fit.study, max(1, fit.posterior.sizes["draw"] // DRAWS)
     elapsed, parameters = np.asarray(day) - study.first_dose, fit.parameters(thin)
     untreated, reduction = course_of_arms(elapsed, schedule(study, exposure=fit.card.exposure), parameters)
-    typical = untreated[..., None, :] - reduction
+    own = effect_columns(elapsed, parameters, reduction)
+    typical, columns = measured(untreated[..., None, :] - reduction, own, parameters)
     variance = error_variance(parameters, typical, panel(study).floor)
     rng = np.random.default_rng(seed)
     shape = (*typical.shape[:3], animals)
     drawn = typical[..., None, :] + np.zeros((animals, len(elapsed)))
-    for column in effect_columns(elapsed, parameters, reduction):
+    for column in columns:
         drawn += rng.standard_normal(shape)[..., None] * column[..., None, :]
     freedom = parameters.degrees_of_freedom
     errors = rng.standard_normal(drawn.shape)

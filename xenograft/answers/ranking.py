@@ -163,7 +163,7 @@ def cards_alike(cards: Mapping[str, ModelCard]) -> tuple[str, ...]:
 
 def priors_that_differ(card: ModelCard, other: ModelCard) -> list[str]:
     """Names of the priors that are not the same distribution with the same numbers in both cards."""
-    numbers = [{name: (p.distribution, p.arguments) for name, p in c.priors.items()} for c in (card, other)]
+    numbers = [{name: prior.says for name, prior in c.priors.items()} for c in (card, other)]
     return [name for name in dict.fromkeys([*numbers[0], *numbers[1]]) if numbers[0].get(name) != numbers[1].get(name)]
 
 

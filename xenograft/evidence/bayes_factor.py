@@ -65,7 +65,7 @@ def bayes_factors(fits: Mapping[str, Fit] | Iterable[Fit]) -> pd.DataFrame:
 def _row(fit: Fit, combination: str) -> dict[str, object]:
     posterior = _thinned(fit.posterior)
     departure = posterior["departure"].sel(combination=combination)
-    prior = fit.card.prior_of("departure").arguments
+    prior = fit.card.on(fit.study).prior_of("departure").arguments
     slope, curvature, linear = _parabola(fit, posterior, combination)
     if linear:
         given = [_log_marginal(slope, curvature, prior["mu"], scale * prior["sigma"]) for scale in SCALES]
@@ -97,7 +97,7 @@ def _thinned(posterior: xr.Dataset) -> xr.Dataset:
 
 def _parabola(fit: Fit, posterior: xr.Dataset, combination: str) -> tuple[np.ndarray, np.ndarray, bool]:
     """Slope and curvature (chain, draw) of the log likelihood in one departure at 0, and whether it is a parabola."""
-    step = fit.card.prior_of("departure").arguments["sigma"]
+    step = fit.card.on(fit.study).prior_of("departure").arguments["sigma"]
     chosen = posterior["departure"]["combination"] == combination
 
     def at(value: float) -> np.ndarray:

@@ -170,18 +170,16 @@ def log_prior(fit: Fit) -> xr.Dataset:
         One variable per prior of the card; parameters with labels (agents, combinations) are summed.
     """
     found: dict[str, Any] = {}
-    agents = [agent for agent, _ in fit.study.levels]
+    agents, card = [agent for agent, _ in fit.study.levels], fit.card.on(fit.study)
     for name, values in fit.posterior.items():
-        if name not in fit.card.priors:
+        if name not in card.priors:
             continue
         own = values.transpose("chain", "draw", ...)
         if "agent" in own.dims:
-            parts = [
-                fit.card.prior_of(str(name), agent).frozen.logpdf(own.isel(agent=i)) for i, agent in enumerate(agents)
-            ]
+            parts = [card.prior_of(str(name), agent).frozen.logpdf(own.isel(agent=i)) for i, agent in enumerate(agents)]
             density: Any = np.sum(parts, axis=0)
         else:
-            density = fit.card.prior_of(str(name)).frozen.logpdf(own)
+            density = card.prior_of(str(name)).frozen.logpdf(own)
             density = density.sum(axis=tuple(range(2, density.ndim)))
         found[str(name)] = (("chain", "draw"), density)
     coords = {name: fit.posterior[name] for name in ("chain", "draw")}

@@ -33,6 +33,7 @@ from xenograft.fitting.block import (
     POSITION,
     RATES,
     RATES_OF_COURSE,
+    RESIDUAL,
     ROWS,
     SD_BASELINE,
     SD_EFFECT,
@@ -51,8 +52,9 @@ SERIES_BELOW = 1e-4
 FROM_BASELINE, FROM_GROWTH, BASELINE_SLOPE, GROWTH_SLOPE = range(4)
 """Rows of the growth table: what baseline and growth rate contribute, and both derived by the slowing rate."""
 
-MEAN, PRECISION, REDUCTION, COLUMNS = range(4)
-"""Rows of the arms' table: log volume, inverse variance of a reading, reduction by treatment, then effects' columns."""
+MEAN, PRECISION, REDUCTION, TUMOUR, COLUMNS = range(5)
+"""Rows of the arms' table: log of what is measured, inverse variance of a reading, reduction by treatment, the share of
+what is measured that is tumour (1 without a residual), then effects' columns."""
 
 
 @jitted
@@ -223,20 +225,17 @@ def fill_arms(real, whole, natural, growth, exposure, alone, arms):
             untreated = baseline * growth[FROM_BASELINE, d] + growth_rate * growth[FROM_GROWTH, d]
             arms[REDUCTION, a, d] = reduction
             arms[MEAN, a, d] = untreated + bend_of(real, whole, natural, common, d) - reduction
-        _fill_columns_and_precision(real, whole, natural, growth, arms, a)
+        _fill_columns(whole, natural, growth, arms, a)
+        _add_residual(whole, natural, arms, a)
+        _fill_precision(real, whole, natural, arms, a)
 
 
 @jitted
-def _fill_columns_and_precision(real, whole, natural, growth, arms, a):
-    position, floor = whole[POSITION], real[whole[FLOOR]]
-    error, sd_growth = natural[whole[whole[ERROR_AT] + a]], whole[whole[SD_GROWTH_AT] + a]
-    small, correlation = whole[position + SMALL_TUMOUR_ERROR], whole[position + CORRELATION]
+def _fill_columns(whole, natural, growth, arms, a):
+    position, sd_growth = whole[POSITION], whole[whole[SD_GROWTH_AT] + a]
+    correlation = whole[position + CORRELATION]
     sd_baseline, sd_effect = whole[position + SD_BASELINE], whole[position + SD_EFFECT]
     for d in range(arms.shape[2]):
-        variance = error * error
-        if small >= 0:
-            variance += (natural[small] * math.exp(-max(arms[MEAN, a, d], floor))) ** 2
-        arms[PRECISION, a, d] = 1 / variance
         row = COLUMNS
         own_growth = natural[sd_growth] * growth[FROM_GROWTH, d] if sd_growth >= 0 else 0.0
         if sd_baseline >= 0:
@@ -253,13 +252,60 @@ def _fill_columns_and_precision(real, whole, natural, growth, arms, a):
 
 
 @jitted
+def _add_residual(whole, natural, arms, a):
+    """From the tumour to what is measured: a residual adds to its volume, and takes from how animals differ."""
+    at = whole[whole[POSITION] + RESIDUAL]
+    for d in range(arms.shape[2]):
+        arms[TUMOUR, a, d] = 1.0
+        if at >= 0:
+            tumour = arms[MEAN, a, d]
+            arms[TUMOUR, a, d] = 1 / (1 + natural[at] * math.exp(-tumour))
+            arms[MEAN, a, d] = max(tumour, math.log(natural[at]))
+            arms[MEAN, a, d] += math.log1p(math.exp(-abs(tumour - math.log(natural[at]))))
+            for row in range(COLUMNS, arms.shape[0]):
+                arms[row, a, d] *= arms[TUMOUR, a, d]
+
+
+@jitted
+def _residual_backwards(whole, natural, arms, of_arms, gradient, a):
+    """From derivatives by what is measured, and its columns, to those by the tumour's; `arms` becomes the tumour's."""
+    at = whole[whole[POSITION] + RESIDUAL]
+    if at < 0:
+        return
+    for d in range(arms.shape[2]):
+        share = arms[TUMOUR, a, d]
+        of_share = 0.0
+        for row in range(COLUMNS, arms.shape[0]):
+            own = arms[row, a, d] / share if share > 0 else 0.0
+            of_share += of_arms[row, a, d] * own
+            of_arms[row, a, d] *= share
+            arms[row, a, d] = own
+        slope = share * (1 - share) * of_share
+        gradient[at] += ((1 - share) * of_arms[MEAN, a, d] - slope) / natural[at]
+        of_arms[MEAN, a, d] = share * of_arms[MEAN, a, d] + slope
+
+
+@jitted
+def _fill_precision(real, whole, natural, arms, a):
+    error, floor = natural[whole[whole[ERROR_AT] + a]], real[whole[FLOOR]]
+    small = whole[whole[POSITION] + SMALL_TUMOUR_ERROR]
+    for d in range(arms.shape[2]):
+        variance = error * error
+        if small >= 0:
+            variance += (natural[small] * math.exp(-max(arms[MEAN, a, d], floor))) ** 2
+        arms[PRECISION, a, d] = 1 / variance
+
+
+@jitted
 def arms_backwards(real, whole, natural, growth, exposure, alone, arms, of_arms, of_growth, gradient):
     """From derivatives by `arms` (`of_arms`) and by rows of `growth` (`of_growth`) to those by the parameters."""
     position, days = whole[POSITION], alone.shape[1]
     baseline, growth_rate, slowing = whole[position + BASELINE], whole[position + GROWTH], whole[position + SLOWING]
     of_alone, of_untreated = np.zeros(alone.shape), np.zeros(days)
     for a in range(arms.shape[1]):
-        _columns_backwards(real, whole, natural, growth, arms, of_arms, of_growth, gradient, a)
+        _precision_backwards(real, whole, natural, arms, of_arms, gradient, a)
+        _residual_backwards(whole, natural, arms, of_arms, gradient, a)
+        _columns_backwards(whole, natural, growth, arms, of_arms, of_growth, gradient, a)
         joint = whole[whole[ARM_JOINT] + a]
         first, last = whole[whole[ARM_FIRST_UNIT] + a], whole[whole[ARM_FIRST_UNIT] + a + 1]
         for d in range(days):
@@ -305,11 +351,9 @@ def _unit_backwards(real, whole, natural, exposure, of_alone, gradient, unit):
 
 
 @jitted
-def _columns_backwards(real, whole, natural, growth, arms, of_arms, of_growth, gradient, a):
-    position, floor = whole[POSITION], real[whole[FLOOR]]
-    error, sd_growth = whole[whole[ERROR_AT] + a], whole[whole[SD_GROWTH_AT] + a]
-    small, correlation = whole[position + SMALL_TUMOUR_ERROR], whole[position + CORRELATION]
-    sd_baseline, sd_effect = whole[position + SD_BASELINE], whole[position + SD_EFFECT]
+def _precision_backwards(real, whole, natural, arms, of_arms, gradient, a):
+    error, floor = whole[whole[ERROR_AT] + a], real[whole[FLOOR]]
+    small = whole[whole[POSITION] + SMALL_TUMOUR_ERROR]
     for d in range(arms.shape[2]):
         of_variance = -of_arms[PRECISION, a, d] * arms[PRECISION, a, d] ** 2
         gradient[error] += 2 * natural[error] * of_variance
@@ -318,6 +362,14 @@ def _columns_backwards(real, whole, natural, growth, arms, of_arms, of_growth, g
             gradient[small] += 2 * relative * relative / natural[small] * of_variance
             if arms[MEAN, a, d] > floor:
                 of_arms[MEAN, a, d] -= 2 * relative * relative * of_variance
+
+
+@jitted
+def _columns_backwards(whole, natural, growth, arms, of_arms, of_growth, gradient, a):
+    position, sd_growth = whole[POSITION], whole[whole[SD_GROWTH_AT] + a]
+    correlation = whole[position + CORRELATION]
+    sd_baseline, sd_effect = whole[position + SD_BASELINE], whole[position + SD_EFFECT]
+    for d in range(arms.shape[2]):
         row, share, of_own_growth = COLUMNS, 1.0, 0.0
         own_growth = natural[sd_growth] * growth[FROM_GROWTH, d] if sd_growth >= 0 else 0.0
         if sd_baseline >= 0:

@@ -78,7 +78,7 @@ class Coordinates:
     study : Study
         Its arms, agents and animals are the labels.
     card : ModelCard
-        Its priors are those of the coordinates.
+        On the study (`ModelCard.on`); its priors are those of the coordinates.
     pieces : tuple of Piece
         In the order of the coordinates.
     """
@@ -178,7 +178,8 @@ def coordinates_of(study: Study, card: ModelCard, received: Schedule) -> Coordin
             f'{card.name}: growth = "{card.growth}" has a curve whose derivatives the sampler does not have. '
             "Add them as docs/architecture.md says under a growth law, or use another law."
         )
-    return Coordinates(study, card, tuple(_pieces(study, card, received)))
+    own = card.on(study)
+    return Coordinates(study, own, tuple(_pieces(study, own, received)))
 
 
 def labels_of(study: Study, card: ModelCard) -> dict[str, tuple[str, ...]]:
@@ -220,7 +221,7 @@ def _pieces(study: Study, card: ModelCard, received: Schedule) -> Iterable[Piece
     }
     for name in (
         "slowing", "waning", "onset", "sd_baseline", "sd_growth", "sd_effect", "correlation", "small_tumour_error",
-        "degrees_of_freedom", "sd_cohort",
+        "residual", "degrees_of_freedom", "sd_cohort",
     ):  # fmt: skip
         if name in card.priors:
             yield _piece(card, name, *shapes.get(name, ((), ())))

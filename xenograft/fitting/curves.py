@@ -14,7 +14,7 @@ import xarray as xr
 from xenograft.fitting.fit import Fit, parameters_of
 from xenograft.model.card import ModelCard
 from xenograft.model.choice import shares_within_groups
-from xenograft.model.curve import Parameters, course_of_arms, effect_columns
+from xenograft.model.curve import Parameters, course_of_arms, effect_columns, measured
 from xenograft.model.exposure import schedule
 from xenograft.model.groups import (
     Grouping,
@@ -164,11 +164,14 @@ def animal_curves(fit: Fit, day: Sequence[float] | np.ndarray, *, thin: int = 10
         own = own[..., groups.group_index, groups.member_index, :]
     elapsed = np.asarray(day, dtype=float) - study.first_dose
     untreated, reduction = course_of_arms(elapsed, given, parameters)
-    curve = (untreated[..., None, :] - reduction)[..., readings.arm_index, :]
+    of_arms, columns = measured(
+        untreated[..., None, :] - reduction, effect_columns(elapsed, parameters, reduction), parameters
+    )
+    curve = of_arms[..., readings.arm_index, :]
     if parameters.cohort is not None:
         _, from_growth = parameters.columns(elapsed, parameters)
         curve = curve + parameters.cohort[..., readings.cohort_index, None] * from_growth[..., None, :]
-    for k, column in enumerate(effect_columns(elapsed, parameters, reduction)):
+    for k, column in enumerate(columns):
         of_animal = column if column.shape[-2] == 1 else column[..., readings.arm_index, :]
         curve = curve + own[..., k, None] * of_animal
     posterior = fit.posterior.isel(draw=slice(None, None, thin))
@@ -263,7 +266,7 @@ def prior_draws(study: Study, card: ModelCard, draws: int, *, seed: int) -> xr.D
     Dataset (chain=1, draw, agent, combination)
         Rates in 1/day, sds in log units and 1/day.
     """
-    rng = np.random.default_rng(seed)
+    rng, card = np.random.default_rng(seed), card.on(study)
     received = schedule(study, exposure=card.exposure)
     labels: dict[str, tuple[str, ...]] = {
         "agent": study.level_labels,

@@ -69,6 +69,7 @@ def build(study: Study, card: ModelCard) -> pm.Model:
         `slowing`, `kill` (agent), `departure` (combination), `waning`, `onset`, all 1/day, `sd_baseline` (log units),
         `sd_growth` (1/day), `correlation` (through `correlation_unit` on 0–1), `error` (log units) and so on.
     """
+    card = card.on(study)
     with pm.Model(coords=labels_of(study, card)) as model:
         given = {name: pm.Data(name, value, dims=DIMS.get(name)) for name, value in data(study, card).items()}
         departure = None
@@ -155,7 +156,7 @@ def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_ag
         name: _prior(name, card.prior_of(name), dims=spread if name == "sd_growth" else PARAMETERS[name].dim)
         for name in (
             "waning", "onset", "sd_baseline", "sd_growth", "sd_effect", "correlation", "small_tumour_error",
-            "degrees_of_freedom",
+            "residual", "degrees_of_freedom",
         )
         if name in card.priors
     }  # fmt: skip

@@ -47,7 +47,7 @@ def _tables_of_arms(coordinates: Coordinates, received: Schedule, readings: Pane
     names = (
         "baseline", "growth", "slowing", "", "dose_power", "sd_baseline", "sd_effect", "correlation",
         "small_tumour_error", "degrees_of_freedom", "sd_cohort", "cohort_standard", "smoothness", "bend_scaled",
-        "spread", "mouse_share",
+        "spread", "mouse_share", "residual",
     )  # fmt: skip
     position = np.array([start.get(name, -1) for name in names])
     position[block.RATES] = start.get("waning", start.get("onset", -1))

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from xenograft.errors import CardError, did_you_mean, missing_file, problems_of
 from xenograft.files import digest_of
-from xenograft.model.prior import Prior
+from xenograft.model.prior import FOLLOW_UP, Prior
 from xenograft.model.vocabulary import (
     DEPARTURE,
     DEPARTURE_BY,
@@ -29,10 +29,13 @@ from xenograft.model.vocabulary import (
     WITH_OWN_CURVES,
     CardReference,
     Law,
+    Parameter,
     needed_priors,
     one_of,
 )
 from xenograft.printing import html_card, html_table, listed
+from xenograft.study.follow_up import follow_up
+from xenograft.study.study import Study
 
 ExposureWord = Annotated[str, one_of(EXPOSURE)]
 _ONE_EXPOSURE: TypeAdapter[str] = TypeAdapter(ExposureWord)
@@ -46,7 +49,7 @@ class ModelCard(BaseModel):
     ----------
     name, claim : str
         What the card is called (its file's name) and what it claims in one sentence.
-    growth, exposure, reference, departure, departure_by, dose_effect, varies, spread, error, error_small
+    growth, exposure, reference, departure, departure_by, dose_effect, varies, spread, error, error_small, residual
         Words of `vocabulary.KEYS`; models/README.md lists them.
     priors : mapping of str to Prior
         One per parameter; `kill.<agent>` holds an agent's own kill prior.
@@ -66,6 +69,7 @@ class ModelCard(BaseModel):
     spread: Annotated[str, one_of(SPREAD)] = "common"
     error: Annotated[str, one_of(ERROR)]
     error_small: Annotated[bool, Field(strict=True)] = False
+    residual: Annotated[bool, Field(strict=True)] = False
     priors: dict[str, Prior]
 
     @field_validator("exposure", mode="before")
@@ -124,8 +128,8 @@ class ModelCard(BaseModel):
         The prior of `mouse_share` counts where it is not the usual one: without it a card is not fitted to studies that
         need it, so that a card with the usual one and a card without never have two posteriors for one study.
         """
-        content = self.model_dump(exclude={"name", "claim", "priors"})
-        priors = {name: [prior.distribution, prior.arguments] for name, prior in self.priors.items()}
+        content = self.model_dump(exclude={"name", "claim", "priors", *([] if self.residual else ["residual"])})
+        priors = {name: prior.says for name, prior in self.priors.items()}
         if priors.get(MOUSE_SHARE) == USUAL_MOUSE_SHARE:
             del priors[MOUSE_SHARE]
         return digest_of(content | {"varies": sorted(set(self.varies)), "priors": priors})
@@ -140,15 +144,26 @@ class ModelCard(BaseModel):
         """
         return self.priors.get(f"{parameter}.{agent}", self.priors[parameter])
 
+    def on(self, study: Study) -> ModelCard:
+        """The card with every prior in days: what it says of a study, whose follow-up some of its priors count in.
+
+        Parameters
+        ----------
+        study : Study
+            To be fitted, or simulated, under the card.
+        """
+        days = follow_up(study)
+        return self.model_copy(update={"priors": {n: prior.on_follow_up(days) for n, prior in self.priors.items()}})
+
     def null_of(self, other: ModelCard) -> bool:
         """Whether this card fixes what another leaves free.
 
         Parameters
         ----------
         other : ModelCard
-            An answering card of the same growth, exposure and error.
+            An answering card of the same growth, exposure, error and residual.
         """
-        same = all(getattr(self, key) == getattr(other, key) for key in ("growth", "exposure", "error"))
+        same = all(getattr(self, key) == getattr(other, key) for key in ("growth", "exposure", "error", "residual"))
         return same and not self.answers and other.answers
 
 
@@ -267,12 +282,18 @@ def _contradictions(place: str, card: ModelCard) -> Iterable[str]:
                 f'{place}: growth = "{card.growth}" leaves the course of every arm free, and {what} would restrict it. '
                 f"Use {listed([f'{key} = "{word}"' for key, word in WITH_OWN_CURVES.items()])}."
             )
+    if card.residual and "cohort" in card.varies:
+        yield (
+            f'{place}: a residual is what the typical tumours of an arm leave, and varies = "cohort" moves these by '
+            "cohort. Leave one of them out."
+        )
     if isinstance(card.exposure, dict) and not card.exposure:
         yield f'{place}: exposure names no agent. Write one word for all, or a word per agent and "default".'
 
 
 def _prior_problems(place: str, card: ModelCard) -> list[str]:
-    needed = needed_priors({key: card.words(key) for key in KEYS}, small_tumours=card.error_small)
+    said = {key: card.words(key) for key in KEYS}
+    needed = needed_priors(said, small_tumours=card.error_small, residual=card.residual)
     problems = [f"{place}: the prior of {name} is missing. Add [priors.{name}]." for name in needed - set(card.priors)]
     for entry, prior in card.priors.items():
         name, _, agent = entry.partition(".")
@@ -285,7 +306,21 @@ def _prior_problems(place: str, card: ModelCard) -> list[str]:
         elif prior.distribution not in PARAMETERS[name].distributions:
             choices = ", ".join(PARAMETERS[name].distributions)
             problems.append(f"{place}: the prior of {entry} is {prior.distribution}; it must be one of {choices}.")
+        elif problem := _unit_problem(PARAMETERS[name], prior):
+            problems.append(f"{place}: the prior of {entry} {problem}")
     return sorted(problems)
+
+
+def _unit_problem(parameter: Parameter, prior: Prior) -> str:
+    """A unit of time that would be misread: rates count in days or in follow-ups."""
+    _, _, time = parameter.unit.rpartition("day")
+    if "day" not in parameter.unit:
+        return f'is in "{prior.unit}", and {parameter.name} has no unit of time.' if prior.relative else ""
+    allowed = [f"day{time}", f"{FOLLOW_UP}{time}"]
+    if any(prior.unit.endswith(f"{before}{unit}") for unit in allowed for before in ("/", "per ")):
+        return ""
+    choices = " or ".join(f'"{parameter.unit.replace("day", word)}"' for word in ("day", FOLLOW_UP))
+    return f'is in "{prior.unit}"; its unit must be {choices}.'
 
 
 def _card_html(card: ModelCard) -> str:

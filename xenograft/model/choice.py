@@ -8,6 +8,7 @@ import numpy as np
 
 from xenograft.model.card import ModelCard
 from xenograft.printing import listed
+from xenograft.study.flattening import shrinks
 from xenograft.study.study import Study
 
 LASTING = (
@@ -29,6 +30,9 @@ WANING = (
 )
 """Fitted as well where the dosing days leave room for an effect to wane: they take as long again.
 Their nulls of the highest single agent are not among them: those of `LASTING` answer that question sooner."""
+
+SHRINKING = ("residual-bliss-departure", "gompertz-residual-bliss-departure")
+"""Fitted as well where a treated arm shrinks to half or less: what never shrinks is then a part of what is measured."""
 
 TELLING_GAP = 14.0
 """Days without a dose, from which on an effect that wanes can be told from one that lasts: by the median of the prior
@@ -61,7 +65,7 @@ def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[st
     study : Study
         What is fitted.
     cards : mapping of str to ModelCard
-        The shipped cards by name; those that are in neither `LASTING` nor `WANING` are left out silently.
+        The shipped cards by name; those that are in none of `LASTING`, `WANING` and `SHRINKING` are left out silently.
 
     Returns
     -------
@@ -69,10 +73,13 @@ def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[st
     left_out : dict of str to str
         Why, by name.
     """
-    considered = {name: cards[name] for name in (*LASTING, *WANING) if name in cards}
+    considered = {name: cards[name] for name in (*LASTING, *WANING, *SHRINKING) if name in cards}
     left_out = {name: reason for name, card in considered.items() if (reason := why_not(study, card))}
     if reason := _why_not_waning(study):
         left_out |= {name: reason for name in WANING if name in considered}
+    if not shrinks(study):
+        reason = "no treated arm shrinks to half its baseline, so that nothing tells what is left of a tumour"
+        left_out |= {name: reason for name in SHRINKING if name in considered}
     if not study.combinations:  # cards that differ in the departure only are then one and the same
         same = {name: "without a combination it is the card that leaves the departure free"
                 for name, card in considered.items() if not card.answers}  # fmt: skip

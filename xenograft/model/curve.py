@@ -53,6 +53,8 @@ class Parameters:
         Standard deviation (Student: scale) of a reading (log units), common or by arm.
     small_tumour_error : array (...) or None
         Volume at which callipers add an error as large as the tumour (over the reference volume).
+    residual : array (...) or None
+        Volume that is measured with every tumour and never shrinks (over the reference volume).
     degrees_of_freedom : array (...) or None
         Of the reading errors; None is normal.
     mouse_share : array (...) or None
@@ -79,6 +81,7 @@ class Parameters:
     sd_effect: Any = None
     correlation: Any = None
     small_tumour_error: Any = None
+    residual: Any = None
     degrees_of_freedom: Any = None
     mouse_share: Any = None
     of_law: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -164,6 +167,34 @@ def effect_columns(day: Any, parameters: Parameters, reduction: Any, *, xp: Any 
     return columns
 
 
+def measured(typical: Any, columns: list[Any], parameters: Parameters, *, xp: Any = np) -> tuple[Any, list[Any]]:
+    """What callipers see of the tumours: with a residual, more than the tumour and less of how animals differ.
+
+    To the first order in what an animal has of its own: ln(V + r) changes by V / (V + r) of a change of ln V, V the
+    arm's typical volume (docs/mathematics.md#a-residual).
+
+    Parameters
+    ----------
+    typical : array (..., arm, day)
+        Log volume of each arm's typical tumour, counted from the reference volume.
+    columns : list of arrays (..., 1 or arm, day)
+        From `effect_columns`.
+    parameters : Parameters
+        NumPy or PyTensor arrays.
+
+    Returns
+    -------
+    typical, columns
+        As given where the card has no residual.
+    """
+    if parameters.residual is None:
+        return typical, columns
+    log_residual = xp.log(parameters.residual)[..., None, None]
+    share = 1 / (1 + xp.exp(log_residual - typical))
+    total = xp.maximum(typical, log_residual) + xp.log1p(xp.exp(-xp.abs(typical - log_residual)))
+    return total, [share * column for column in columns]
+
+
 def error_variance(parameters: Parameters, typical: Any, floor: float, *, xp: Any = np) -> Any:
     """Variance of a reading around the animal's log volume (Student: squared scale).
 
@@ -172,7 +203,7 @@ def error_variance(parameters: Parameters, typical: Any, floor: float, *, xp: An
     parameters : Parameters
         NumPy or PyTensor arrays.
     typical : array (..., arm, day)
-        Log volume of the arm's typical animal, counted from the reference volume.
+        Log of what is measured of the arm's typical animal, counted from the reference volume.
     floor : float
         Log volume that the typical one is not taken below: the limit of quantification.
 

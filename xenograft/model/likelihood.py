@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xenograft.model.curve import Parameters, course_of_arms, effect_columns, error_variance
+from xenograft.model.curve import Parameters, course_of_arms, effect_columns, error_variance, measured
 from xenograft.model.exposure import Schedule
 from xenograft.model.groups import Grouping, grouping
 from xenograft.model.matrices import back_substituted
@@ -104,16 +104,16 @@ def tables_of_arms(
     Returns
     -------
     typical : array (..., arm, day)
-        Log volume counted from the reference volume.
+        Log of what is measured of it, counted from the reference volume.
     variance : array (..., 1 or arm, 1 or day)
         Of a reading (squared log units).
     columns : list of arrays (..., 1 or arm, day)
         How each standard normal effect of an animal enters (log units).
     """
     untreated, reduction = course_of_arms(readings.elapsed, schedule, parameters, xp=xp)
-    typical = untreated[..., None, :] - reduction
-    variance = error_variance(parameters, typical, readings.floor, xp=xp)
-    return typical, variance, effect_columns(readings.elapsed, parameters, reduction, xp=xp)
+    own = effect_columns(readings.elapsed, parameters, reduction, xp=xp)
+    typical, columns = measured(untreated[..., None, :] - reduction, own, parameters, xp=xp)
+    return typical, error_variance(parameters, typical, readings.floor, xp=xp), columns
 
 
 def moments(readings: Panel, schedule: Schedule, parameters: Parameters, *, xp: Any = np) -> tuple[Any, Any, list[Any]]:

@@ -22,6 +22,9 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 }
 """Numbers that each distribution needs, named as in PyMC."""
 
+FOLLOW_UP = "follow-up"
+"""In a unit, the time for which the study follows its control animals (`xenograft.study.follow_up`)."""
+
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
 _Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 
@@ -36,7 +39,7 @@ class Prior(BaseModel):
     mu, sigma, alpha, beta, eta, lam : float
         Its numbers, as PyMC names them; each distribution needs its own.
     unit : str
-        Unit of the parameter.
+        Unit of the parameter. "1/follow-up" and the like count in the study's own time (`on_follow_up`).
     why : str
         The reason for these numbers; starts with "Differs:" where another shipped card has another prior.
     """
@@ -88,6 +91,43 @@ class Prior(BaseModel):
                 return stats.beta(a["eta"], a["eta"], loc=-1, scale=2)
             case "Exponential":
                 return stats.expon(scale=1 / a["lam"])
+
+    @property
+    def relative(self) -> bool:
+        """Whether its numbers count in follow-ups of the study rather than in days."""
+        return FOLLOW_UP in self.unit
+
+    @property
+    def says(self) -> list[Any]:
+        """What of it changes a posterior: distribution, numbers, and whether these count in follow-ups."""
+        return [self.distribution, self.arguments, *([FOLLOW_UP] if self.relative else [])]
+
+    def on_follow_up(self, days: float) -> Prior:
+        """The same prior in days.
+
+        Parameters
+        ----------
+        days : float
+            The study's follow-up; a rate of 1/follow-up is 1/days per day.
+        """
+        if not self.relative:
+            return self
+        unit = self.unit.replace(FOLLOW_UP, "day")
+        factor = days ** -(float(unit.partition("^")[2]) if "^" in unit else 1.0)
+        match self.distribution:
+            case "Normal":
+                changed = {"mu": self.arguments["mu"] * factor, "sigma": self.arguments["sigma"] * factor}
+            case "HalfNormal":
+                changed = {"sigma": self.arguments["sigma"] * factor}
+            case "LogNormal":
+                changed = {"mu": self.arguments["mu"] + float(np.log(factor))}
+            case "Gamma":
+                changed = {"beta": self.arguments["beta"] / factor}
+            case "Exponential":
+                changed = {"lam": self.arguments["lam"] / factor}
+            case "Beta" | "LKJ":
+                raise ValueError(f"{self.distribution} is of numbers without a unit of time.")
+        return self.model_copy(update=changed | {"unit": unit})
 
     def in_words(self) -> str:
         """The distribution as a reader would write it, for example "Normal(0.03, 0.1) 1/day"."""

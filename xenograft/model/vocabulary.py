@@ -178,6 +178,9 @@ ERROR = _by_name(
 ERROR_SMALL = ("small_tumour_error",)
 """Priors of a card whose readings of small tumours are less precise (`error_small = true`)."""
 
+RESIDUAL = ("residual",)
+"""Priors of a card in which something that never shrinks is measured with every tumour (`residual = true`)."""
+
 WITH_OWN_CURVES = {"reference": "bliss", "departure": "estimated", "exposure": LASTS, "dose_effect": "free"}
 """What a card says whose law leaves the course of every arm free: anything else would restrict it."""
 
@@ -205,6 +208,7 @@ PARAMETERS = _by_name(
     Parameter("correlation", ("LKJ",), "none"),
     Parameter("error", _POSITIVE, "log units"),
     Parameter("small_tumour_error", _POSITIVE, "volume / 100 mm3"),
+    Parameter("residual", _POSITIVE, "volume / 100 mm3"),
     Parameter("degrees_of_freedom", ("LogNormal", "Gamma"), "none"),
     Parameter("smoothness", _POSITIVE, "log units per day^1.5"),
     Parameter(MOUSE_SHARE, ("Beta",), "none"),
@@ -221,17 +225,17 @@ CORRELATED, CORRELATION = ("baseline", "growth"), "correlation"
 """What varies together, and the prior of a card in which both vary."""
 
 
-def needed_priors(said: Mapping[str, Iterable[str]], *, small_tumours: bool) -> set[str]:
+def needed_priors(said: Mapping[str, Iterable[str]], *, small_tumours: bool, residual: bool = False) -> set[str]:
     """Names of the priors that a card has to have, and no other.
 
     Parameters
     ----------
     said : mapping of str to iterable of str
         The words of a card by key.
-    small_tumours : bool
-        Its `error_small`.
+    small_tumours, residual : bool
+        Its `error_small` and `residual`.
     """
-    needed = {*ALWAYS, *(ERROR_SMALL if small_tumours else ())}
+    needed = {*ALWAYS, *(ERROR_SMALL if small_tumours else ()), *(RESIDUAL if residual else ())}
     needed |= {prior for key, words in said.items() for word in words for prior in KEYS[key][word].priors}
     return needed | ({CORRELATION} if set(CORRELATED) <= set(said["varies"]) else set())
 

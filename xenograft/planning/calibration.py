@@ -232,7 +232,13 @@ def _agents(card: ModelCard) -> list[str]:
 
 def _simulator(card: ModelCard) -> str:
     """Which simulator can hold every parameter of a card."""
-    own = not in_truths(card) or "cohort" in card.varies or (card.reference == "hsa" and "effect" in card.varies)
+    # a truth's residual is added to each tumour, a card's to the first order around the arm's typical one
+    own = (
+        not in_truths(card)
+        or card.residual
+        or "cohort" in card.varies
+        or (card.reference == "hsa" and "effect" in card.varies)
+    )
     return "the model's own" if own else "the differential equation"
 
 

@@ -90,8 +90,8 @@ def truth_of(card: ModelCard, parameters: xr.Dataset, arms: Sequence[Arm]) -> Tr
         "spread": over_first("sd_growth"),
         "error_factor": over_first("error"),
     }
-    if "small_tumour_error" in said:
-        said["small_tumour_error"] *= REFERENCE_VOLUME
+    for volume in said.keys() & {"small_tumour_error", "residual"}:
+        said[volume] *= REFERENCE_VOLUME
     return Truth(**said)
 
 
@@ -194,6 +194,10 @@ def _reading_findings(card: ModelCard, truth: Truth) -> Iterable[str]:
         yield f"small_tumour_error is not 0, and the card {card.name} claims no such error. Remove it."
     if truth.error_factor and card.spread != "arm":
         yield f"error_factor differs between arms, and the card {card.name} claims one error. Remove error_factor."
+    if card.residual and not truth.residual:
+        yield f"the card {card.name} claims a residual. Add residual."
+    if truth.residual and not card.residual:
+        yield f"residual is not 0, and the card {card.name} claims none. Remove it."
     if truth.outlier_share > 0:
         yield "no card claims a share of outlying readings. Remove outlier_share and outlier_factor."
     if not truth.error:

@@ -14,7 +14,9 @@ from xenograft.reading.levels import floor_value
 from xenograft.reading.problems import place_of
 from xenograft.reading.schema import Formula, StudyEntry
 from xenograft.reading.study_toml import counted
+from xenograft.study.flattening import flattenings
 from xenograft.study.study import Arm, Study
+from xenograft.study.tables import unit_in_print
 
 _FORMULA_WORDS: Mapping[Formula, str] = {
     "1/2 L W^2": "½ · length · width²",
@@ -71,9 +73,12 @@ def questions_about(study: Study) -> list[str]:
     Returns
     -------
     list of str
-        About the unit, impossible jumps, growth unlike the rest of the arm, and readings carried forward.
+        About the unit, impossible jumps, growth unlike the rest of the arm, readings carried forward, and arms whose
+        readings stop falling near the study's smallest volumes.
     """
-    return [*_unit_questions(study), *_jumps(study), *_outlying_growth(study), *_carried_forward(study)]
+    return [
+        *_unit_questions(study), *_jumps(study), *_outlying_growth(study), *_carried_forward(study), *_floors(study),
+    ]  # fmt: skip
 
 
 def _arm_notices(study: Study) -> Iterable[str]:
@@ -271,6 +276,18 @@ def _carried_forward(study: Study) -> Iterable[str]:
                 "Were they carried forward? Then remove all but the first."
             )
     yield from _shortened(sentences, "such animal")
+
+
+def _floors(study: Study) -> Iterable[str]:
+    unit = unit_in_print(study.unit)
+    for found in flattenings(study).values():
+        known = study.limit_of_quantification is not None
+        yield (
+            f"Arm {found.arm}: from day {found.day:g} on its readings stop falling, at about {found.volume:.3g} {unit}, "
+            "among the smallest of the study. Is that the smallest volume that is measured, or tissue that is no tumour? "
+            + ("A model with a residual is fitted as well." if known else
+               "Give limit_of_quantification where it is a limit; a model with a residual is fitted as well.")
+        )  # fmt: skip
 
 
 def _measured(study: Study) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import xarray as xr
 from scipy import stats
 
 from xenograft.fitting.fit import Fit
-from xenograft.model.curve import course_of_arms, error_variance
+from xenograft.model.curve import course_of_arms, error_variance, measured
 from xenograft.model.exposure import schedule
 from xenograft.model.likelihood import panel
 from xenograft.printing import label_of
@@ -101,7 +101,8 @@ def reading_error(fit: Fit, day: np.ndarray) -> xr.DataArray:
     """
     study, parameters, elapsed = fit.study, fit.parameters(), day - fit.study.first_dose
     untreated, reduction = course_of_arms(elapsed, schedule(study, exposure=fit.card.exposure), parameters)
-    variance = error_variance(parameters, untreated[..., None, :] - reduction, panel(study).floor)
+    typical, _ = measured(untreated[..., None, :] - reduction, [], parameters)
+    variance = error_variance(parameters, typical, panel(study).floor)
     scale = np.sqrt(np.broadcast_to(variance, reduction.shape)).mean(axis=(0, 1))
     freedom = np.inf if parameters.degrees_of_freedom is None else float(parameters.degrees_of_freedom.mean())
     sd = scale if not 2 < freedom < np.inf else scale * np.sqrt(freedom / (freedom - 2))
@@ -117,11 +118,12 @@ def densities(fit: Fit) -> pd.DataFrame:
         `parameter`, `unit`, `value` (160 of them, in that unit), `prior`, `posterior` (densities).
     """
     parts: list[pd.DataFrame] = []
+    card = fit.card.on(fit.study)
     agents = {name: agent for name, (agent, _) in zip(fit.study.level_labels, fit.study.levels, strict=True)}
     for parameter, label, draws in _parameters(fit.posterior):
         known = agents.get(label) if parameter == "kill" else None
         try:
-            prior = fit.card.prior_of(parameter, known)
+            prior = card.prior_of(parameter, known)
         except KeyError:  # made from other parameters
             continue
         flat = draws.ravel()

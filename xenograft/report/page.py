@@ -27,6 +27,7 @@ from xenograft.report.content_of_responses import CRITERION_NAMES, Responses
 from xenograft.report.drawings import combinations_shown, drawings, svg_by_name
 from xenograft.report.drawings_of_checks import PLACES
 from xenograft.report.sections import PAGE, SECTIONS, TEMPLATES, Section, page_templates
+from xenograft.study.follow_up import follow_up
 from xenograft.study.groups import counted
 from xenograft.study.study import Arm, Study
 from xenograft.study.tables import excluded, left_early, unit_in_print
@@ -137,7 +138,7 @@ def render(
             headline=words.headline,
             left=left_early(study),
             excluded=study.readings[excluded(study)],
-            priors=_priors(content.cards),
+            priors=_priors(content.cards, study),
             model_words=words.model_in_words(content.cards),
             left_out=by_reason(content.left_out),
             version=_version(results),
@@ -260,8 +261,8 @@ def _arm_row(study: Study, arm: Arm) -> dict[str, Any]:
     }
 
 
-def _priors(cards: Mapping[str, ModelCard]) -> list[dict[str, Any]]:
-    """Each distinct prior with the cards that use it."""
+def _priors(cards: Mapping[str, ModelCard], study: Study) -> list[dict[str, Any]]:
+    """Each distinct prior with the cards that use it, and what it is in days on this study."""
     users: dict[tuple[str, Prior], list[str]] = {}
     for name, card in cards.items():
         for parameter, prior in card.priors.items():
@@ -270,6 +271,7 @@ def _priors(cards: Mapping[str, ModelCard]) -> list[dict[str, Any]]:
         {
             "parameter": parameter,
             "prior": prior,
+            "in_days": prior.on_follow_up(follow_up(study)).in_words() if prior.relative else "",
             "cards": "all" if len(names) == len(cards) else ", ".join(names),
         }
         for (parameter, prior), names in users.items()

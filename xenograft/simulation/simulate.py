@@ -140,7 +140,7 @@ def simulate(
     if truth.outlier_share > 0:
         noise *= np.where(of_outliers.random(noise.shape) < truth.outlier_share, truth.outlier_factor, 1.0)
     limit = 0.0 if limit_of_quantification is None else limit_of_quantification
-    read = log_volume + _error(arms, truth, visits, limit) * noise
+    read = _measured(log_volume, truth) + _error(arms, truth, visits, limit) * noise
     if np.abs(read).max() > LARGEST:
         raise InputError("truth: tumours grow or shrink beyond any volume that can be recorded. Use smaller rates.")
     volume = np.exp(read)
@@ -253,12 +253,17 @@ def _drawn_animals(
     )
 
 
+def _measured(log_volume: Floats, truth: Truth) -> Floats:
+    """What callipers see of a tumour's log volume (ln mm³)."""
+    return np.logaddexp(log_volume, np.log(truth.residual)) if truth.residual > 0 else log_volume
+
+
 def _error(arms: Sequence[Arm], truth: Truth, days: Floats, limit: float) -> Floats:
     """Standard deviation of a reading's log volume, (arm, 1, day)."""
     factor = np.array([truth.error_factor.get(arm.name, 1.0) for arm in arms])
     error = np.broadcast_to(truth.error * factor[:, None], (len(arms), days.size))
     if truth.small_tumour_error > 0:
-        typical = np.maximum(np.exp(_typical(arms, truth, days)), limit)
+        typical = np.maximum(np.exp(_measured(_typical(arms, truth, days), truth)), limit)
         error = np.hypot(error, truth.small_tumour_error / typical)
     return error[:, None, :]
 

@@ -75,6 +75,8 @@ class Truth(BaseModel):
     """Degrees of freedom of Student reading errors, whose scale is error; without it errors are normal"""
     small_tumour_error: float = Field(default=0.0, ge=0)
     """Error of a reading in volume (mm³): log variance error² + (this/V)², V the arm's typical volume that day"""
+    residual: float = Field(default=0.0, ge=0)
+    """Volume that is measured with every tumour and is none (mm³): a reading is of the tumour and this"""
     outlier_share: float = Field(default=0.0, ge=0, le=1)
     """Share of the readings whose error is multiplied by outlier_factor (no unit)"""
     outlier_factor: float = Field(default=1.0, gt=0)
