@@ -107,6 +107,8 @@ def test_a_truth_that_a_card_excludes_is_refused(subtests: pytest.Subtests) -> N
             {"small_tumour_error": 5.0},
             "small_tumour_error is not 0, and the card c claims no such error. Remove it.",
         ),
+        ({"residual": True}, {}, "the card c claims a residual. Add residual."),
+        ({}, {"residual": 25.0}, "residual is not 0, and the card c claims none. Remove it."),
         ({}, {"error": 0.0}, "error is 0, and the card c claims that readings vary. Add error."),
         (
             {},
@@ -165,6 +167,7 @@ def example_of(card: ModelCard) -> dict[str, Any]:
         "effect": {"sd_effect": 0.2 if "effect" in card.varies else 0.0},
         "cohort": {"sd_cohort": 0.2 if "cohort" in card.varies else 0.0},
         "error": {"degrees_of_freedom": 4.0 if card.error == "student" else None},
+        "residual": {"residual": 20.0 if card.residual else 0.0},
         "small": {"small_tumour_error": 5.0 if card.error_small else 0.0},
     }
     merged: dict[str, Any] = {"exposure": exposure, "reference": card.reference}

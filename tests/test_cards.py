@@ -138,7 +138,7 @@ def test_the_digest_sees_every_word_of_the_vocabulary(cards: dict[str, ModelCard
         "growth": ["gompertz", "spline"], "exposure": ["decaying", "delayed", {"A": "constant"}], "reference": ["hsa"],
         "departure": ["none"], "departure_by": ["study"], "dose_effect": ["power", "linear"],
         "varies": [("baseline",), ("baseline", "growth", "effect")], "spread": ["arm"], "error": ["student"],
-        "error_small": [True],
+        "error_small": [True], "residual": [True],
     }  # fmt: skip
     assert {*words, "name", "claim", "priors"} == set(ModelCard.model_fields)
     digests = [card.model_copy(update={key: word}).digest for key, choices in words.items() for word in choices]
@@ -151,7 +151,7 @@ def test_shipped_cards_are_different_hypotheses(cards: dict[str, ModelCard]) -> 
 
 def test_a_null_fixes_what_the_answering_card_of_its_growth_leaves_free(cards: dict[str, ModelCard]) -> None:
     for card in cards.values():
-        freer = [other.name for other in cards.values() if card.null_of(other)]
+        freer = [other.name for other in cards.values() if card.null_of(other)]  # none of a residual has a null
         family = card.name.removesuffix("-bliss").removesuffix("-hsa")
         assert freer == ([] if card.answers else [f"{family}-bliss-departure"])
 

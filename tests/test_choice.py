@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from xenograft.model.card import ModelCard
-from xenograft.model.choice import LASTING, TELLING_GAP, WANING, by_reason, default_cards
+from xenograft.model.choice import LASTING, SHRINKING, TELLING_GAP, WANING, by_reason, default_cards
 from xenograft.study.study import Dosing, Study
 
 
@@ -78,9 +78,11 @@ def test_the_pages_say_which_cards_are_fitted_unless_others_are_named() -> None:
     page = (root / "models" / "README.md").read_text(encoding="utf-8")
     (said,) = re.findall(r"\*\*Fitted unless you name others\*\*.*?(?=\n\n)", page, re.DOTALL)
     lasting, waning = said.split("Where the study gives")
+    waning, shrinking = waning.split("Where a treated arm shrinks")
     assert tuple(re.findall(r"`(\w+-[\w-]+)`", lasting)) == LASTING
     assert tuple(re.findall(r"`(\w+-[\w-]+)`", waning)) == WANING
     assert f"pauses for {TELLING_GAP:g} days" in waning
+    assert tuple(re.findall(r"`(\w+-[\w-]+)`", shrinking)) == SHRINKING
     numbers = {4: "four", 6: "six"}
     front = (root / "README.md").read_text(encoding="utf-8")
     assert f"{numbers[len(LASTING)].capitalize()} models" in front

@@ -73,13 +73,11 @@ def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[st
     left_out : dict of str to str
         Why, by name.
     """
-    considered = {name: cards[name] for name in (*LASTING, *WANING, *SHRINKING) if name in cards}
+    wanted = (*LASTING, *WANING, *(SHRINKING if shrinks(study) else ()))
+    considered = {name: cards[name] for name in wanted if name in cards}
     left_out = {name: reason for name, card in considered.items() if (reason := why_not(study, card))}
     if reason := _why_not_waning(study):
         left_out |= {name: reason for name in WANING if name in considered}
-    if not shrinks(study):
-        reason = "no treated arm shrinks to half its baseline, so that nothing tells what is left of a tumour"
-        left_out |= {name: reason for name in SHRINKING if name in considered}
     if not study.combinations:  # cards that differ in the departure only are then one and the same
         same = {name: "without a combination it is the card that leaves the departure free"
                 for name, card in considered.items() if not card.answers}  # fmt: skip

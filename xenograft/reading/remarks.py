@@ -281,13 +281,14 @@ def _carried_forward(study: Study) -> Iterable[str]:
 def _floors(study: Study) -> Iterable[str]:
     unit = unit_in_print(study.unit)
     for found in flattenings(study).values():
-        known = study.limit_of_quantification is not None
+        limit = (
+            "" if study.limit_of_quantification is not None else " Where it is a limit, give limit_of_quantification."
+        )
         yield (
-            f"Arm {found.arm}: from day {found.day:g} on its readings stop falling, at about {found.volume:.3g} {unit}, "
-            "among the smallest of the study. Is that the smallest volume that is measured, or tissue that is no tumour? "
-            + ("A model with a residual is fitted as well." if known else
-               "Give limit_of_quantification where it is a limit; a model with a residual is fitted as well.")
-        )  # fmt: skip
+            f"Arm {found.arm}: its readings stop falling from day {found.day:g} on, at {found.volume:.3g} {unit}, "
+            "near the smallest of the study. Is that the least that is measured, or tissue that is no tumour?"
+            f"{limit} Models with a residual are fitted as well."
+        )
 
 
 def _measured(study: Study) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Arms whose readings stop falling near the study's smallest volumes: a floor of what is measured, or tumours at rest."""
+"""Arms whose readings stop falling near the study's smallest volumes: a floor of what is measured, or rest."""
 
 from __future__ import annotations
 
