@@ -64,10 +64,9 @@ def flattenings(study: Study) -> dict[str, Flattening]:
 def shrinks(study: Study) -> bool:
     """Whether the typical tumour of some treated arm falls to half its baseline or less: a floor would matter."""
     readings = study.fitted_readings
-    ratio = np.log(readings["volume"]) - np.log(readings["animal"].map(study.animals["baseline"]))
-    treated = readings["arm"] != study.control.name
-    by_visit = ratio[treated].groupby([readings["arm"], readings["day"]]).median()
-    return bool((by_visit <= -FALLEN).any())
+    ratio = np.log(readings["volume"].to_numpy() / readings["animal"].map(study.animals["baseline"]).to_numpy())
+    treated = readings.assign(ratio=ratio)[readings["arm"] != study.control.name]
+    return bool((treated.groupby(["arm", "day"])["ratio"].median() <= -FALLEN).any())
 
 
 def _flattening(study: Study, arm: Arm) -> Flattening | None:
