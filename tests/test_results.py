@@ -40,7 +40,8 @@ VERDICT = {
 CONTRACT = {
     "results": {
         "schema", "study", "models", "interaction", "beyond_pairs", "arms", "definitions", "readings", "predictions",
-        "verdicts", "verdict", "reason", "references", "nulls", "notices", "provenance",
+        "as_measured", "interaction_tests", "verdicts", "verdict", "reason", "references", "nulls", "notices",
+        "provenance",
     },
     "study": {"name", "digest", "unit", "animals", "mice", "readings", "censored", "arms", "first_dose", "horizon"},
     "models[]": {
@@ -76,6 +77,16 @@ CONTRACT = {
     },
     "predictions.survival[]": {"model", "arm", "day", "share", "lower", "upper", "animals"},
     "predictions.best[]": {"arm", "probability", "day"},
+    "as_measured[]": {"day", "arms", "why"},
+    "as_measured[].arms[]": {"arm", "numbers", "animals", "steps"},
+    "as_measured[].arms[].numbers.<number>": {
+        "measured", "modelled", "lower", "upper", "animals", "unit", "reason",
+    },
+    "as_measured[].arms[].animals": {"animals", "measured", "mean", "typical", "typical_of_all", "baseline"},
+    "as_measured[].arms[].steps": {"measured", "typical", "all_animals", "one_baseline"},
+    "interaction_tests[]": {
+        "combination", "method", "estimate", "standard_error", "p", "degrees_of_freedom", "time", "reason",
+    },
     "verdicts[]": VERDICT,
     "references": {"bliss", "hsa", "additive"},
     "nulls[]": {"null", "answering", "elpd_diff", "elpd_diff_se"},
@@ -109,7 +120,7 @@ def keys_by_place(content: Mapping[str, Any]) -> dict[str, set[str]]:
     }  # fmt: skip
     named = {"models[].parameters": "models[].parameters.<parameter>"}
     named |= {f"definitions.{table}": "definitions.<table>.<number>" for table in CONTRACT["definitions"]}
-    named["readings.arms[].numbers"] = "readings.arms[].numbers.<number>"
+    named |= {f"{of}.arms[].numbers": f"{of}.arms[].numbers.<number>" for of in ("readings", "as_measured[]")}
     found: dict[str, set[str]] = {}
 
     def walk(value: Any, place: str) -> None:

@@ -69,6 +69,11 @@ def interval_in_words(found: Mapping[Any, Any] | None, digits: int = 3) -> str:
     return f"{number(found['median'], digits)} ({lower} to {upper})"
 
 
+def whole(value: float) -> str:
+    """A number without decimals, from 10 on; below, to three digits."""
+    return number(value) if abs(value) < 10 else f"{value:,.0f}".replace("-", "−")
+
+
 def decimal(value: float) -> str:
     """A number to one decimal."""
     return f"{value:.1f}".replace("-", "−")

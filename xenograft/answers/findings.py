@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import xarray as xr
 
+from xenograft.answers.as_measured import MeasuredDay, measured_days
 from xenograft.answers.averaging import AVERAGED, averaged_curves, model_curves
 from xenograft.answers.inhibition import Inhibition, inhibition_sentence, inhibitions
 from xenograft.answers.interactions import INTERACTION_COLUMNS, interaction_numbers
@@ -18,6 +19,7 @@ from xenograft.answers.verdicts import Verdict, sentence, verdicts
 from xenograft.fitting.fit import Fit
 from xenograft.quantities.animals import animal_responses
 from xenograft.quantities.arms import arm_responses, survival_curves
+from xenograft.quantities.interaction_tests import Contrast, interaction_contrasts
 from xenograft.study.study import Study
 
 
@@ -46,6 +48,10 @@ class Findings:
     responses, predicted_survival, best : DataFrame
         As `predicted_responses`, `predicted_survival` (to the endpoint volume) and `best_arms`; empty where no healthy
         card answers.
+    measured : tuple of MeasuredDay
+        The arms as measured beside as modelled, on the last day with all animals and on the horizon.
+    contrasts : tuple of Contrast
+        The interaction by the tests that people know, of the readings alone.
     """
 
     study: Study
@@ -61,6 +67,8 @@ class Findings:
     responses: pd.DataFrame
     predicted_survival: pd.DataFrame
     best: pd.DataFrame
+    measured: tuple[MeasuredDay, ...] = ()
+    contrasts: tuple[Contrast, ...] = ()
 
 
 def findings(study: Study, fits: Mapping[str, Fit], ranking: Comparison) -> Findings:
@@ -99,6 +107,8 @@ def findings(study: Study, fits: Mapping[str, Fit], ranking: Comparison) -> Find
         animal_readings=animal_responses(study),
         arm_readings=arm_responses(study),
         survival=survival_curves(study),
+        measured=measured_days(study, curves.get(AVERAGED)),
+        contrasts=interaction_contrasts(study),
         new_animals=drawn,
         responses=responses_of(study, drawn, AVERAGED),
         predicted_survival=survival_of(study, drawn, AVERAGED),

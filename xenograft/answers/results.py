@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from xenograft.answers.as_measured import MeasuredDay
 from xenograft.answers.findings import Findings, averaged_numbers, findings
 from xenograft.answers.inhibition import Inhibition, primary_inhibition
 from xenograft.answers.interactions import SINGLES
@@ -21,6 +22,7 @@ from xenograft.printing import labelled
 from xenograft.quantities.animals import RAW_DEFINITIONS
 from xenograft.quantities.arms import ARM_DEFINITIONS
 from xenograft.quantities.estimands import REFERENCES
+from xenograft.quantities.interaction_tests import Contrast
 from xenograft.study.study import Study
 
 SCHEMA = "xenograft-results/1"
@@ -93,6 +95,8 @@ def results_of(
             "survival": json_records(found.predicted_survival),
             "best": json_records(found.best),
         },
+        "as_measured": [_measured(one) for one in found.measured],
+        "interaction_tests": [_contrast(one) for one in found.contrasts],
         "verdicts": said,
         "verdict": chosen,
         "reason": None if chosen else no_conclusion(fits, ranking),
@@ -233,6 +237,31 @@ def _readings(found: Findings) -> dict[str, Any]:
         ],
         "survival": json_records(found.survival),
     }
+
+
+def _measured(one: MeasuredDay) -> dict[str, Any]:
+    """The arms on a day, as measured beside as modelled."""
+    keys = ("measured", "modelled", "lower", "upper")
+    arms = [
+        {
+            "arm": arm,
+            "numbers": {
+                row["quantity"]: {key: finite(row[key]) for key in keys}
+                | {"animals": int(row["animals"]), "unit": row["unit"]}
+                | ({"reason": row["reason"]} if row["reason"] else {})
+                for _, row in rows.iterrows()
+            },
+            "animals": asdict(one.arms[str(arm)]) if arm in one.arms else None,
+            "steps": asdict(one.steps[str(arm)]) if arm in one.steps else None,
+        }
+        for arm, rows in one.numbers.groupby("arm", sort=False)
+    ]
+    return {"day": one.day, "arms": arms, "why": list(one.why)}
+
+
+def _contrast(one: Contrast) -> dict[str, Any]:
+    told = {key: finite(value) if isinstance(value, float) else value for key, value in asdict(one).items()}
+    return told | {"reason": one.reason or None}
 
 
 def _interaction_record(

@@ -27,6 +27,9 @@ _EVENTS: dict[str, str] = {
 }
 
 ARM_DEFINITIONS: dict[str, tuple[str, str]] = {
+    "volume_mean": ("volume", f"Mean volume, {_ON_DAY}"),
+    "volume_sem": ("volume", "Standard error of volume_mean: standard deviation over the root of the animals"),
+    "volume_median": ("volume", "Median volume of the animals still measured on the day, log-linear between readings"),
     "tgi": ("%", f"100 (1 - V_T/V_C), {_ON_DAY}; 0 = as the control"),
     "tgi_baseline": ("%", f"100 (1 - dV_T/dV_C), changes from baseline, {_ON_DAY}; above 100 = regression"),
     "tgi_auc": ("%", "100 (1 - AUC_T/AUC_C), areas under volume from baseline to the day, means over animals"),
@@ -60,7 +63,7 @@ ARM_DEFINITIONS: dict[str, tuple[str, str]] = {
     "days_below_85": ("day", "Mean days with a body weight loss above 15 %"),
     "days_below_80": ("day", "Mean days with a body weight loss above 20 %"),
 }
-"""Unit and definition of every raw number of an arm."""
+"""Unit and definition of every raw number of an arm; "volume" stands for the study's unit of volume."""
 
 
 def arm_responses(study: Study, day: float | None = None) -> pd.DataFrame:
@@ -90,6 +93,7 @@ def arm_responses(study: Study, day: float | None = None) -> pd.DataFrame:
     for arm in study.arms:
         own = by_arm[arm.name]
         found = [
+            *_volumes(own, day - study.first_dose, day),
             *_inhibition(own, control, study, day),
             *_means(animals[animals["arm"] == arm.name]),
             *_times(own, control, study, arm, day),
@@ -100,7 +104,8 @@ def arm_responses(study: Study, day: float | None = None) -> pd.DataFrame:
             for row in found
         ]
     table = pd.DataFrame(rows)
-    table["unit"] = table["quantity"].map({key: unit for key, (unit, _) in ARM_DEFINITIONS.items()})
+    units = {key: study.unit if unit == "volume" else unit for key, (unit, _) in ARM_DEFINITIONS.items()}
+    table["unit"] = table["quantity"].map(units)
     return table[list(ARM_COLUMNS)]
 
 
@@ -130,6 +135,20 @@ def survival_curves(study: Study) -> pd.DataFrame:
                 parts.append(table.assign(event=event, arm=arm.name))
     columns = ["event", "arm", "day", "share", "lower", "upper", "at_risk"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def _volumes(own: Sequence[Course], elapsed: float, day: float) -> Iterable[dict[str, Any]]:
+    """Mean with standard error and median volume of the animals still measured on a day."""
+    there = [volume for volume in (course.volume_on(elapsed) for course in own) if np.isfinite(volume)]
+    gone = "" if there else f"no animal of the arm is measured up to day {day:g}"
+    one = gone or ("" if len(there) > 1 else "one animal has no standard error")
+    found = {
+        "volume_mean": (np.nan if gone else float(np.mean(there)), gone),
+        "volume_sem": (np.nan if one else float(np.std(there, ddof=1) / np.sqrt(len(there))), one),
+        "volume_median": (np.nan if gone else float(np.median(there)), gone),
+    }
+    for quantity, (value, reason) in found.items():
+        yield {"quantity": quantity, "value": value, "animals": len(there), "reason": reason}
 
 
 def _inhibition(own: Sequence[Course], control: Sequence[Course], study: Study, day: float) -> Iterable[dict[str, Any]]:

@@ -23,6 +23,7 @@ from xenograft.quantities.catalogue import shown
 from xenograft.quantities.criteria import CRITERION_WORDS
 from xenograft.report import words as words
 from xenograft.report.content import ReportContent
+from xenograft.report.content_of_measured import at_risk_table, bridge, measured_tables, time_table, usual_tests
 from xenograft.report.content_of_responses import CRITERION_NAMES, Responses
 from xenograft.report.drawings import combinations_shown, drawings, svg_by_name
 from xenograft.report.drawings_of_checks import PLACES
@@ -134,6 +135,11 @@ def render(
             printed=shown("printed"),
             arms=[_arm_row(study, arm) for arm in study.arms],
             shares=_shares(content.responses),
+            measured=measured_tables(study, results),
+            times=time_table(study, results, content.responses),
+            at_risk=at_risk_table(study, results, content.responses),
+            tests=usual_tests(results),
+            bridge=bridge(results),
             smallest=words.smallest(content),
             headline=words.headline,
             left=left_early(study),

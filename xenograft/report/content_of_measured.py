@@ -1,0 +1,203 @@
+"""What the readings say without a model, as rows of the page: as measured, times, at risk, usual tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from xenograft.answers.averaging import AVERAGED
+from xenograft.printing import interval_in_words, number, share, whole
+from xenograft.quantities.as_measured import comparison_days
+from xenograft.report.content_of_responses import EVENT_WORDS, Responses
+from xenograft.study.study import Study
+from xenograft.study.tables import unit_in_print
+
+DAYS_AT_RISK = 6
+"""Most days below a survival curve at which animals at risk are given."""
+
+COMPARED = {"tgi": "TGI", "tc": "T/C", "tgi_baseline": "ΔTGI"}
+"""Numbers given as measured and as modelled."""
+
+Row = Sequence[str]
+
+
+def measured_tables(study: Study, results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A table per day of `as_measured`: `caption`, `headings`, `rows` (the arm first), `why`.
+
+    Parameters
+    ----------
+    study : Study
+        Its unit and horizon.
+    results : mapping
+        The content of results.json.
+    """
+    unit = unit_in_print(study.unit)
+    headings = ["Arm", "Animals measured", f"Mean ± SEM ({unit})", f"Median ({unit})"]
+    headings += [f"{name} {how} (%)" for name in COMPARED.values() for how in ("measured", "modelled")]
+    whole_day = comparison_days(study)[0]
+    found: list[dict[str, Any]] = []
+    for one in results.get("as_measured", ()):
+        complete = all(row["numbers"]["volume_mean"]["animals"] == results["study"]["arms"][row["arm"]]
+                       for row in one["arms"])  # fmt: skip
+        said = ", the last with every animal" if complete and one["day"] == whole_day else ""
+        found.append({
+            "caption": f"Day {one['day']:g}{said}: as measured, and as modelled (median, 95 % interval)",
+            "headings": headings,
+            "rows": [_measured_row(row, results["study"]["arms"][row["arm"]]) for row in one["arms"]],
+            "why": one["why"],
+        })  # fmt: skip
+    return found
+
+
+def _measured_row(row: Mapping[str, Any], animals: int) -> Row:
+    numbers = row["numbers"]
+    mean, error, median = (numbers[f"volume_{key}"] for key in ("mean", "sem", "median"))
+    spread = "" if error["measured"] is None else f" ± {whole(error['measured'])}"
+    cells = [f"{mean['animals']} of {animals}"]
+    cells.append("–" if mean["measured"] is None else f"{whole(mean['measured'])}{spread}")
+    cells.append("–" if median["measured"] is None else whole(median["measured"]))
+    for key in COMPARED:
+        one = numbers[key]
+        modelled = {"median": one["modelled"], "lower": one["lower"], "upper": one["upper"]}
+        cells.append(number(one["measured"]) if one["measured"] is not None else one.get("reason", "–"))
+        cells.append("–" if one["modelled"] is None else interval_in_words(modelled))
+    return [row["arm"], *cells]
+
+
+def time_table(study: Study, results: Mapping[str, Any], responses: Responses | None) -> dict[str, Any] | None:
+    """Times of the arms to the event of the survival figure: `caption`, `headings`, `rows`, `note`."""
+    arms = {row["arm"]: row["numbers"] for row in results.get("readings", {}).get("arms", ())}
+    if not arms:
+        return None
+    event = event_key(study, responses)
+    what = "endpoint volume" if event == "endpoint" else EVENT_WORDS[event]
+    had = _events(results, event)
+    rows = [
+        [
+            name,
+            f"{had.get(name, 0)} of {numbers[f'median_time_to_{event}']['animals']}",
+            _time(numbers[f"median_time_to_{event}"]),
+            *(_value(numbers[f"growth_delay_{multiple}x"]) for multiple in (2, 4)),
+            "–" if name == study.control.name else _value(numbers[f"log_rank_{event}"], share),
+        ]
+        for name, numbers in arms.items()
+        if f"median_time_to_{event}" in numbers
+    ]
+    headings = [
+        "Arm", "Animals with the event", f"Median days to the {what} (95 %)", "Growth delay to 2 × baseline (days)",
+        "Growth delay to 4 × baseline (days)", f"Log-rank p against {study.control.name}",
+    ]  # fmt: skip
+    return {
+        "caption": f"Times from the first dose, from the readings alone; the event is the {what} (Kaplan–Meier)",
+        "headings": headings, "rows": rows, "note": _left_and_events(study, had, what),
+    }  # fmt: skip
+
+
+def event_key(study: Study, responses: Responses | None) -> str:
+    """The event of the survival figure: "endpoint", "4x" or "2x"."""
+    if study.endpoint_volume is not None:
+        return "endpoint"
+    return "4x" if responses is not None and responses.event == EVENT_WORDS["4x"] else "2x"
+
+
+def _events(results: Mapping[str, Any], event: str) -> dict[str, int]:
+    """Animals of each arm that had the event."""
+    key = "endpoint_time" if event == "endpoint" else f"time_to_{event}"
+    found: dict[str, int] = {}
+    for row in results["readings"]["animals"]:
+        had = row["numbers"].get(key) is not None and key not in row["at_least"]
+        found[row["arm"]] = found.get(row["arm"], 0) + int(had)
+    return found
+
+
+def _left_and_events(study: Study, had: Mapping[str, int], what: str) -> str:
+    """Why the animals that left early are not those with the event, where their numbers differ."""
+    left = study.animals["last_day"] < study.fitted_readings["day"].max()
+    counts = left.groupby(study.animals["arm"]).sum()
+    differ = [arm for arm, events in had.items() if events != int(counts.get(arm, 0))]
+    if not differ:
+        return ""
+    told = "; ".join(f"{arm}: {had[arm]} with the event, {int(counts.get(arm, 0))} that left" for arm in differ)
+    return (
+        f"Not the same count as the animals that left before the last day ({told}): an event is the first reading at "
+        f"or above the {what}, also of an animal that is measured to the last day; and an animal may leave without it."
+    )
+
+
+def _time(found: Mapping[str, Any]) -> str:
+    if found["value"] is None:
+        return str(found.get("reason", "–"))
+    lower = "–" if found["lower"] is None else number(found["lower"])
+    upper = "no limit" if found["upper"] is None else number(found["upper"])
+    return f"{number(found['value'])} ({lower} to {upper})"
+
+
+def _value(found: Mapping[str, Any], said: Any = number) -> str:
+    return str(found.get("reason", "–")) if found["value"] is None else str(said(found["value"]))
+
+
+def at_risk_table(study: Study, results: Mapping[str, Any], responses: Responses | None) -> dict[str, Any] | None:
+    """Animals at risk below the survival curves: `headings` (days) and `rows`, the arm first."""
+    event = event_key(study, responses)
+    curves = [row for row in results.get("readings", {}).get("survival", ()) if row["event"] == event]
+    if not curves:
+        return None
+    days = np.unique([study.first_dose, *study.fitted_readings["day"]])
+    days = days[days >= study.first_dose]
+    picked = days[np.linspace(0, len(days) - 1, min(DAYS_AT_RISK, len(days))).round().astype(int)]
+    rows = [
+        [arm.name, *(str(_at_risk([row for row in curves if row["arm"] == arm.name], float(day))) for day in picked)]
+        for arm in study.arms
+        if any(row["arm"] == arm.name for row in curves)
+    ]
+    return {"headings": ["Animals at risk", *(f"day {day:g}" for day in picked)], "rows": rows}
+
+
+def _at_risk(curve: Sequence[Mapping[str, Any]], day: float) -> int:
+    """Animals of a curve that are followed to a day without the event before it."""
+    later = [row["at_risk"] for row in curve if row["day"] >= day - 1e-9]
+    return int(later[0]) if later else 0
+
+
+def usual_tests(results: Mapping[str, Any]) -> list[Row]:
+    """The usual tests of each combination beside the probability: combination, test, rate ± SE, p, probability."""
+    probability = {
+        row["combination"]: row["probability"]
+        for row in results["interaction"]
+        if row["model"] == AVERAGED and row["reference"] == "bliss"
+    }
+    return [
+        [
+            one["combination"], METHODS[one["method"]],
+            one["reason"] or f"{number(one['estimate'], 2)} ± {number(one['standard_error'], 2)}",
+            "–" if one["p"] is None else share(one["p"]), share(probability.get(one["combination"])),
+        ]
+        for one in results.get("interaction_tests", ())
+    ]  # fmt: skip
+
+
+METHODS = {
+    "animals' growth rates": "interaction of a two-way analysis of variance of the animals' growth rates",
+    "linear mixed model": "interaction in a linear mixed model of log volume",
+}
+"""Names of the tests."""
+
+
+def bridge(results: Mapping[str, Any]) -> str:
+    """How the p values and the probability of the first combination relate, in words; empty without a p value."""
+    verdict = results["verdict"]
+    chosen = verdict["combination"] if verdict and verdict["kind"] == "interaction" else None
+    tests = [one for one in results.get("interaction_tests", ()) if one["p"] is not None]
+    own = [one for one in tests if one["combination"] == chosen] or tests[:2]
+    if not own:
+        return ""
+    half = [share(1 - one["p"] / 2 if one["estimate"] > 0 else one["p"] / 2) for one in own]
+    return (
+        "The two answer different questions. A p value says how often readings at least as far from no interaction "
+        "would come about if there were none; the probability says how probable an interaction is, given these "
+        "readings, models and priors. With flat priors, a straight line per animal and many animals, the probability "
+        "that the combination does more would be 1 − p/2 where it does more than expected (p/2 where less): "
+        f"{' and '.join(half)} for {own[0]['combination']}."
+    )
