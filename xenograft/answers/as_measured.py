@@ -64,6 +64,14 @@ class MeasuredDay:
     why: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Both:
+    """TGI (%) of an arm as measured, and as modelled (median)."""
+
+    measured: float
+    modelled: float
+
+
 def measured_days(study: Study, averaged: xr.DataArray | None) -> tuple[MeasuredDay, ...]:
     """The arms on the last day with all animals and on the horizon.
 
@@ -110,19 +118,22 @@ def _why(
     study: Study, day: float, numbers: pd.DataFrame, arms: dict[str, ArmOnDay], steps: dict[str, Steps]
 ) -> tuple[str, ...]:
     """Sentences on what the animals did, then on each arm that differs, then on orders that flip."""
-    tgi = numbers[numbers["quantity"] == "tgi"].set_index("arm")
-    tgi = tgi.loc[[name for name in tgi.index if name in steps and np.isfinite(tgi.at[name, "modelled"])]]
-    apart = (tgi["modelled"] - tgi["measured"]).dropna()
+    tgi = {
+        str(row["arm"]): Both(float(row["measured"]), float(row["modelled"]))
+        for row in numbers[numbers["quantity"] == "tgi"].dropna(subset=["measured", "modelled"]).to_dict("records")
+        if row["arm"] in steps
+    }
+    apart = {name: both.modelled - both.measured for name, both in tgi.items()}
     flipped = _flipped(tgi)
-    told = [name for name in apart.index if abs(apart[name]) >= NOTABLE or any(name in pair for pair in flipped)]
+    told = [name for name in tgi if abs(apart[name]) >= NOTABLE or any(name in pair for pair in flipped)]
     if not told:
         return ()
     shown = sorted(told, key=lambda name: -abs(apart[name]))[:MOST]
-    parts = {name: _parts(steps[name], float(tgi.at[name, "modelled"])) for name in told}
+    parts = {name: _parts(steps[name], tgi[name].modelled) for name in told}
     lines = [
         *_animals_that_left(study, day, arms, [*shown, study.control.name]),
         *_baselines(study, arms, [name for name in shown if abs(parts[name]["one_baseline"]) >= NAMED]),
-        *(_one_arm(name, day, tgi.loc[name], parts[name]) for name in told if name in shown),
+        *(_one_arm(name, day, tgi[name], parts[name]) for name in told if name in shown),
         *([f"{len(told) - MOST} more arms differ by {NOTABLE:g} points or more."] if len(told) > MOST else []),
         *(_flip(pair, day, tgi, parts) for pair in flipped[:3]),
     ]
@@ -160,35 +171,35 @@ def _baselines(study: Study, arms: dict[str, ArmOnDay], names: Sequence[str]) ->
     ]
 
 
-def _one_arm(name: str, day: float, row: pd.Series, parts: dict[str, float]) -> str:
+def _one_arm(name: str, day: float, tgi: Both, parts: dict[str, float]) -> str:
     named = [f"{_points(parts[key])} from {words}" for key, words in STEPS.items() if abs(parts[key]) >= NAMED]
     rest = f"{_points(parts['rest'])} because the models' curves follow the readings of all days"
     named += [rest] if abs(parts["rest"]) >= NAMED else []
     why = f": {listed(named)}" if named else ""
-    both = f"{_percent(row['measured'])} as measured, {_percent(row['modelled'])} as modelled"
+    both = f"{_percent(tgi.measured)} as measured, {_percent(tgi.modelled)} as modelled"
     return f"{name}, day {day:g}: TGI {both}{why}."
 
 
-def _flipped(tgi: pd.DataFrame) -> list[tuple[str, str]]:
+def _flipped(tgi: dict[str, Both]) -> list[tuple[str, str]]:
     """Pairs of treated arms, the larger TGI as measured first, whose order is another as modelled; widest first."""
     found: list[tuple[float, tuple[str, str]]] = []
-    for one, other in combinations(tgi.index, 2):
-        seen = float(tgi.at[one, "measured"] - tgi.at[other, "measured"])
-        modelled = float(tgi.at[one, "modelled"] - tgi.at[other, "modelled"])
+    for one, other in combinations(tgi, 2):
+        seen = tgi[one].measured - tgi[other].measured
+        modelled = tgi[one].modelled - tgi[other].modelled
         if seen * modelled < 0 and min(abs(seen), abs(modelled)) >= NAMED:
             found.append((-abs(seen - modelled), (one, other) if seen > 0 else (other, one)))
     return [pair for _, pair in sorted(found)]
 
 
-def _flip(pair: tuple[str, str], day: float, tgi: pd.DataFrame, parts: dict[str, dict[str, float]]) -> str:
+def _flip(pair: tuple[str, str], day: float, tgi: dict[str, Both], parts: dict[str, dict[str, float]]) -> str:
     first, second = pair
     moved = {key: parts[second][key] - parts[first][key] for key in (*STEPS, "rest")}
     most = max(moved, key=lambda key: moved[key])
     cause = {**STEPS, "rest": "the readings of the other days, which the models' curves follow too"}[most]
     return (
         f"On day {day:g} the order of {first} and {second} turns round: as measured "
-        f"{_percent(tgi.at[first, 'measured'])} against {_percent(tgi.at[second, 'measured'])}, as modelled "
-        f"{_percent(tgi.at[first, 'modelled'])} against {_percent(tgi.at[second, 'modelled'])}, mostly from {cause}."
+        f"{_percent(tgi[first].measured)} against {_percent(tgi[second].measured)}, as modelled "
+        f"{_percent(tgi[first].modelled)} against {_percent(tgi[second].modelled)}, mostly from {cause}."
     )
 
 

@@ -98,7 +98,7 @@ def _log_volumes(study: Study) -> pd.DataFrame:
         for course in animal_courses(study)
         for day, volume in zip(course.elapsed, course.volume, strict=True)
     ]
-    return pd.DataFrame(rows).groupby(["group", "arm", "day"], sort=False, as_index=False)["y"].mean()
+    return pd.DataFrame(rows).groupby(["group", "arm", "day"], sort=False)["y"].mean().reset_index()
 
 
 def _rates(readings: pd.DataFrame) -> dict[str, np.ndarray]:
