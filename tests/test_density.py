@@ -45,6 +45,10 @@ def agents(study: Study) -> list[str]:
     return list(dict.fromkeys(agent for agent, _ in study.levels))
 
 
+PYTHON = pytensor.compile.mode.get_mode("FAST_COMPILE").excluding("add_canonizer", "local_add_canonizer")
+"""Python mode takes no sum of more than 32 terms, into which these would put together what a gradient adds up."""
+
+
 class InPyMC:
     """Value and gradient of `build` by PyTensor, in the order of the coordinates."""
 
@@ -59,7 +63,7 @@ class InPyMC:
         terms: Any = model.logp(sum=False)
         logp = pt.stack([term.sum() for term in terms]).sum()  # PyTensor's Python mode takes no sum of 32 terms
         outputs = [logp, *pytensor.grad(logp, inputs)]
-        self._function = pytensor.function(inputs, outputs, mode="FAST_COMPILE", on_unused_input="ignore")
+        self._function = pytensor.function(inputs, outputs, mode=PYTHON, on_unused_input="ignore")
 
     def at(self, coordinates: Coordinates, x: np.ndarray) -> tuple[float, np.ndarray]:
         places = [place(coordinates, name) for name, _ in self._variables]
