@@ -111,7 +111,7 @@ def results_for(study: Study, combination: str, cards: dict[str, ModelCard]) -> 
              "answer_weight": 1.0 if card.answers else None, "weight": 0.5, "method": "nuts",
              "health": dict(health), "refused": None,
              "elpd": 10.0, "elpd_se": 2.0, "elpd_diff": -1.0, "elpd_diff_se": 0.5, "p_loo": 3.0, "bad_k": 0,
-             "cautions": None, "attempts": 1, "seconds": {"compile": 1.0, "sample": 1.0},
+             "cautions": None, "chains": 4, "draws": 1000, "attempts": 1, "seconds": {"compile": 1.0, "sample": 1.0},
              "parameters": {"growth": {"mean": 0.1, "sd": 0.01, "lower": 0.08, "upper": 0.12, "ess_bulk": 2000.0,
                                        "rhat": 1.0}}}
             for name, card in cards.items()
@@ -119,6 +119,7 @@ def results_for(study: Study, combination: str, cards: dict[str, ModelCard]) -> 
         "interaction": [
             {"model": "averaged", "combination": combination, "reference": reference, "day": 14.0,
              "excess": an_interval(0.5), "combination_index": None if reference == "additive" else an_interval(0.6),
+             "expected_tgi": an_interval(80.0),
              "probability": 0.99}
             for reference in ("bliss", "hsa", "additive")
         ],

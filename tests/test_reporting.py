@@ -58,7 +58,7 @@ def test_the_figures_of_these_tests_are_blank() -> None:
 
 def test_the_page_loads_nothing_from_elsewhere(page: str) -> None:
     assert not re.findall(r'(?:src|href)="(?!#|data:,)[^"]*"', page)
-    assert "<script" not in page
+    assert page.count("<script") == 1, "its own, which its policy names by its digest"
     assert "@import" not in page
     assert not re.findall(r"url\((?!#)", page)
 
@@ -519,7 +519,7 @@ def test_a_section_that_is_registered_stands_in_the_page_and_its_navigation(tmp_
     template = tmp_path / "colours.html.jinja"
     template.write_text("<p>{{ study.name }} has {{ study.arms | length }} colours.</p>", encoding="utf-8")
     toy = Section("colours", "Colours", "What it is painted with", template)
-    page = render(content_for(), sections=(*SECTIONS[:2], toy, *SECTIONS[2:]))
+    page = render(content_for(), sections=(*SECTIONS[:3], toy, *SECTIONS[3:]))
     assert re.search(r'<a href="#numbers">Numbers</a><a href="#colours">Colours</a><a href="#sensitivity">', page)
     section = re.search(r'<section aria-labelledby="colours">\s*<h2 id="colours">(.*?)</h2>\s*(.*?)\s*</section>', page)
     assert section

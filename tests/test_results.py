@@ -46,7 +46,8 @@ CONTRACT = {
     "study": {"name", "digest", "unit", "animals", "mice", "readings", "censored", "arms", "first_dose", "horizon"},
     "models[]": {
         "name", "claim", "digest", "answers", "answer_weight", "weight", "method", "health", "refused", "elpd",
-        "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo", "bad_k", "cautions", "attempts", "seconds", "parameters",
+        "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo", "bad_k", "cautions", "chains", "draws", "attempts", "seconds",
+        "parameters",
     },
     "models[].health": {
         "status", "max_rhat", "min_ess_bulk", "min_ess_tail", "divergences", "max_treedepth_share", "min_bfmi",
@@ -55,12 +56,14 @@ CONTRACT = {
     "models[].seconds": {"compile", "sample"},
     "models[].parameters.<parameter>": {"mean", "sd", "lower", "upper", "ess_bulk", "rhat"},
     "interaction[]": {
-        "model", "combination", "against", "reference", "day", "excess", "combination_index", "whole_course_excess",
-        "largest_excess", "day_of_largest",
+        "model", "combination", "against", "reference", "day", "excess", "combination_index", "expected_tgi",
+        "whole_course_excess", "largest_excess", "day_of_largest",
     } | SHARES,
     **{
         f"interaction[].{key}": INTERVAL
-        for key in ("excess", "combination_index", "whole_course_excess", "largest_excess", "day_of_largest")
+        for key in (
+            "excess", "combination_index", "expected_tgi", "whole_course_excess", "largest_excess", "day_of_largest",
+        )
     },
     "arms[]": {"model", "arm", "of", "predicted", "day"} | ESTIMANDS,
     "arms[].<number>": NUMBER | {"reason"},

@@ -17,11 +17,13 @@ from xenograft.errors import InputError, NoHealthyFitError
 from xenograft.fitting.curves import reference_names
 from xenograft.fitting.fit import Fit
 from xenograft.quantities.catalogue import ROW, summary_columns
-from xenograft.quantities.estimands import REFERENCES, Reference, combination_index, excess
+from xenograft.quantities.estimands import REFERENCES, Reference, combination_index, excess, expected_inhibition
 from xenograft.quantities.whole_course import largest_excess, whole_course_excess
 from xenograft.study.study import Arm, Study
 
-InteractionQuantity = Literal["excess", "combination_index", "whole_course_excess", "largest_excess", "day_of_largest"]
+InteractionQuantity = Literal[
+    "excess", "combination_index", "expected_tgi", "whole_course_excess", "largest_excess", "day_of_largest"
+]
 
 INTERACTION_COLUMNS = ("model", "combination", "against", "reference", "quantity", "day", *ROW, "unit", "definition")
 SINGLES = "single agents"
@@ -55,7 +57,8 @@ def interaction_numbers(
     -------
     DataFrame
         Columns `model`, `combination`, `against` ("single agents", or a pair that is an arm and the remaining agents),
-        `reference`, `quantity` (excess, combination_index, whole_course_excess, largest_excess, day_of_largest), `day`
+        `reference`, `quantity` (excess, combination_index, expected_tgi, whole_course_excess, largest_excess,
+        day_of_largest), `day`
         (the horizon, as recorded), those of `summarise`, `unit`, `definition`.
     """
     horizon = study.horizon if horizon is None else horizon
@@ -114,6 +117,9 @@ def interaction_draws(
     found: dict[InteractionQuantity, xr.DataArray] = {"excess": at}
     if reference != "additive":
         found["combination_index"] = combination_index(at)
+    found["expected_tgi"] = expected_inhibition(
+        curves.sel(day=horizon, drop=True), combination, at, study.control.name, reference
+    )
     found["whole_course_excess"] = whole_course_excess(by_day, horizon)
     found["largest_excess"], found["day_of_largest"] = largest, day
     return found

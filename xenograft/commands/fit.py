@@ -77,6 +77,9 @@ def report(
     figures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for every figure as PNG, SVG and PDF.")
     ] = None,
+    slides: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write slides for the meeting (.pptx).")
+    ] = None,
     title: Annotated[str | None, typer.Option(help="Heading of the report; the study's name by default.")] = None,
     logo: Annotated[Path | None, typer.Option(metavar="FILE", help="PNG, JPEG or SVG beside the heading.")] = None,
     template: Annotated[
@@ -97,6 +100,8 @@ def report(
 
     method = "importance" if fast else "nuts"
     if studies_in(study):
+        if slides is not None:
+            raise InputError("--slides: slides are made of one study. Name one, or leave it out.")
         _report_folder(
             study, model, output, json, markdown=markdown, figures=figures, title=title, logo=logo, template=template,
             method=method, cache=cache, reference=reference, seed=seed, draws=draws, chains=chains, quiet=quiet,
@@ -107,8 +112,11 @@ def report(
 
     def layout_is_fine(_study: Study, _cards: dict[str, ModelCard]) -> None:
         from xenograft.report.page import check_layout
+        from xenograft.report.slides import check_slides
 
         check_layout(logo, template)
+        if slides is not None:
+            check_slides(slides)
 
     analysis = analyse(
         study, model, seed=seed, draws=draws, chains=chains, quiet=quiet, cache=cache, method=method,
@@ -117,8 +125,8 @@ def report(
     from xenograft.report.outputs import written
 
     content = written(
-        analysis, output, reference=reference, title=title, logo=logo, template=template, figures=figures, json=json,
-        markdown=markdown, command=_command(), processes=2,
+        analysis, output, reference=reference, title=title, logo=logo, template=template, figures=figures,
+        slides=slides, json=json, markdown=markdown, command=_command(), processes=2,
     ).results  # fmt: skip
     out = standard_output()
     for verdict in content["verdicts"]:

@@ -161,6 +161,15 @@ def save_figures(
     return written
 
 
+def picture(figure: Figure) -> bytes:
+    """A figure as PNG (200 dpi) on white, to stand in a document."""
+    buffer = io.BytesIO()
+    with mpl.rc_context(THEME | _SAVED), _missing_glyphs_are_fine():
+        _lay_out(figure)
+        figure.savefig(buffer, format="png", dpi=200, facecolor="white", metadata=_METADATA["png"])
+    return buffer.getvalue()
+
+
 def _lay_out(figure: Figure) -> None:
     """Place the panels once; saving would draw the whole figure beforehand to do the same, for each format again."""
     engine = figure.get_layout_engine()

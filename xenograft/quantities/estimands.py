@@ -34,6 +34,9 @@ EXCESS_WORDS: dict[str, str] = {
 """How each excess is computed."""
 
 
+EXPECTED_WORDS = "100 (1 - V_R/V_C), V_R the volume that the reference predicts; above 100 = a volume below 0"
+"""How the inhibition that a reference predicts is computed."""
+
 TGI_WORDS: dict[TgiVersion, str] = {
     "relative": "100 (1 - V_T/V_C); 0 = as the control, 100 = tumour gone",
     "baseline": "100 (1 - dV_T/dV_C), changes since the first dose; above 100 = regression",
@@ -128,6 +131,37 @@ def combination_index(excess: xr.DataArray) -> xr.DataArray:
         words,
         **{key: excess.attrs[key] for key in ("of", "reference") if key in excess.attrs},
     )
+
+
+def expected_inhibition(
+    curves: xr.DataArray, combination: str, excess: xr.DataArray, control: str, reference: Reference
+) -> xr.DataArray:
+    """Tumour growth inhibition that the reference predicts of a combination: its own with the excess taken back.
+
+    Parameters
+    ----------
+    curves : DataArray (…, arm, day)
+        ln volume of typical animals.
+    combination : str
+        Name of the combination arm.
+    excess : DataArray (…, day)
+        Of these curves, from `excess`.
+    control : str
+        Name of the vehicle arm.
+    reference : {"bliss", "hsa", "additive"}
+        Of the excess.
+
+    Returns
+    -------
+    DataArray (…, day)
+        Percent of the control's volume; above 100 where response additivity predicts a volume below 0.
+    """
+    remaining = curves.sel(arm=combination, drop=True) - curves.sel(arm=control, drop=True)  # ln T/C
+    if reference == "additive":
+        found = 100 * (1 - xr.ufuncs.exp(remaining) - excess)
+    else:
+        found = 100 * (1 - xr.ufuncs.exp(remaining + excess))
+    return described(found, "%", EXPECTED_WORDS, of="typical", reference=reference)
 
 
 def tumour_growth_inhibition(

@@ -32,6 +32,7 @@ def write_report(
     logo: str | Path | None = None,
     template: str | Path | None = None,
     figures: str | Path | None = None,
+    slides: str | Path | None = None,
     json: str | Path | None = None,
     markdown: str | Path | None = None,
     command: str = "xenograft.write_report(…)",
@@ -58,6 +59,8 @@ def write_report(
         A Jinja file of the team's own, usually one that extends "report.html.jinja" and replaces some of its blocks.
     figures : str or Path, optional
         Folder to which every figure is written as PNG, SVG and PDF.
+    slides : str or Path, optional
+        Where to write slides for the meeting (.pptx); needs python-pptx.
     json : str or Path, optional
         Where to write results.json.
     markdown : str or Path, optional
@@ -72,7 +75,7 @@ def write_report(
     """
     written(
         Analysis(study, fits, ranking), path, reference=reference, title=title, logo=logo, template=template,
-        figures=figures, json=json, markdown=markdown, command=command,
+        figures=figures, slides=slides, json=json, markdown=markdown, command=command,
     )  # fmt: skip
 
 
@@ -85,6 +88,7 @@ def written(
     logo: str | Path | None = None,
     template: str | Path | None = None,
     figures: str | Path | None = None,
+    slides: str | Path | None = None,
     json: str | Path | None = None,
     markdown: str | Path | None = None,
     command: str,
@@ -98,7 +102,7 @@ def written(
         Study, fits and ranking.
     page : str or Path
         The HTML file.
-    reference, title, logo, template, figures, json, markdown, command
+    reference, title, logo, template, figures, slides, json, markdown, command
         As in `write_report`.
     processes : int
         2: a second one draws half of the figures, where the machine has two cores.
@@ -116,6 +120,10 @@ def written(
         write_html(page, content, logo=logo, template=template, second=second)
     if figures is not None:
         write_figures(figures, content)
+    if slides is not None:
+        from xenograft.report.slides import write_slides
+
+        write_slides(slides, content)
     if markdown is not None:
         write_text(markdown, report_markdown(content))
     return content

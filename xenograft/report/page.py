@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from markupsafe import Markup
 
 from xenograft import printing as printed
 from xenograft.errors import InputError, missing_file, unknown_choice
-from xenograft.figures.theme import WIDE, save_figures
+from xenograft.figures.theme import THEME_COLOURS, WIDE, save_figures
 from xenograft.files import write_text
 from xenograft.fitting.processes import Worker
 from xenograft.model.card import ModelCard
@@ -21,6 +22,7 @@ from xenograft.model.choice import by_reason
 from xenograft.model.prior import Prior
 from xenograft.quantities.catalogue import shown
 from xenograft.quantities.criteria import CRITERION_WORDS
+from xenograft.report import sentences
 from xenograft.report import words as words
 from xenograft.report.content import ReportContent
 from xenograft.report.content_of_measured import at_risk_table, bridge, measured_tables, time_table, usual_tests
@@ -34,6 +36,7 @@ from xenograft.study.study import Arm, Study
 from xenograft.study.tables import excluded, left_early, unit_in_print
 
 LOGO_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
+_LIGHT = {name.removeprefix("var(").removesuffix(")"): colour for colour, name in THEME_COLOURS.items()}
 LARGEST_LOGO = 1_000_000
 """Bytes: the report must stay light enough to mail."""
 
@@ -114,6 +117,7 @@ def render(
     picture = None if logo is None else _data_uri(Path(logo))
     environment, name = _environment(template, sections)
     results, study = content.results, content.study
+    script = environment.get_template("report.js").render(light=_LIGHT)
     try:
         return environment.get_template(name).render(
             content=content,
@@ -148,6 +152,14 @@ def render(
             model_words=words.model_in_words(content.cards),
             left_out=by_reason(content.left_out),
             version=_version(results),
+            sentences={
+                "slide": sentences.slide_sentence(content),
+                "allowed": sentences.may_be_written(content),
+                "results": sentences.results_sentences(content),
+                "methods": sentences.methods(content),
+            },
+            script=script,
+            digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
     except jinja2.TemplateSyntaxError as error:
         raise InputError(f"{template}, line {error.lineno}: {error.message}. Mend the template.") from None

@@ -53,6 +53,7 @@ def _shipped(anchor: str, title: str, link: str | None = None) -> Section:
 
 
 SECTIONS: tuple[Section, ...] = (
+    _shipped("takeaway", "For your slide and your paper", "Slide and paper"),
     _shipped("figures", "What was seen", "Figures"),
     _shipped("numbers", "Numbers"),
     _shipped("sensitivity", "Does the answer depend on our choices?", "Sensitivity"),

@@ -1,0 +1,207 @@
+"""Sentences to take away from a report: one for a slide, one for a paper's results, methods in three lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xenograft.model.card import ModelCard
+from xenograft.model.vocabulary import GROWTH
+from xenograft.printing import few, listed, number, share
+from xenograft.report.content import ReportContent
+from xenograft.report.words import level_of, lights
+from xenograft.study.groups import counted
+from xenograft.study.tables import unit_in_print
+
+ACTION = {"bliss": "independent action (Bliss)", "hsa": "the better single agent (HSA)"}
+"""What the agents would do together without interaction, as a slide says it."""
+
+SYNERGY: Mapping[tuple[str, str], str] = {
+    ("bliss", "enhanced"): "“Synergistic” may be written, with its definition: under Bliss independence on log volume.",
+    ("bliss", "less than the reference"): (
+        "“Antagonistic” may be written, with its definition: under Bliss independence on log volume."
+    ),
+    ("hsa", "enhanced"): (
+        "“More than the better single agent” may be written. That is not yet synergy: two agents that only add do so "
+        "too."
+    ),
+    ("hsa", "less than the reference"): "“Less than the better single agent” may be written.",
+}
+"""What a verdict allows one to write, by reference and words of the verdict."""
+
+
+def slide_sentence(content: ReportContent) -> str:
+    """The study's answer in the field's own numbers; empty where there is no conclusion.
+
+    Parameters
+    ----------
+    content : ReportContent
+        What the report shows.
+    """
+    verdict = content.results["verdict"]
+    if level_of(content) == "bad" or not verdict or verdict["probability"] is None:
+        return ""
+    doubts = [light.name.lower() for light in lights(content) if light.level != "good"]
+    why = f" ({few(doubts)})" if doubts else ""
+    caution = f" Read with caution{why}." if level_of(content) == "doubt" else ""
+    if verdict["kind"] == "inhibition":
+        return _inhibited(verdict) + caution
+    found, inhibition = _averaged(content.results, verdict)
+    if found is None or found["expected_tgi"] is None or inhibition is None:
+        return ""
+    return (
+        f"{verdict['combination']}, day {verdict['day']:g}: TGI expected under {ACTION[verdict['reference']]} "
+        f"{found['expected_tgi']['median']:.0f} %, observed {inhibition['median']:.0f} %; observed/expected volume "
+        f"{found['combination_index']['median']:.2f} (95 % interval {found['combination_index']['lower']:.2f} to "
+        f"{found['combination_index']['upper']:.2f}); probability of more than expected "
+        f"{share(verdict['probability'])}: {verdict['words']}.{caution}"
+    )
+
+
+def may_be_written(content: ReportContent) -> str:
+    """Whether "synergy" may be written, and under which definition; empty without a combination or a conclusion."""
+    verdict = content.results["verdict"]
+    if not verdict or verdict["kind"] != "interaction" or level_of(content) == "bad":
+        return ""
+    undecided = (
+        "Neither “synergy” nor “antagonism” may be written: these data do not tell the two apart. That is not "
+        "“additive” either, which would need an interval inside the margin."
+    )
+    allowed = SYNERGY.get((verdict["reference"], verdict["words"]), undecided)
+    return allowed if level_of(content) == "good" else f"{allowed} The cautions above belong in the same sentence."
+
+
+def results_sentences(content: ReportContent) -> str:
+    """The answer for the results section of a paper, with all that a reviewer asks of a number; empty without one.
+
+    Parameters
+    ----------
+    content : ReportContent
+        What the report shows.
+    """
+    said = slide_sentence(content)
+    if not said:
+        return ""
+    verdict, results = content.results["verdict"], content.results
+    averaged = {m["name"]: m["answer_weight"] for m in results["models"] if m["answer_weight"]}
+    weights = few([f"{name} {weight:.2f}" for name, weight in sorted(averaged.items(), key=lambda item: -item[1])], 4)
+    study = results["study"]
+    arms = listed([f"{name} (n = {n})" for name, n in study["arms"].items()])
+    more = ""
+    if verdict["kind"] == "interaction":
+        found, _ = _averaged(results, verdict)
+        if found is not None:
+            excess = found["excess"]
+            more = (
+                f" The excess of log volume was {excess['median']:.2f} (95 % interval {excess['lower']:.2f} to "
+                f"{excess['upper']:.2f}; positive = more than expected)."
+            )
+    return f"{said}{more} Posterior medians, averaged over models by stacking weight ({weights}). Arms: {arms}."
+
+
+def methods(content: ReportContent) -> dict[str, str]:
+    """How the numbers were made, for a paper, by length: "One sentence", "A paragraph", "For a supplement"."""
+    results, study = content.results, content.study
+    answering = {name: card for name, card in content.cards.items() if card.answers}
+    laws = listed(list(dict.fromkeys(_law(card) for card in answering.values()))) if answering else ""
+    version = results["provenance"]["versions"]
+    interaction = bool(study.combinations)
+    estimand = (
+        "the interaction (excess over Bliss independence on log volume)" if interaction else "tumour growth inhibition"
+    )
+    one = (
+        f"Tumour volumes were analysed with hierarchical Bayesian growth-inhibition models ({laws}) in xenograft "
+        f"{version.get('xenograft', '')}, which estimate {estimand}; answers are averaged over models by stacking "
+        "weights, with 95 % equal-tailed credible intervals."
+    )
+    limit = study.limit_of_quantification
+    censored = (
+        f" Readings at or below the limit of quantification ({number(limit, 4)} {unit_in_print(study.unit)}) entered "
+        "as censored."
+        if limit is not None
+        else ""
+    )
+    decided = (
+        "A combination is called enhanced when the posterior probability of an excess above 0 is at least 0.975, and "
+        "less than the reference when it is at most 0.025."
+        if interaction
+        else "A treatment is called inhibiting when the posterior probability that the typical tumour is smaller than "
+        "the vehicle's is at least 0.975."
+    )
+    chains, draws = _size(results)
+    paragraph = (
+        f"{one} {counted(study.animals)} in {len(study.arms)} arms gave {results['study']['readings']} readings; each "
+        f"animal kept its own baseline and growth rate, integrated out exactly.{censored} {_models(len(answering))} "
+        f"fitted by {_sampled(results)} ({chains} × {draws:,} draws, seed "
+        f"{results['provenance']['seed']}; {_health(results)}) and compared by leave-one-animal-out cross-validation "
+        f"with their nulls. Numbers are for day {study.horizon:g}. {decided}"
+    )
+    first = next((model for model in results["models"] if model["name"] in answering), None)
+    used = set() if first is None else {name.partition("[")[0] for name in first["parameters"]}
+    priors = "; ".join(
+        f"{parameter} ~ {prior.in_words()}"
+        for parameter, prior in (answering[first["name"]].priors.items() if first else ())
+        if parameter.partition(".")[0] in used
+    )
+    models = " ".join(f"{name}: {card.claim}" for name, card in content.cards.items())
+    programs = ", ".join(f"{name} {number}" for name, number in version.items() if name != "xenograft")
+    supplement = (
+        f"{paragraph} Models: {models} Priors of {first['name'] if first else 'none'}: {priors}. Software: xenograft "
+        f"{version.get('xenograft', '')} ({programs}). Study digest {results['study']['digest'][:12]}. Reproduce with: "
+        f"{content.command}."
+    )
+    return {"One sentence": one, "A paragraph": paragraph, "For a supplement": supplement}
+
+
+def _averaged(
+    results: Mapping[str, Any], verdict: Mapping[str, Any]
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    """The averaged interaction that a verdict is on, and the inhibition of its arm."""
+    key = {"model": "averaged", "combination": verdict["combination"], "reference": verdict["reference"]}
+    found = next((r for r in results["interaction"] if all(r[name] == key[name] for name in key)), None)
+    arms = [r for r in results["arms"] if r["model"] == "averaged" and r["of"] == "typical"]
+    inhibition = next((r["tgi"] for r in arms if r["arm"] == verdict["combination"]), None)
+    return found, inhibition
+
+
+def _inhibited(verdict: Mapping[str, Any]) -> str:
+    tgi, tc = verdict["tgi"], verdict["tc"]
+    return (
+        f"{verdict['arm']} against {verdict['control']}, day {verdict['day']:g}: TGI {number(tgi['median'])} % "
+        f"(95 % interval {number(tgi['lower'])} to {number(tgi['upper'])} %), T/C {number(tc['median'])} %; "
+        f"probability of smaller tumours {share(verdict['probability'])}: {verdict['words']}."
+    )
+
+
+def _models(number: int) -> str:
+    return (
+        "One model that leaves the answer free was"
+        if number == 1
+        else f"{number} models that leave the answer free were"
+    )
+
+
+def _law(card: ModelCard) -> str:
+    """A card's growth law, without its equation."""
+    return GROWTH[card.growth].said.partition(" (")[0]
+
+
+def _size(results: Mapping[str, Any]) -> tuple[int, int]:
+    first = results["models"][0]
+    return first["chains"], first["draws"]
+
+
+def _sampled(results: Mapping[str, Any]) -> str:
+    ways = {"nuts": "the no-U-turn sampler", "importance": "importance sampling"}
+    return " or ".join(dict.fromkeys(ways[model["method"]] for model in results["models"] if model["answers"]))
+
+
+def _health(results: Mapping[str, Any]) -> str:
+    """How well the answering models were sampled, their worst numbers."""
+    health = [model["health"] for model in results["models"] if model["answers"]]
+    rhat = [one["max_rhat"] for one in health if one["max_rhat"] is not None]
+    ess = [one["min_ess_bulk"] for one in health if one["min_ess_bulk"] is not None]
+    told = [f"R-hat at most {max(rhat):.3f}"] if rhat else []
+    told += [f"at least {min(ess):,.0f} effective draws"] if ess else []
+    told.append(f"{sum(one['divergences'] for one in health)} divergent draws")
+    return ", ".join(told)
