@@ -92,6 +92,24 @@ def content_for(names: tuple[str, ...] = ("vehicle", "A", "B", "A + B"), **chang
     return replace(content, **changes)
 
 
+def without_combination(words: str = "inhibited", probability: float | None = 0.996) -> ReportContent:
+    """The invented report of a study of single agents only."""
+    content = content_for()
+    numbers = {key: an_interval(1.0) for key in ("tc", "growth_rate", "growth_rate_inhibition", "control_growth_rate")}
+    verdicts = [
+        {"kind": "inhibition", "arm": arm, "control": "vehicle", "day": 14.0, "probability": probability,
+         "relevant": 0.9, "opposite": 0.0005, "margin": 10.0, "mcse": 0.001, "words": words, "agreement": "agree",
+         "borderline": False, "caution": False, "sentence": f"{arm} against vehicle, day 14: {words}.",
+         "tgi": {"median": tgi, "lower": 80.0, "upper": 93.0}, **numbers}
+        for arm, tgi in (("A", 40.0), ("B", 86.7))
+    ]  # fmt: skip
+    study = replace(content.study, arms=content.study.arms[:3])
+    study = replace(study, readings=study.readings[study.readings["arm"] != "A + B"])
+    results = dict(content.results) | {"verdicts": verdicts, "verdict": verdicts[1], "interaction": []}
+    none = content.interaction.iloc[:0]
+    return replace(content, study=study, results=results, interaction=none, expected=none, relevance=none)
+
+
 def results_for(study: Study, combination: str, cards: dict[str, ModelCard]) -> dict[str, Any]:
     health = {"status": "pass", "max_rhat": 1.001, "min_ess_bulk": 2000.0, "min_ess_tail": 1800.0, "divergences": 0,
               "max_treedepth_share": 0.0, "min_bfmi": 0.9, "failures": []}  # fmt: skip

@@ -18,6 +18,7 @@ from invented_report import GOOD, HOSTILE, REFUSED, content_for
 
 from xenograft.report.folder import index_page
 from xenograft.report.page import render
+from xenograft.report.sentences import slide_sentence
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -126,6 +127,57 @@ def test_the_verdict_is_on_the_first_screen_and_nothing_overflows(
     assert found["figures"] == found["all"] > 6
     assert found["faults"] == []
     assert found["narrowest"] > 0.8 * min(width, 900) - 40
+
+
+TAKING = """<!doctype html><title>frame</title><body style="margin:0">
+<iframe id="page" src="report.html" style="border:0;width:1280px;height:800px"></iframe><pre id="found"></pre>
+<script>
+document.getElementById("page").onload = async event => {
+  const inside = event.target.contentWindow, page = inside.document, saved = [], copied = [], printed = [];
+  const wait = until => new Promise(done => { const look = () => until() ? done() : setTimeout(look, 20); look(); });
+  const button = (place, words) => [...page.querySelectorAll(place)].find(one => one.textContent === words);
+  inside.URL.createObjectURL = blob => { saved.push(blob); return "data:,"; };
+  inside.print = () => printed.push(page.querySelectorAll("figure.alone").length);
+  inside.navigator.clipboard.write = async items => {
+    for (const kind of items[0].types) copied.push(await (await items[0].getType(kind)).text());
+  };
+  button("button", "Copy").click();
+  await wait(() => copied.length === 1);
+  button("#numbers ~ .buttons button", "Copy table").click();
+  await wait(() => copied.length === 3);
+  button("figure button", "SVG").click();
+  button("figure button", "PNG").click();
+  await wait(() => saved.length === 2);
+  button("figure button", "PDF").click();
+  inside.dispatchEvent(new Event("afterprint"));
+  document.getElementById("found").textContent = JSON.stringify({
+    copied, printed, types: saved.map(one => one.type), svg: await saved[0].text(),
+    png: [...new Uint8Array(await saved[1].slice(0, 8).arrayBuffer())], left: page.querySelectorAll(".alone").length,
+    buttons: page.querySelectorAll(".buttons").length,
+    places: page.querySelectorAll("figure, main table, blockquote.copied").length,
+    unnamed: [...page.querySelectorAll("button")].filter(one => !one.getAttribute("aria-label")).length,
+  });
+};
+</script>"""
+
+
+def test_sentences_and_tables_are_copied_and_figures_saved_without_any_request(tmp_path: Path) -> None:
+    content = content_for()
+    (tmp_path / "report.html").write_text(page_of(PLAIN_NAMES), encoding="utf-8")
+    (tmp_path / "frame.html").write_text(TAKING, encoding="utf-8")
+    found = _found(tmp_path, "--window-size=1280,800", "--allow-file-access-from-files")
+    sentence, cells, table = found["copied"]
+    assert sentence == slide_sentence(content)
+    assert cells.splitlines()[0].split("\t")[:3] == ["Arm", "Treatment", "Animals"]
+    assert len(cells.splitlines()) == 1 + len(content.study.arms)
+    assert table.startswith("<table")
+    assert found["types"] == ["image/svg+xml", "image/png"]
+    assert 'xmlns="http://www.w3.org/2000/svg" width="648pt"' in found["svg"]
+    assert "var(" not in found["svg"], "a file has no theme to follow"
+    assert bytes(found["png"]) == b"\x89PNG\r\n\x1a\n"
+    assert (found["printed"], found["left"]) == ([1], 0)
+    assert found["buttons"] == found["places"]
+    assert found["unnamed"] == 0
 
 
 def test_every_text_has_contrast_in_the_dark_too(tmp_path: Path) -> None:

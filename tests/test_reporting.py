@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from invented_report import HOSTILE, an_interval, content_for
+from invented_report import HOSTILE, content_for, without_combination
 
 from xenograft.errors import InputError
 from xenograft.quantities.catalogue import ARM_NUMBERS
@@ -389,24 +389,6 @@ def test_the_question_names_the_agents_where_the_arms_name_does_not() -> None:
     assert "Does A + B do more than its agents" in render(content_for())
     named = render(content_for(names=("vehicle", "one", "two", "D")))
     assert "Does D (A 3 mg/kg + B) do more than its agents" in named
-
-
-def without_combination(words: str = "inhibited", probability: float | None = 0.996) -> ReportContent:
-    """The invented report of a study of single agents only."""
-    content = content_for()
-    numbers = {key: an_interval(1.0) for key in ("tc", "growth_rate", "growth_rate_inhibition", "control_growth_rate")}
-    verdicts = [
-        {"kind": "inhibition", "arm": arm, "control": "vehicle", "day": 14.0, "probability": probability,
-         "relevant": 0.9, "opposite": 0.0005, "margin": 10.0, "mcse": 0.001, "words": words, "agreement": "agree",
-         "borderline": False, "caution": False, "sentence": f"{arm} against vehicle, day 14: {words}.",
-         "tgi": {"median": tgi, "lower": 80.0, "upper": 93.0}, **numbers}
-        for arm, tgi in (("A", 40.0), ("B", 86.7))
-    ]  # fmt: skip
-    study = replace(content.study, arms=content.study.arms[:3])
-    study = replace(study, readings=study.readings[study.readings["arm"] != "A + B"])
-    results = dict(content.results) | {"verdicts": verdicts, "verdict": verdicts[1], "interaction": []}
-    none = content.interaction.iloc[:0]
-    return replace(content, study=study, results=results, interaction=none, expected=none, relevance=none)
 
 
 def test_a_study_without_combination_is_headed_by_its_verdict_and_answers_in_a_sentence() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def check_slides(path: str | Path) -> None:
     if Path(path).suffix.lower() != ".pptx":
         raise InputError(f"--slides {path}: slides are written as .pptx. Give the file that ending.")
     try:
-        import pptx  # noqa: F401
+        import_module("pptx")
     except ImportError:
         raise InputError(
             '--slides: python-pptx is not installed. Install it with `pip install "xenograft[slides]"`.'
