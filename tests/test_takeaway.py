@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from invented_report import content_for, without_combination
 
 from xenograft.errors import InputError
+from xenograft.report import slides
 from xenograft.report.content import ReportContent
 from xenograft.report.page import render
 from xenograft.report.sentences import may_be_written, methods, results_sentences, slide_sentence
@@ -110,6 +110,6 @@ def test_slides_say_the_verdict_and_carry_figures_with_words_and_a_table_that_ca
 def test_slides_are_refused_before_time_is_spent(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"--slides deck\.pdf: slides are written as \.pptx"):
         check_slides("deck.pdf")
-    monkeypatch.setitem(sys.modules, "pptx", None)
+    monkeypatch.setattr(slides, "find_spec", lambda _: None)
     with pytest.raises(InputError, match=r'pip install "xenograft\[slides\]"'):
         check_slides("deck.pptx")

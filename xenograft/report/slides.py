@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,8 @@ def check_slides(path: str | Path) -> None:
     """
     if Path(path).suffix.lower() != ".pptx":
         raise InputError(f"--slides {path}: slides are written as .pptx. Give the file that ending.")
-    try:
-        import_module("pptx")
-    except ImportError:
-        raise InputError(
-            '--slides: python-pptx is not installed. Install it with `pip install "xenograft[slides]"`.'
-        ) from None
+    if find_spec("pptx") is None:
+        raise InputError('--slides: python-pptx is not installed. Install it with `pip install "xenograft[slides]"`.')
 
 
 def write_slides(path: str | Path, content: ReportContent) -> None:
