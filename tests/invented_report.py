@@ -17,7 +17,7 @@ HOSTILE = ("<script>alert(1)</script>", "$\\frac{1}{2}$", "_hidden", "🐭 arm",
 UNITS = {"tgi": "%", "growth_rate": "1/day", "doubling_time": "day"}
 """Of the numbers that a report draws."""
 
-VERSIONS = {"xenograft": "0.1.0", "pymc": "6", "nutpie": "0.16"}
+VERSIONS = {"xenograft": "0.1.0", "nutpie": "0.16", "numba": "0.62"}
 VERDICT = {"kind": "interaction", "combination": "A + B", "reference": "bliss", "day": 14.0, "probability": 0.99,
            "words": "enhanced", "agreement": "agree"}  # fmt: skip
 EXCESS = {"median": 0.5, "lower": 0.1, "upper": 0.9}

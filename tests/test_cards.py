@@ -167,6 +167,16 @@ def test_a_prior_in_scipy_is_the_one_in_pymc(subtests: pytest.Subtests) -> None:
             assert np.allclose(prior.frozen.logpdf(at), theirs)
 
 
+def test_draws_of_a_prior_are_those_of_its_scipy_distribution(subtests: pytest.Subtests) -> None:
+    for distribution, names in ARGUMENTS.items():
+        with subtests.test(distribution=distribution):
+            numbers = dict(zip(names, (1.7, 0.6), strict=False))
+            prior = Prior(distribution=distribution, **numbers, unit="", why="A test.")
+            ours, theirs = (np.random.default_rng(3) for _ in range(2))
+            expected = prior.frozen.rvs((4, 5), random_state=theirs)
+            assert np.allclose(prior.draws((4, 5), ours), expected, rtol=1e-12)
+
+
 def test_the_prior_of_a_correlation_is_that_of_lewandowski_kurowicka_and_joe(subtests: pytest.Subtests) -> None:
     """The density of a 2 × 2 correlation matrix is its determinant to the power η − 1 (LKJ 2009)."""
     for eta in [0.5, 1.0, 2.0, 7.0]:

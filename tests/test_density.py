@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -262,19 +263,28 @@ Path.read_bytes = lambda path: read(path) + (b"# changed" if path.name == "compi
     assert len(changed) == 3
 
 
-def test_no_compiler_and_no_pymc_between_a_study_and_its_posterior(tmp_path: Path) -> None:
+def modules_after(code: str) -> set[str]:
+    """Modules of a new process that has run some code."""
+    done = subprocess.run([sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"], capture_output=True,
+                          text=True, check=True)  # fmt: skip
+    return set(done.stdout.split())
+
+
+def test_no_compiler_and_no_pymc_between_a_study_and_its_results_and_page(tmp_path: Path) -> None:
     fixture = Path(__file__).parents[1] / "fixtures" / "her2-four-arm"
-    code = f"""
-import sys
+    cards = [word for name in ("exponential-bliss-departure", "gompertz-hsa") for word in ("-m", name)]
+    words = ["xenograft", "report", str(fixture), *cards, "--draws", "100", "--quiet", "-o", str(tmp_path / "r.html")]
+    found = modules_after(
+        f"""
 from xenograft import cli
-sys.argv = ["xenograft", "report", {str(fixture)!r}, "-m", "exponential-bliss", "--draws", "100", "--quiet",
-            "-o", {str(tmp_path / "r.html")!r}]
+sys.argv = {words!r}
 try:
     cli.main()
 except SystemExit:
     pass
-print(*sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (tmp_path / "r.html").is_file(), done.stderr
-    assert not {"pymc", "pytensor"} & set(done.stdout.split())
+    )
+    assert (tmp_path / "r.html").is_file()
+    models = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["models"]
+    assert {model["name"] for model in models} == set(cards[1::2])
+    assert not {"pymc", "pytensor"} & found

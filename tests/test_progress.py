@@ -30,6 +30,14 @@ def test_in_a_terminal_it_is_on_standard_error(capsys: pytest.CaptureFixture[str
     assert shown.out == ""
 
 
+def test_it_says_when_draws_are_made_without_chains(capsys: pytest.CaptureFixture[str]) -> None:
+    with FitProgress("a card", shown=True) as bar:
+        bar.weighting()
+    shown = capsys.readouterr().err
+    assert "importance sampling" in shown
+    assert "compiling" not in shown
+
+
 def test_nothing_is_shown_where_nothing_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
     with FitProgress("a card", shown=False) as bar:
         bar.sampling(40)([])

@@ -54,7 +54,7 @@ def test_every_parameter_and_every_answer_is_stored_with_its_error(stored: dict[
                  "tgi[pertuzumab]", "correlation"):  # fmt: skip
         assert 0 < quantities[name]["mcse"] < quantities[name]["sd"] / 10
     assert "tgi[vehicle]" not in quantities  # 0 in every draw
-    assert set(stored["versions"]) >= {"xenograft", "pymc", "arviz"}
+    assert set(stored["versions"]) >= {"xenograft", "nutpie", "numba", "arviz"}
 
 
 def test_an_edited_reading_and_an_edited_prior_are_both_named(stored: dict[str, Any], fits: Mapping[str, Fit]) -> None:
@@ -103,11 +103,11 @@ def test_another_schedule_another_card_and_another_version_are_named(
     later = replace(arm, dosings=(replace(arm.dosings[0], days=(0.0, 28.0)),))
     study = replace(study, arms=(study.arms[0], later, *study.arms[2:]))
     card = fits[CARD].card.model_copy(update={"spread": "arm"})
-    monkeypatch.setattr(metadata, "version", lambda name: "99.0" if name == "pymc" else stored["versions"][name])
+    monkeypatch.setattr(metadata, "version", lambda name: "99.0" if name == "numba" else stored["versions"][name])
     assert drift(stored, replace(fits[CARD], study=study, card=card)).changes == (
         "arm T-DM1: T-DM1 3, 3 on days 0, 21 → T-DM1 3, 3 on days 0, 28",
         f"card {CARD}: spread common → arm",
-        f"version of pymc: {stored['versions']['pymc']} → 99.0",
+        f"version of numba: {stored['versions']['numba']} → 99.0",
     )
 
 

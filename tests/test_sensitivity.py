@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import arviz as az
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -49,6 +50,13 @@ def test_every_answer_that_varies_has_a_sensitivity_and_they_are_arvizs(fits: Ma
     draws = quantities(fit)["excess_bliss"].sel(combination="T-DM1 + pertuzumab").to_dataset(name="x")
     tree = xr.DataTree.from_dict({"posterior": draws, "log_prior": log_prior(fit)})
     assert table.loc[EXCESS, "prior"] == pytest.approx(float(az.psense(tree)["x"]))
+
+
+def test_numbers_asked_for_alone_have_the_sensitivities_they_have_among_all(fits: Mapping[str, Fit]) -> None:
+    everything = prior_sensitivity(fits[CARD])
+    some = prior_sensitivity(fits[CARD], only=("excess_bliss", "tgi"))
+    assert {name.partition("[")[0] for name in some.index} == {"excess_bliss", "tgi"}
+    pd.testing.assert_frame_equal(some, everything.loc[some.index])
 
 
 def test_on_the_fixture_the_data_decide_the_excess(fits: Mapping[str, Fit]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import xarray as xr
 
@@ -35,7 +37,7 @@ def quantities(fit: Fit) -> xr.Dataset:
     return quantities_of(fit.study, curves(fit))
 
 
-def quantities_of(study: Study, curve: xr.DataArray) -> xr.Dataset:
+def quantities_of(study: Study, curve: xr.DataArray, only: Collection[str] | None = None) -> xr.Dataset:
     """As `quantities`, from typical curves at hand, which may be averaged over cards.
 
     Parameters
@@ -44,16 +46,17 @@ def quantities_of(study: Study, curve: xr.DataArray) -> xr.Dataset:
         Names and horizon.
     curve : DataArray (chain, draw, arm, day)
         ln volume.
+    only : collection of str, optional
+        Names of those that are wanted; default all.
     """
     at_horizon = curve.sel(day=[study.horizon])
     found: dict[str, xr.DataArray] = {}
     if study.combinations:
-        for reference in REFERENCES:
+        for reference in (one for one in REFERENCES if only is None or f"{EXCESS}{one}" in only):
             draws = interaction_of(study, at_horizon, "", reference).draws.isel(day=0, drop=True)  # pyright: ignore
             found[f"{EXCESS}{reference}"] = draws
-    estimands = arm_estimands(curve, study)
-    for name in (number.key for number in shown("followed")):
-        draws = estimands[name]
+    followed = [number.key for number in shown("followed") if only is None or number.key in only]
+    for name, draws in arm_estimands(curve, study, only=followed).items():
         reached = xr.ufuncs.isfinite(draws).mean(("chain", "draw")) >= 0.5
         found[name] = (1 / draws).where(reached) if draws.attrs["unit"] == "day" else draws
     moving = {name: draws.drop_vars("predicted", errors="ignore") for name, draws in found.items()}

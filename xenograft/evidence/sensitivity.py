@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import arviz as az
@@ -11,10 +11,10 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers.averaging import interaction_of
-from xenograft.answers.followed import quantities, quantities_of
+from xenograft.answers.followed import quantities_of
 from xenograft.answers.ranking import Comparison
 from xenograft.errors import InputError
-from xenograft.fitting.curves import curves_of
+from xenograft.fitting.curves import curves, curves_of
 from xenograft.fitting.fit import Fit, Refit
 from xenograft.fitting.left_out import LeftOut, without_each
 from xenograft.fitting.sampling import refit_without
@@ -30,7 +30,9 @@ NEGLIGIBLE = 1e-4
 """Answer weight up to which a card is left out of what single animals do: it moves no probability by more."""
 
 
-def prior_sensitivity(fit: Fit, curve: xr.DataArray | None = None) -> pd.DataFrame:
+def prior_sensitivity(
+    fit: Fit, curve: xr.DataArray | None = None, *, only: Collection[str] | None = None
+) -> pd.DataFrame:
     """How much each answer moves when the priors, or the data, are made a little stronger or weaker.
 
     Parameters
@@ -39,6 +41,8 @@ def prior_sensitivity(fit: Fit, curve: xr.DataArray | None = None) -> pd.DataFra
         Posterior draws.
     curve : DataArray, optional
         Its typical curves, from `curves`, where at hand.
+    only : collection of str, optional
+        Names of the estimands that are wanted (`excess_bliss`, `tgi`, …); default all.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def prior_sensitivity(fit: Fit, curve: xr.DataArray | None = None) -> pd.DataFra
         NaN for a card that fixes the departure) and `likelihood` (sensitivities without unit; 0.05 and above counts),
         `words`: "prior and data disagree", "the prior decides" or "".
     """
-    draws = quantities(fit) if curve is None else quantities_of(fit.study, curve)
+    draws = quantities_of(fit.study, curves(fit) if curve is None else curve, only)
     varying = [name for name, value in draws.items() if float(value.std(("chain", "draw")).max()) > 0]
     tree = xr.DataTree.from_dict(
         {

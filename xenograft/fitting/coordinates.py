@@ -147,7 +147,7 @@ class Coordinates:
         for piece in self.pieces:
             if piece.priors:
                 each = piece.priors * (piece.size if len(piece.priors) == 1 else 1)
-                columns = [prior.frozen.rvs(draws, random_state=rng) for prior in each]
+                columns = [prior.draws(draws, rng) for prior in each]
                 value = np.stack(columns, axis=-1) if columns else np.empty((draws, 0))
             else:
                 scale = np.sqrt(drawn["smoothness"])[..., None] if piece.name == "bend_scaled" else 1.0

@@ -282,7 +282,7 @@ def prior_draws(study: Study, card: ModelCard, draws: int, *, seed: int) -> xr.D
     dims |= dict.fromkeys(("error", "sd_growth"), "arm") if card.spread == "arm" else {}
 
     def drawn(prior: Prior, *dims: str) -> Any:
-        return prior.frozen.rvs((1, draws, *(len(labels[dim]) for dim in dims)), random_state=rng)
+        return prior.draws((1, draws, *(len(labels[dim]) for dim in dims)), rng)
 
     def standard(*dims: str) -> Any:
         return rng.standard_normal((1, draws, *(len(labels[dim]) for dim in dims)))

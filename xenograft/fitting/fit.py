@@ -176,7 +176,7 @@ def parameters_of(posterior: xr.Dataset, card: ModelCard) -> Parameters:
 
 def versions() -> dict[str, str]:
     """Versions of what a result depends on."""
-    return {name: metadata.version(name) for name in ("xenograft", "pymc", "nutpie", "pytensor", "arviz", "numpy")}
+    return {name: metadata.version(name) for name in ("xenograft", "nutpie", "numba", "numpy", "scipy", "arviz")}
 
 
 def _fit_of(tree: xr.DataTree, attrs: Mapping[str, Any]) -> Fit:

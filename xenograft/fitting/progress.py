@@ -19,7 +19,7 @@ EVERY = 0.2
 
 
 class FitProgress:
-    """One line per fit: compiling, then the share of draws done."""
+    """One line per fit: what it is doing, and the share of draws done."""
 
     def __init__(self, name: str, *, shown: bool) -> None:
         self._line: _Line = _CellLine(name) if shown and in_notebook() else _TerminalLine(name, shown=shown)
@@ -30,6 +30,10 @@ class FitProgress:
 
     def __exit__(self, *_: object) -> None:
         self._line.stop()
+
+    def weighting(self) -> None:
+        """Draws are made without chains: there is no share of them to tell."""
+        self._line.update(0, 0, "importance sampling")
 
     def sampling(self, total: int) -> Callable[[Sequence[Any]], None]:
         """A callback for the sampler, which tells the draws of each chain so far."""
@@ -59,13 +63,13 @@ class _TerminalLine:
     def __init__(self, name: str, *, shown: bool) -> None:
         columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn()
         self._bar = Progress(*columns, console=Console(stderr=True), disable=not shown)
-        self._task = self._bar.add_task(name, total=None, note="compiling")
+        self._task = self._bar.add_task(name, total=None, note="starting")
 
     def start(self) -> None:
         self._bar.start()
 
     def update(self, total: int, done: int, note: str) -> None:
-        self._bar.update(self._task, total=total, completed=done, note=note)
+        self._bar.update(self._task, total=total or None, completed=done, note=note)
 
     def stop(self) -> None:
         self._bar.stop()
@@ -76,7 +80,7 @@ class _CellLine:
 
     def __init__(self, name: str) -> None:
         self._name, self._started, self._said = name, time.perf_counter(), 0.0
-        self._state = (0, 0, "compiling")
+        self._state = (0, 0, "starting")
         self._shown: Any = None
 
     def start(self) -> None:

@@ -282,6 +282,7 @@ def _attempted(
             kept = found
 
     if method == "importance" and density.n_dim <= FEW_DIMENSIONS:
+        bar.weighting()
         rng = np.random.default_rng(seed)
         starts = density.prior_draws(STARTS, seed=seed)
         size = max(LEAST_PROPOSED, PROPOSED * settings.chains * run.draws)

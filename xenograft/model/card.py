@@ -111,12 +111,6 @@ class ModelCard(BaseModel):
         return {said} if isinstance(said, str) else set(said.values() if isinstance(said, dict) else said)
 
     @property
-    def family(self) -> str:
-        """What cards have in common that are compiled as one model: everything but the departure and the reference."""
-        apart = {"name", "claim", "priors", "reference", "departure"}
-        return repr(self.model_dump(exclude=apart) | {"varies": sorted(set(self.varies))})
-
-    @property
     def varying(self) -> tuple[str, ...]:
         """What each animal has of its own, of "baseline", "growth" and "effect"."""
         return tuple(name for name in ("baseline", "growth", "effect") if name in self.varies)

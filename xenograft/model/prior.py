@@ -129,6 +129,33 @@ class Prior(BaseModel):
                 raise ValueError(f"{self.distribution} is of numbers without a unit of time.")
         return self.model_copy(update=changed | {"unit": unit})
 
+    def draws(self, shape: int | tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Independent draws of the distribution, as `frozen.rvs` makes them without the cost of a SciPy object.
+
+        Parameters
+        ----------
+        shape : int or tuple of int
+            Of the array.
+        rng : Generator
+            Source of randomness.
+        """
+        a = self.arguments
+        match self.distribution:
+            case "Normal":
+                return a["mu"] + a["sigma"] * rng.standard_normal(shape)
+            case "HalfNormal":
+                return a["sigma"] * np.abs(rng.standard_normal(shape))
+            case "LogNormal":
+                return np.exp(a["mu"]) * np.exp(a["sigma"] * rng.standard_normal(shape))
+            case "Gamma":
+                return rng.standard_gamma(a["alpha"], shape) / a["beta"]
+            case "Beta":
+                return rng.beta(a["alpha"], a["beta"], shape)
+            case "LKJ":
+                return 2 * rng.beta(a["eta"], a["eta"], shape) - 1
+            case "Exponential":
+                return rng.standard_exponential(shape) / a["lam"]
+
     def in_words(self) -> str:
         """The distribution as a reader would write it, for example "Normal(0.03, 0.1) 1/day"."""
         numbers = ", ".join(f"{value:g}" for value in self.arguments.values())

@@ -227,7 +227,9 @@ UNDEFINED = 0.025
 ROW = ("median", "lower", "upper", "probability", "beyond", "opposite", "margin", "unreached", "undefined")
 
 
-def arm_estimands(curves: xr.DataArray, study: Study, horizon: float | None = None) -> dict[str, xr.DataArray]:
+def arm_estimands(
+    curves: xr.DataArray, study: Study, horizon: float | None = None, *, only: Sequence[str] | None = None
+) -> dict[str, xr.DataArray]:
     """Every number of section 5 that is reported for an arm, as draws.
 
     Parameters
@@ -238,6 +240,8 @@ def arm_estimands(curves: xr.DataArray, study: Study, horizon: float | None = No
         Tells the control and the dosing days.
     horizon : float, optional
         Day as recorded; default the study's.
+    only : sequence of str, optional
+        Keys of those that are wanted; default all.
 
     Returns
     -------
@@ -246,7 +250,7 @@ def arm_estimands(curves: xr.DataArray, study: Study, horizon: float | None = No
     """
     horizon = study.horizon if horizon is None else horizon
     given = ArmCurves(curves.sel(day=slice(curves.attrs["first_dose"], horizon)), study, horizon)
-    return {key: number.draws(given) for key, number in ARM_NUMBERS.items()}
+    return {key: ARM_NUMBERS[key].draws(given) for key in (ARM_NUMBERS if only is None else only)}
 
 
 def questions() -> dict[str, Question]:

@@ -108,7 +108,8 @@ def sensitivities(
             table = without_each_animal(fits, ranking, combination=combination, reference=reference, refit=refit)
         found.append(on_single_animals(table, verdict, ranking.good_k))
     if ranking.answer_weights:
-        tables = {name: prior_sensitivity(fits[name], curves[name]) for name in ranking.answer_weights}
+        wanted = _asked_of_priors(study)
+        tables = {name: prior_sensitivity(fits[name], curves[name], only=wanted) for name in ranking.answer_weights}
         found.append(on_the_priors(study, tables, ranking.answer_weights, verdict))
     return tuple(found)
 
@@ -252,11 +253,7 @@ def on_the_priors(
     verdict : mapping or None
         The primary verdict of results.json.
     """
-    wanted = (
-        {f"{EXCESS}{key}": f"excess over {SHORT_REFERENCES[key]}" for key in VERDICT_REFERENCES}
-        if study.combinations
-        else {number.key: number.said for number in shown("priors")}
-    )
+    wanted = _asked_of_priors(study)
     primary = None if verdict is None else verdict["arm" if verdict["kind"] == "inhibition" else "combination"]
     judged = "tgi" if verdict is None or verdict["kind"] == "inhibition" else f"{EXCESS}{verdict['reference']}"
     many = len(study.combinations or study.arms) > FEW
@@ -284,6 +281,13 @@ def on_the_priors(
     caption = "Power-scaling sensitivity: how much an answer moves when priors or data weigh a little more or less"
     finding = _prior_finding(sensitive, own, max((row["prior"] for row in rows), default=0.0))
     return SensitivityTable("On the priors", pd.DataFrame(told), finding, bool(own), caption)
+
+
+def _asked_of_priors(study: Study) -> dict[str, str]:
+    """The numbers that are looked at, and what a report calls them."""
+    if study.combinations:
+        return {f"{EXCESS}{key}": f"excess over {SHORT_REFERENCES[key]}" for key in VERDICT_REFERENCES}
+    return {number.key: number.said for number in shown("priors")}
 
 
 def _prior_finding(sensitive: list[dict[str, Any]], own: list[dict[str, Any]], largest: float) -> str:
