@@ -233,6 +233,32 @@ def test_names_at_the_ends_of_curves_stay_apart_and_on_the_figure() -> None:
     assert min(np.diff(heights)) > 0.04
 
 
+def test_a_typical_curve_fades_from_the_day_on_which_half_of_its_animals_have_left() -> None:
+    study, curves = STUDIES["four"], curves_of(STUDIES["four"])
+    days = study.readings["day"].unique()
+    leaving = study.animals.index[study.animals["arm"] == "A"][: -(-int((study.animals["arm"] == "A").sum()) // 2) + 1]
+    kept = study.readings[~(study.readings["animal"].isin(leaving) & (study.readings["day"] > days[1]))]
+    study = replace(study, readings=kept)
+    for axis in (typical_curves(study, curves).axes[0], volume_panels(study, curves, NO_CURVES).axes[1]):
+        colour = arm_colours(study)["A"]
+        own = [line for line in axis.lines if line.get_color() == colour and line.get_linewidth() >= 2]
+        whole, faded = (next(line for line in own if (line.get_alpha() is not None) is dim) for dim in (False, True))
+        assert np.nanmax(whole.get_xdata()) == days[1]
+        assert np.nanmax(faded.get_xdata()) == days[-1]
+
+
+def test_the_forest_shows_0_and_the_control_as_references() -> None:
+    study = STUDIES["four"]
+    rows = pd.DataFrame(
+        {"arm": name, "measure": "rate", "median": median, "lower": median - 0.01, "upper": median + 0.01, "reason": ""}
+        for name, median in (("vehicle", 0.08), ("A", 0.05))
+    )
+    axis = forest(study, rows).axes[0]
+    low, high = axis.get_xlim()
+    assert low <= 0 <= high
+    assert [line.get_xdata()[0] for line in axis.lines if list(line.get_ydata()) == [0, 1]] == [0.0, 0.08]
+
+
 def test_a_predicted_arm_is_dashed() -> None:
     study, curves = STUDIES["four"], curves_of(STUDIES["four"])
     extra = curves[curves["arm"] == "A"].assign(arm="B 5 mg/kg (predicted)")
@@ -386,7 +412,9 @@ def responses_of(study: Study) -> pd.DataFrame:
     return table.assign(response=[CLASSES[place % 4] for place in range(len(table))])
 
 
-def test_the_waterfall_falls_within_each_arm_in_the_colour_of_the_class(subtests: pytest.Subtests) -> None:
+def test_the_waterfall_falls_within_each_arm_filled_by_class(
+    subtests: pytest.Subtests,
+) -> None:
     for kind, study, figure in figures_of("waterfall"):
         with subtests.test(kind):
             table = responses_of(study)
@@ -396,10 +424,10 @@ def test_the_waterfall_falls_within_each_arm_in_the_colour_of_the_class(subtests
                 heights = [bar.get_height() for bar in axis.patches]
                 assert heights == sorted(heights, reverse=True)
                 assert len(heights) == len(rows)
-                shades = {
-                    name: to_hex(bar.get_facecolor()) for bar, name in zip(axis.patches, rows["response"], strict=True)
-                }
-                assert len(set(shades.values())) == len(shades)
+                bars = dict(zip(rows["response"], axis.patches, strict=True))
+                fillings = {bar.get_facecolor() for bar in bars.values()}
+                assert len(fillings) == len(bars)
+                assert {to_hex(bar.get_edgecolor()) for bar in bars.values()} == {arm_colours(study)[arm.name]}
 
 
 def test_a_bar_beyond_the_cut_is_cut_and_says_so() -> None:

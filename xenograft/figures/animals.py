@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -27,9 +28,6 @@ from xenograft.figures.axes import (
 from xenograft.figures.theme import INK, MANY, PAPER, SOFT, THEME, WIDE, arm_colours, short
 from xenograft.study.study import Study
 
-RESPONSE_COLOURS = ("#0072b2", "#56a0d3", "#b8860b", "#d55e00", "#8c6bb1", "#7a8494")
-"""From the best class of response to the worst."""
-
 CUT = 200.0
 """Change (%) at which a bar of the waterfall is cut."""
 
@@ -45,7 +43,7 @@ def waterfall(
     thresholds: Sequence[float] = (-50.0, 35.0),
     width: float = WIDE,
 ) -> Figure:
-    """Each animal's best response, sorted within its arm and coloured by class.
+    """Each animal's best response, sorted within its arm: filled for the best class, empty for the worst.
 
     Parameters
     ----------
@@ -55,14 +53,14 @@ def waterfall(
         One row per animal: `animal`, `arm`, `best` (best change of volume from baseline, %; −100 = nothing left) and
         `response` (its class); an animal without a class is left out.
     classes : sequence of str
-        All classes, the best first; they give the colours and the key.
+        All classes, the best first; they give the fillings and the key.
     thresholds : sequence of float
         Changes (%) at which thin lines are drawn, mRECIST's by default (Gao 2015).
     width : float
         Inches; arms stand side by side in a wide figure, below each other in a narrow one.
     """
     arms = [arm.name for arm in study.arms if (responses["arm"] == arm.name).any()]
-    colours = dict(zip(classes, RESPONSE_COLOURS, strict=False))
+    fills, colours = dict(zip(classes, np.linspace(1, 0, len(classes)), strict=True)), arm_colours(study)
     wide = width > 6
     rows = -(-len(arms) // 4) or 1 if wide else max(len(arms), 1)
     per_row = -(-len(arms) // rows)
@@ -83,7 +81,8 @@ def waterfall(
         # a change of exactly 0 would have no bar to colour
         heights = heights.where(heights.abs() >= 1.0, 1.0)
         places = np.arange(len(shown))
-        axis.bar(places, heights, width=0.85, color=[colours[name] for name in shown["response"]], linewidth=0)
+        for bar, name in zip(axis.bar(places, heights, width=0.8), shown["response"], strict=True):
+            _fill(bar, colours[arm], fills[name])
         cut = places[shown["best"].to_numpy() > CUT]
         if len(cut):
             axis.plot(cut, np.full(len(cut), CUT), "^", color=INK, markersize=3, clip_on=False)
@@ -100,10 +99,15 @@ def waterfall(
             axis.set_ylabel("best change")
         else:
             axis.tick_params(labelleft=False)
-    handles: list[Any] = [Patch(color=colour) for colour in colours.values()]
+    handles: list[Any] = [_fill(Patch(), SOFT, fill) for fill in fills.values()]
     handles.append(Line2D([], [], color=INK, marker="^", markersize=4, linestyle="none"))
-    legend(figure, handles, [*colours, f"more than {percent(CUT)}"], columns=6 if wide else 3)
+    legend(figure, handles, [*fills, f"more than {percent(CUT)}"], columns=6 if wide else 3)
     return figure
+
+
+def _fill(patch: Patch, colour: str, opacity: float) -> Patch:
+    patch.set(facecolor=to_rgba(colour, opacity), edgecolor=colour, linewidth=0.8)
+    return patch
 
 
 @mpl.rc_context(THEME)

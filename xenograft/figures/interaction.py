@@ -14,7 +14,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from xenograft.figures.axes import legend, make_room, mark_horizon, panel_grid, volume_axis
-from xenograft.figures.theme import ARM_COLOURS, INK, PAPER, SOFT, THEME, WIDE, arm_colours, doses, order, short, signed
+from xenograft.figures.theme import (
+    ARM_COLOURS,
+    CONTROL,
+    INK,
+    PAPER,
+    SOFT,
+    THEME,
+    WIDE,
+    arm_colours,
+    doses,
+    order,
+    short,
+    signed,
+)
 from xenograft.study.study import Study
 from xenograft.study.tables import unit_in_print
 
@@ -198,7 +211,8 @@ def forest(study: Study, measures: pd.DataFrame, *, width: float = WIDE) -> Figu
     measures : DataFrame
         `arm`, `measure` (what a panel is called, with its unit), `median`, `lower`, `upper`, `reason` (written in
         place of a median that is not finite, such as the doubling time of a tumour that does not grow). An interval
-        without upper limit, or with one far beyond the medians, ends in an arrow.
+        without upper limit, or with one far beyond the medians, ends in an arrow. A line stands at 0, a dashed one
+        at the control's median.
     width : float
         Inches; panels stand side by side in a wide figure.
     """
@@ -227,6 +241,10 @@ def forest(study: Study, measures: pd.DataFrame, *, width: float = WIDE) -> Figu
             if upper > edge:
                 axis.plot([edge], [place], ">", color=colour, markersize=6)
         axis.set_title(measure, fontsize=9)
+        axis.axvline(0.0, color=INK, linewidth=0.8, zorder=0)
+        control = rows.loc[rows["arm"] == study.control.name, "median"]
+        if len(control) and np.isfinite(control.iloc[0]) and control.iloc[0] != 0:
+            axis.axvline(control.iloc[0], color=CONTROL, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
         axis.xaxis.set_major_locator(MaxNLocator(5))
         axis.set_ylim(len(arms) - 0.4, -0.6)
     axes[0].set_yticks(range(len(arms)), [short(name, 32 if wide else 18) for name in arms], color=INK)

@@ -23,7 +23,10 @@ from xenograft.figures.axes import (
 )
 from xenograft.figures.theme import CONTROL, INK, MANY, PAPER, SOFT, THEME, WIDE, arm_colours, order, short
 from xenograft.study.study import Arm, Study
-from xenograft.study.tables import excluded, left_early, unit_in_print
+from xenograft.study.tables import excluded, half_left, left_early, unit_in_print
+
+FADED = 0.4
+"""Opacity of a typical curve after the last day on which half of the arm's animals were still measured."""
 
 
 @mpl.rc_context(THEME)
@@ -82,7 +85,7 @@ def typical_curves(
     colours = arm_colours(study)
     handles, ends = [], []
     for axis, scale in zip(axes, scales, strict=True):
-        handles, ends = [], []
+        handles, ends, faded = [], [], []
         for name in arms:
             course = curves[curves["arm"] == name]
             colour = colours.get(name, SOFT)
@@ -91,8 +94,14 @@ def typical_curves(
                 axis.fill_between(
                     course["day"], course["lower"], course["upper"], color=colour, alpha=0.16, linewidth=0
                 )
-            handles += axis.plot(course["day"], course["median"], color=colour, linewidth=2.0, linestyle=style)
+            held = course["day"] <= half_left(study, name)
+            handles += axis.plot(
+                course["day"].where(held), course["median"], color=colour, linewidth=2.0, linestyle=style
+            )
+            faded.append((course[~held | ~held.shift(-1, fill_value=True)], colour))
             ends.append((float(course["day"].iloc[-1]), float(course["median"].iloc[-1]), colour))
+        for course, colour in faded:
+            axis.plot(course["day"], course["median"], color=colour, linewidth=2.0, alpha=FADED)
         bounds = ["lower", "upper"] if len(arms) <= 6 else ["median"]
         drawn = [curves[name] for name in bounds]
         if scale == "linear":  # a curve that leaves the readings far behind would flatten all others
@@ -105,7 +114,8 @@ def typical_curves(
     for axis in axes[:1] if wide else axes:
         axis.set_ylabel(f"volume ({unit_in_print(study.unit)})")
     if wide:
-        name_ends(axes[-1], [short(name, 34 if len(scales) == 1 else 22) for name in arms], ends)
+        for axis in axes:
+            name_ends(axis, [short(name, 34 if len(scales) == 1 else 22) for name in arms], ends)
     else:
         legend(figure, handles, [short(name, 44) for name in arms], columns=1)
     return figure
@@ -158,7 +168,9 @@ def _panel(axis: Axes, study: Study, arm: Arm, curves: pd.DataFrame, animal_curv
     typical = curves[curves["arm"] == arm.name] if len(curves) else curves
     if len(typical):
         axis.fill_between(typical["day"], typical["lower"], typical["upper"], color=colour, alpha=0.22, linewidth=0)
-        axis.plot(typical["day"], typical["median"], color=colour, linewidth=2.2)
+        held = typical["day"] <= half_left(study, arm.name)
+        axis.plot(typical["day"].where(held), typical["median"], color=colour, linewidth=2.2)
+        axis.plot(typical["day"].where(~held), typical["median"], color=colour, linewidth=2.2, alpha=FADED)
     left = left_early(study)
     left = left[left["arm"] == arm.name]
     axis.plot(

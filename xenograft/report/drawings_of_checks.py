@@ -67,7 +67,7 @@ def animal_drawings(content: ReportContent) -> Iterator[Drawing]:
         yield Drawing(
             "waterfall", "responses",
             lambda w: draw.waterfall(study, found.best, classes=found.classes, width=w),
-            f"Best change of volume of every animal, by arm, coloured by class of response. {'; '.join(said)}.",
+            f"Best change of volume of every animal, by arm, filled by class of response. {'; '.join(said)}.",
             f"Each animal's best response, by {found.criterion or 'class'}; dashed: the classes' limits.",
         )  # fmt: skip
     if len(content.changes):

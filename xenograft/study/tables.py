@@ -90,6 +90,20 @@ def left_early(study: Study) -> pd.DataFrame:
     return animals[animals["last_day"] < study.fitted_readings["day"].max()]
 
 
+def half_left(study: Study, arm: str) -> float:
+    """The last day (as recorded) on which at least half of an arm's animals were still measured.
+
+    Parameters
+    ----------
+    study : Study
+        Its fitted readings.
+    arm : str
+        One that has animals; of another, without end.
+    """
+    leaving = study.animals.loc[study.animals["arm"] == arm, "last_day"].sort_values(ascending=False)
+    return float(leaving.iloc[-(-len(leaving) // 2) - 1]) if len(leaving) else float("inf")
+
+
 def excluded(study: Study) -> pd.Series:
     """Which readings are kept out of the likelihood by name (bool, on the rows of `Study.readings`)."""
     reasons = study.readings.get("exclude")
