@@ -718,6 +718,8 @@ def test_a_curve_that_leaves_the_readings_behind_does_not_flatten_the_linear_pan
     largest = study.readings["volume"].max()
     assert largest < linear.get_ylim()[1] < 2 * largest
     assert log.get_ylim()[1] > 1e5 * largest / 2
+    named = {text.get_text(): text.xy[1] for text in linear.texts if getattr(text, "arrow_patch", None)}
+    assert named["vehicle"] == linear.get_ylim()[1], "the line that leads to its name stays on the panel"
 
 
 def test_an_interval_far_beyond_the_medians_ends_in_an_arrow() -> None:
