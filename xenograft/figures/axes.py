@@ -264,8 +264,8 @@ def name_ends(axis: Axes, names: Sequence[str], ends: Sequence[tuple[float, floa
     for name, place, (day, volume, colour) in zip(names, spread, ends, strict=True):
         leader = {"arrowstyle": "-", "color": colour, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)}
         axis.annotate(
-            name, (day, min(max(volume, low), high)), (1.03, place), "data", "axes fraction", arrowprops=leader, color=INK, fontsize=8.5,
-            va="center", annotation_clip=False,
+            name, (day, min(max(volume, low), high)), (1.03, place), "data", "axes fraction", arrowprops=leader,
+            color=INK, fontsize=8.5, va="center", annotation_clip=False,
         )  # fmt: skip
     axis.set_xlim(right=max((day for day, _, _ in ends), default=1.0))
 
