@@ -63,7 +63,7 @@ def test_an_edited_reading_and_an_edited_prior_are_both_named(stored: dict[str, 
     fit = replace(fit, card=with_prior(fit.card, "kill", sigma=0.2))
     assert drift(stored, fit).changes == (
         f"animal {row['animal']}, day {row['day']:g}: volume {row['volume']:g} → {2 * row['volume']:g}",
-        f"card {CARD}: prior of kill Normal(0.03, 0.1) 1/day → Normal(0.03, 0.2) 1/day",
+        f"card {CARD}: prior of kill Normal(1, 3) 1/follow-up → Normal(1, 0.2) 1/follow-up",
     )
 
 
