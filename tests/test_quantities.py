@@ -158,8 +158,8 @@ def test_a_time_after_the_horizon_is_counted_and_said() -> None:
     row = summarise(draws_of(10, 12, 14, np.inf), "time_to_2x").iloc[0]
     assert row["unreached"] == 0.25
     assert row["upper"] == np.inf
-    assert why_missing("time_to_2x", row.to_dict(), "vehicle", 21.0) == "not reached by day 21 in 25% of draws"
-    assert why_missing("doubling_time", row.to_dict(), "vehicle", 21.0) == "the tumour does not grow in 25% of draws"
+    assert why_missing("time_to_2x", row.to_dict(), "vehicle", 21.0) == "not reached by day 21 (probability 0.25)"
+    assert why_missing("doubling_time", row.to_dict(), "vehicle", 21.0) == "not growing (probability 0.25)"
 
 
 def test_a_few_draws_without_a_number_are_told_and_many_take_the_number_away() -> None:
@@ -169,9 +169,9 @@ def test_a_few_draws_without_a_number_are_told_and_many_take_the_number_away() -
     assert few["probability"] == 1
     many = summarise(draws_of(1, 2, 3, np.nan), "tgi_baseline").iloc[0]
     assert many[["median", "lower", "upper", "probability"]].isna().all()
-    assert why_missing("tgi_baseline", many.to_dict(), "vehicle", 21.0) == "vehicle does not grow in 25% of draws"
+    assert why_missing("tgi_baseline", many.to_dict(), "vehicle", 21.0) == "vehicle not growing (probability 0.25)"
     assert why_missing("growth_delay_2x", many.to_dict(), "vehicle", 21.0) == (
-        "neither the arm nor vehicle gets that large by day 21 in 25% of draws"
+        "neither the arm nor vehicle gets that large by day 21 (probability 0.25)"
     )
 
 
@@ -197,7 +197,7 @@ def test_the_table_of_arms_has_every_number_with_its_reason() -> None:
     shown = arm_matrix(table)
     assert list(shown.columns) == list(CURVES)
     assert shown.loc["tgi (%)", "A"] == "50 (50 to 50)"
-    assert shown.loc["doubling_time (day)", "A + B"].startswith("never (never to never); the tumour does not grow")
+    assert shown.loc["doubling_time (day)", "A + B"].startswith("never (never to never); not growing")
 
 
 def test_a_margin_given_reaches_the_tables() -> None:

@@ -180,7 +180,7 @@ def test_the_answer_is_one_sentence_with_size_interval_direction_and_relevance(p
     assert (
         "On day 14 tumours are 0.60 times the volume that Bliss predicts (95 % interval 0.40 to 0.80); the probability "
         "that the combination does more is 0.990, that it does so by a relevant size (tumours at least 20 % smaller "
-        "than predicted) 0.900, and that it does less by as much &lt; 0.001."
+        "than predicted) 0.900, and that it is antagonistic by the same margin &lt; 0.001."
     ) in page
 
 
@@ -195,14 +195,14 @@ def lamps(page: str) -> dict[str, tuple[str, str]]:
 
 def test_the_traffic_light_tells_health_and_agreement(page: str) -> None:
     assert lamps(page) == {
-        "Health of the fits": ("good", "1 of 1 answering models pass"),
+        "Health of the fits": ("good", "1 of 1 models used for the answer pass"),
         "Growth laws": ("good", "the laws give the same verdict"),
     }
 
 
 def test_a_predictive_check_has_its_lamp_once_it_was_made() -> None:
     fine, missed = (lamps(render(content_for(predictive_check=found))) for found in ((), ("A: too few are large",)))
-    assert fine["Predictive check"] == ("good", "the answering models reproduce the readings of every arm")
+    assert fine["Predictive check"] == ("good", "the models used for the answer reproduce the readings of every arm")
     assert missed["Predictive check"] == ("doubt", "A: too few are large")
 
 

@@ -110,8 +110,8 @@ class ArmNumber:
     of_control : bool
         Whether it says something of the control.
     undefined, endless, limit : str
-        Why there is no number, why it is infinite (`horizon`, `control` and `share` of draws are filled in), and the
-        word for an infinite one.
+        Why there is no number, why it is infinite (`horizon`, `control` and `share`, its probability, are filled in),
+        and the word for an infinite one.
     """
 
     key: str
@@ -122,7 +122,7 @@ class ArmNumber:
     shown: tuple[Place, ...] = ()
     digits: int = 3
     of_control: bool = True
-    undefined: str = "{control} does not grow {share}"
+    undefined: str = "{control} not growing {share}"
     endless: str = "not reached by day {horizon:g} {share}"
     limit: str = "later"
 
@@ -183,7 +183,7 @@ ARM_NUMBERS: dict[str, ArmNumber] = {
         ),
         ArmNumber(
             "doubling_time", lambda of: doubling_time(of.rate), said="doubling time", term="doubling-time",
-            shown=("followed", "drawn", "printed", "summary"), endless="the tumour does not grow {share}",
+            shown=("followed", "drawn", "printed", "summary"), endless="not growing {share}",
             limit="never",
         ),
         ArmNumber("time_to_2x", lambda of: of.times[2.0], said="days to 2 × baseline", shown=("followed", "printed")),
@@ -356,7 +356,7 @@ def why_missing(key: str, row: Mapping[str, float], control: str, horizon: float
         return ""
     number = ARM_NUMBERS[key]
     lacking = row["undefined"] > UNDEFINED
-    share = f"in {row['undefined' if lacking else 'unreached']:.0%} of draws"
+    share = f"(probability {row['undefined' if lacking else 'unreached']:.2f})"
     return (number.undefined if lacking else number.endless).format(control=control, horizon=horizon, share=share)
 
 

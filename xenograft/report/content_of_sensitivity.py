@@ -136,7 +136,10 @@ def on_the_day(study: Study, interaction: pd.DataFrame, verdict: Mapping[str, An
         said_then = listed([f"{words} on day {day:g}" for day, words in others.items()])
         finding = f"Against {reference} the same curves would read: {said_then}."
     else:
-        finding = f"Against {reference} the verdict would be the same on each of these days."
+        finding = (
+            f"Against {reference} the verdict would be the same on each of these days. That is nearly automatic: a "
+            "departure is a rate, and the excess about that rate times days."
+        )
     table = pd.DataFrame({"Day": [f"{day:g}" for day in said]})
     for key in VERDICT_REFERENCES:
         own, name = rows[rows["reference"] == key].set_index("day"), SHORT_REFERENCES[key]

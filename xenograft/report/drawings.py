@@ -14,6 +14,7 @@ from xenograft.printing import SHORT_REFERENCES, fixed, number, share
 from xenograft.quantities.catalogue import shown
 from xenograft.report.content import ReportContent
 from xenograft.report.drawings_of_checks import Drawing, animal_drawings, check_drawings, sampler_drawings
+from xenograft.report.explained import void_additivity
 from xenograft.study.tables import excluded, left_early, unit_in_print
 
 FEW_COMBINATIONS = 3
@@ -134,7 +135,9 @@ def _interaction(content: ReportContent, curves: pd.DataFrame, main: str) -> Ite
     # a card that fixes the departure has nothing to say on an excess
     answering = [answers.AVERAGED, *(name for name, card in content.cards.items() if card.answers)]
     for place, name in enumerate(combinations_shown(content)):
+        end = void_additivity(content.expected).get(name, np.inf)
         expected = content.expected[content.expected["combination"] == name] if len(content.expected) else None
+        expected = None if expected is None else _until(expected, end)
         if expected is not None and main == answers.AVERAGED:
             yield Drawing(
                 f"expected{place}", "main",
@@ -144,19 +147,19 @@ def _interaction(content: ReportContent, curves: pd.DataFrame, main: str) -> Ite
                 f"Volume of {name} against day, with the course that each reference predicts. "
                 + _expected_words(content, name, curves, expected),
                 f"{name}: its readings and typical animal (colour) beside the volume that a combination without "
-                "interaction would have (grey, with the 95 % interval of Bliss).",
+                "interaction would have (grey, with the 95 % interval of Bliss)." + _ends(end),
                 narrow=True,
             )  # fmt: skip
         rows = content.interaction[content.interaction["combination"] == name]
-        rows = rows[rows["model"].isin(answering)]
+        rows = _until(rows[rows["model"].isin(answering)], end)
         yield Drawing(
             f"excess{place}", "main",
             lambda w, rows=rows: draw.excess_by_day(rows, study.horizon, margin=content.margin, width=w),
             f"Excess of {name} over Bliss, the better single agent and response additivity against day, with zero "
-            f"line, margin and horizon. {_excess_words(content, name)}",
-            f"{name}: what it does beyond the reference; above 0 is enhanced. Green: the average over the answering "
-            "models with its 95 % interval; grey lines: each of them alone; shaded: closer to 0 than the smallest "
-            f"excess of interest ({content.margin:.2f} log units).",
+            f"line, margin and the day of the answer. {_excess_words(content, name)}",
+            f"{name}: what it does beyond the reference; above 0 is enhanced. Green: average of the models used for "
+            "the answer, with its 95 % interval; grey lines: each of them; shaded: closer to 0 than the smallest "
+            f"excess of interest ({content.margin:.2f} log units)." + _ends(end),
             narrow=True,
         )  # fmt: skip
     cells = dose_cells(content)
@@ -178,8 +181,18 @@ def _interaction(content: ReportContent, curves: pd.DataFrame, main: str) -> Ite
             f"Tumour growth inhibition, growth rate and doubling time of every arm with 95 % intervals on day "
             f"{study.horizon:g}; the numbers are in the table.",
             f"The typical animal of every arm on day {number(study.horizon)}: median and 95 % interval, averaged over "
-            "the answering models.",
+            "the models used for the answer.",
         )  # fmt: skip
+
+
+def _until(rows: pd.DataFrame, end: float) -> pd.DataFrame:
+    """Rows of the references, those of response additivity up to the day from which it predicts no volume."""
+    return rows[(rows["reference"] != "additive") | (rows["day"] < end)]
+
+
+def _ends(day: float) -> str:
+    """Why the line of response additivity ends; empty where it does not."""
+    return f" Response additivity ends before day {day:g}: from then on it predicts no volume." if day < np.inf else ""
 
 
 def _expected_words(content: ReportContent, name: str, curves: pd.DataFrame, expected: pd.DataFrame) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
 from xenograft import printing as printed
@@ -21,14 +20,13 @@ from xenograft.model.card import ModelCard
 from xenograft.model.choice import by_reason
 from xenograft.model.prior import Prior
 from xenograft.quantities.catalogue import shown
-from xenograft.quantities.criteria import CRITERION_WORDS
 from xenograft.report import sentences
 from xenograft.report import words as words
 from xenograft.report.content import ReportContent
 from xenograft.report.content_of_measured import at_risk_table, bridge, measured_tables, time_table, usual_tests
-from xenograft.report.content_of_responses import CRITERION_NAMES, Responses
 from xenograft.report.drawings import combinations_shown, drawings, svg_by_name
 from xenograft.report.drawings_of_checks import PLACES
+from xenograft.report.explained import class_tables, close_calls, elpd_says, odd_weights, void_additivity
 from xenograft.report.sections import PAGE, SECTIONS, TEMPLATES, Section, page_templates
 from xenograft.study.follow_up import follow_up
 from xenograft.study.groups import counted
@@ -138,7 +136,11 @@ def render(
             shown=combinations_shown(content),
             printed=shown("printed"),
             arms=[_arm_row(study, arm) for arm in study.arms],
-            shares=_shares(content.responses),
+            shares=class_tables(content),
+            elpd_says=lambda row: elpd_says(row["elpd_diff"], row["elpd_diff_se"]),
+            close=close_calls(results),
+            odd_weights=odd_weights(results),
+            void=void_additivity(content.expected),
             measured=measured_tables(study, results),
             times=time_table(study, results, content.responses),
             at_risk=at_risk_table(study, results, content.responses),
@@ -234,34 +236,6 @@ def _figures(content: ReportContent, second: Worker | None) -> dict[str, list[di
             {"name": one.name, "body": body, "alt": one.alt, "caption": one.caption, "narrow": one.narrow}
         )
     return found
-
-
-def _shares(responses: Responses | None) -> list[dict[str, Any]]:
-    """Response classes seen and predicted, a table per criterion."""
-    if responses is None or not len(responses.shares):
-        return []
-    found: list[dict[str, Any]] = []
-    for criterion, rows in responses.shares.groupby("criterion", sort=False):
-        arms = {
-            str(arm): [{"seen": row["seen"], "predicted": _predicted(row)} for _, row in own.iterrows()]
-            for arm, own in rows.groupby("arm", sort=False)
-        }
-        found.append(
-            {
-                "name": CRITERION_NAMES[str(criterion)],
-                "meaning": CRITERION_WORDS[str(criterion)].replace(" -", " −"),  # a minus as people print it
-                "classes": list(dict.fromkeys(rows["response"])),
-                "predicted": bool(rows["probability"].notna().any()),
-                "rows": list(arms.items()),
-            }
-        )
-    return found
-
-
-def _predicted(row: Any) -> str:
-    if pd.isna(row["probability"]):
-        return ""
-    return f"{row['probability']:.2f} ({row['lower']:.2f} to {row['upper']:.2f})"
 
 
 def _arm_row(study: Study, arm: Arm) -> dict[str, Any]:

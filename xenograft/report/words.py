@@ -139,9 +139,11 @@ def _relevant(content: ReportContent, verdict: Mapping[str, Any]) -> str:
         return ""
     row = rows[(rows["combination"] == verdict["combination"]) & (rows["reference"] == verdict["reference"])].iloc[0]
     smaller = 100 * (1 - float(np.exp(-content.margin)))
+    bliss = verdict["reference"] == "bliss"
+    less = "is antagonistic by the same margin" if bliss else "does less than the better agent by the same margin"
     return (
         f", that it does so by a relevant size (tumours at least {smaller:.0f} % smaller than predicted) "
-        f"{share(float(row['above']))}, and that it does less by as much {share(float(row['below']))}"
+        f"{share(float(row['above']))}, and that it {less} {share(float(row['below']))}"
     )
 
 
@@ -157,7 +159,7 @@ def lights(content: ReportContent) -> list[Light]:
         named = "; ".join(f"{name}: {status[name]}" for name in (*failed, *wary))
         found = [Light("Health of the fits", "doubt", named)]
     else:
-        found = [Light("Health of the fits", "good", f"{len(status)} of {len(status)} answering models pass")]
+        found = [Light("Health of the fits", "good", f"{len(status)} of {len(status)} models used for the answer pass")]
     verdict = results["verdict"]
     if verdict and verdict["probability"] is not None:
         found.append(_agreement(results, verdict, failed))
@@ -171,7 +173,7 @@ def lights(content: ReportContent) -> list[Light]:
 
 def _predictive(content: ReportContent, missed: Sequence[str]) -> Light:
     if not missed:
-        return Light("Predictive check", "good", "the answering models reproduce the readings of every arm")
+        return Light("Predictive check", "good", "the models used for the answer reproduce the readings of every arm")
     arms = [arm.name for arm in content.study.arms if any(f": {arm.name}: " in words for words in missed)]
     if not arms:
         return Light("Predictive check", "doubt", few(missed, 2))
