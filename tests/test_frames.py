@@ -109,8 +109,9 @@ def test_everything_that_a_study_says_is_written(tmp_path: Path) -> None:
     arms = {**TABLES, "B": {"agents": {"B": {"dose": [30, 15, 15], "unit": "mg/kg", "days": [0, 7, 14], "ends": True}}},
             "A": {"agents": {"A": {"start": 0}}}}  # fmt: skip
     study = xg.Study.from_frame(
-        rows, arms=arms, limit_of_quantification=1, endpoint_volume=2000, horizon=7, fit_from=-3, primary="AB"
-    )
+        rows, arms=arms, limit_of_quantification=1, endpoint_volume=2000, horizon=7, fit_from=-3, primary="AB",
+        methods={"strain": "NSG, \"female\"", "blinding": "none"},
+    )  # fmt: skip
     study.to_folder(tmp_path)
     again = read_study(tmp_path)
     assert again.digest == study.digest
@@ -124,6 +125,7 @@ def test_everything_that_a_study_says_is_written(tmp_path: Path) -> None:
         "chosen_horizon",
         "primary",
         "fit_from",
+        "methods",
     ):
         assert getattr(again, name) == getattr(study, name)
 

@@ -64,6 +64,7 @@ KEYS = st.dictionaries(
             "unit",
             "limit_of_quantification",
             "fit_from",
+            "methods",
             "primary",
             "animal_ids",
             "endpoint_volume",

@@ -336,6 +336,15 @@ def test_an_animal_without_a_baseline_reading_is_fitted_from_its_first(study_of)
     assert expected in study.notices
 
 
+def test_what_a_journal_asks_is_read_and_changes_no_posterior(study_of):
+    said = '[methods]\nstrain = "NSG"\nrandomisation = "by volume, in blocks of four"'
+    study = study_of(table(), arms=f"{ARMS}\n{said}")
+    assert study.methods == {"strain": "NSG", "randomisation": "by volume, in blocks of four"}
+    assert study.digest == study_of(table()).digest
+    unknown = problems_in(study_of, table(), arms=f"{ARMS}\n[methods]\nrandomization = 'yes'")
+    assert any("randomization" in line and "randomisation" in line for line in unknown)
+
+
 def test_fit_from_chooses_the_readings_and_leaves_the_baseline_reading(study_of):
     early, late = study_of(table(), top="fit_from = -3"), study_of(table(), top="fit_from = 7")
     assert early.readings["fitted"].all()

@@ -67,6 +67,8 @@ def toml_of(study: Study) -> str:
         "guarded": _is_guarded(study) or None,
     }
     lines = [f"{key} = {_value(value)}" for key, value in keys.items() if value is not None]
+    if study.methods:
+        lines += ["", "[methods]", *(f"{key} = {toml_text(said)}" for key, said in study.methods.items())]
     for arm in study.arms:
         lines += ["", *_arm_lines(arm)]
     return "\n".join([*lines, ""])

@@ -91,6 +91,18 @@ def guess_study(table: Path, *, sheet: str | None = None) -> Guess:
     return _with_contents(guess, table, decimal, read, found)
 
 
+ASKED_BY_JOURNALS = (
+    "# What a journal asks (ARRIVE), for the report; in your own words:",
+    "# [methods]",
+    '# strain = ""',
+    '# cell_line = ""',
+    '# randomisation = ""',
+    '# blinding = ""',
+    '# sample_size = ""',
+)
+"""Lines at the end of a guess, to be filled in."""
+
+
 def toml_of_guess(guess: Guess) -> str:
     """The commented study.toml of a guess."""
     lines = ["# Written by xenograft init: correct what is marked CHECK, then run xenograft check."]
@@ -104,6 +116,7 @@ def toml_of_guess(guess: Guess) -> str:
         lines += ["", *guess.tables]
     for arm in guess.arms:
         lines += ["", f"[arms.{toml_text(arm.name)}]", *_arm_lines(arm, guess.start)]
+    lines += ["", *ASKED_BY_JOURNALS]
     return "\n".join([*lines, ""])
 
 

@@ -175,6 +175,7 @@ def _study(file: StudyFile, sheet: Sheet, said: Sequence[str], rows: pd.DataFram
         primary=entry.primary,
         fit_from=entry.fit_from,
         ignored=ignored,
+        methods=entry.methods.model_dump(exclude_none=True),
         source_sha256=sheet.checksum,
     )
     notices = [*sheet.notices, *said, *notices_of(study, sheet.place, analysed, file.entry)]

@@ -169,6 +169,16 @@ class Another(_Entry):
     header_row: _Row = 1
 
 
+class MethodsEntry(_Entry):
+    """`[methods]`: what a journal asks of an animal study and no table says (ARRIVE); shown as it is written."""
+
+    strain: _Text | None = None
+    cell_line: _Text | None = None
+    randomisation: _Text | None = None
+    blinding: _Text | None = None
+    sample_size: _Text | None = None
+
+
 class StudyEntry(_Entry):
     """The whole of study.toml."""
 
@@ -215,6 +225,7 @@ class StudyEntry(_Entry):
     groups: Another | None = None
     weights: Another | None = None
     arms: dict[str, ArmEntry] = {}
+    methods: MethodsEntry = MethodsEntry()
 
     @property
     def header_fits(self) -> bool:

@@ -29,6 +29,10 @@ MARGIN = float(np.log(1.25))
 """Smallest excess of interest (log units): tumours a fifth smaller than predicted, about one calliper error."""
 
 
+CARRIES = 0.005
+"""Answer weight from which a model's draws and parameters are shown: it is not 0.00 on the page."""
+
+
 @dataclass(frozen=True)
 class ReportContent:
     """Everything a report shows. What is empty or None is left out of the page.
@@ -72,7 +76,7 @@ class ReportContent:
     densities : mapping of str to DataFrame
         By answering card, the two that weigh most: `parameter`, `unit`, `value`, `prior`, `posterior`.
     traces : mapping of str to DataFrame
-        By card that is not *pass*: `parameter`, `chain`, `draw`, `value`, `rank`.
+        By card that is not *pass* and carries the answer, or failed: `parameter`, `chain`, `draw`, `value`, `rank`.
     changes : DataFrame
         `animal`, `arm`, `day`, `ratio` (volume over baseline), `censored`.
     weights : DataFrame
@@ -164,7 +168,7 @@ def report_content(
         pareto_k=ranking.pareto_k,
         good_k=ranking.good_k,
         densities={name: densities(fits[name]) for name in _heaviest(ranking)},
-        traces={name: trace_table(fit) for name, fit in fits.items() if fit.health.status != "pass"},
+        traces={name: trace_table(fit) for name, fit in fits.items() if _traced(fit, ranking)},
         changes=_changes(study),
         weights=_weights(study),
         responses=responses_shown(found),
@@ -177,6 +181,13 @@ def _predictive_warnings(fits: Mapping[str, Fit], ranking: Comparison) -> tuple[
     """What the heaviest answering card cannot reproduce; None without a healthy answering card."""
     name = next(iter(_heaviest(ranking)), None)
     return None if name is None else tuple(f"{name}: {found}" for found in predictive_check(fits[name]).warnings)
+
+
+def _traced(fit: Fit, ranking: Comparison) -> bool:
+    """Whether the draws of a fit are shown: those not *pass* that carry the answer, or would had they not failed."""
+    if fit.health.status == "pass" or not fit.card.answers:
+        return False
+    return fit.health.status == "fail" or ranking.answer_weights.get(fit.card.name, 0.0) >= CARRIES
 
 
 def _heaviest(ranking: Comparison) -> list[str]:

@@ -95,6 +95,30 @@ def time_table(study: Study, results: Mapping[str, Any], responses: Responses | 
     }  # fmt: skip
 
 
+ARRIVE = {
+    "strain": "Strain",
+    "cell_line": "Cell line or PDX",
+    "randomisation": "Randomisation",
+    "blinding": "Blinding",
+    "sample_size": "Sample size, why",
+}
+"""What a journal asks and study.toml may say."""
+
+
+def arrive_rows(study: Study) -> list[Row]:
+    """What a journal asks of the study (Percie du Sert et al. 2020, ARRIVE 2.0), "not recorded" where nobody says."""
+    missing = "not recorded"
+    readings = study.readings
+    count = int(readings.loc[readings["weight"].notna(), "animal"].nunique()) if "weight" in readings else 0
+    left = study.animals[study.animals["last_day"] < study.fitted_readings["day"].max()]
+    unknown = int((left["reason_left"] == "").sum())
+    return [
+        *([name, study.methods.get(key, missing)] for key, name in ARRIVE.items()),
+        ["Body weight", f"of {count} of {len(study.animals)} animals" if count else missing],
+        ["Why animals left", f"recorded of {len(left) - unknown} of {len(left)}" if len(left) else "none left early"],
+    ]
+
+
 def event_key(study: Study, responses: Responses | None) -> str:
     """The event of the survival figure: "endpoint", "4x" or "2x"."""
     if study.endpoint_volume is not None:

@@ -272,6 +272,8 @@ def on_the_priors(
     own = [row for row in sensitive if row["matters"]]
     rows = [row for row in rows if row["words"] or not many or row["of"] == primary]
     rows = sorted(rows, key=lambda row: -row["prior"])[:ROWS]
+    largest = max((row["prior"] for row in rows), default=0.0)
+    rows = [row for row in rows if row["words"]]
     told = {
         "Answer": [row["answer"] for row in rows],
         "Model": [row["card"] for row in rows],
@@ -279,10 +281,10 @@ def on_the_priors(
         "Prior of the departure": ["–" if np.isnan(row["departure_prior"]) else f"{row['departure_prior']:.3f}"
                                    for row in rows],
         "Data": [f"{row['likelihood']:.3f}" for row in rows],
-        "Finding": [row["words"] or "not sensitive to the priors" for row in rows],
+        "Finding": [row["words"] for row in rows],
     }  # fmt: skip
     caption = "Power-scaling sensitivity: how much an answer moves when priors or data weigh a little more or less"
-    finding = _prior_finding(sensitive, own, max((row["prior"] for row in rows), default=0.0))
+    finding = _prior_finding(sensitive, own, largest)
     return SensitivityTable("On the priors", pd.DataFrame(told), finding, bool(own), caption)
 
 

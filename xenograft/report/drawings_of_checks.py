@@ -88,13 +88,14 @@ def animal_drawings(content: ReportContent) -> Iterator[Drawing]:
         )  # fmt: skip
     animals = content.study.animals.reset_index(names="animal").rename(columns={"last_day": "end"})
     animals["start"] = animals["end"].clip(upper=study.first_dose)
-    yield Drawing(
-        "swimmer", "animals",
-        lambda w: draw.swimmer(study, animals, _events(content), width=w),
-        f"Time of every animal in the study from the first dose on; {len(left_early(study))} of {len(animals)} left "
-        "before the last day.",
-        "How long each animal was in the study after the first dose, and why it left.",
-    )  # fmt: skip
+    if len(left_early(study)):
+        yield Drawing(
+            "swimmer", "animals",
+            lambda w: draw.swimmer(study, animals, _events(content), width=w),
+            f"Time of every animal in the study from the first dose on; {len(left_early(study))} of {len(animals)} "
+            "left before the last day.",
+            "How long each animal was in the study after the first dose, and why it left.",
+        )  # fmt: skip
     if len(content.weights):
         worst = content.weights.groupby("arm")["change"].min()
         said = ", ".join(f"{arm} {change:.0f} %" for arm, change in worst.items())

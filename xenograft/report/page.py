@@ -23,7 +23,14 @@ from xenograft.quantities.catalogue import shown
 from xenograft.report import sentences
 from xenograft.report import words as words
 from xenograft.report.content import ReportContent
-from xenograft.report.content_of_measured import at_risk_table, bridge, measured_tables, time_table, usual_tests
+from xenograft.report.content_of_measured import (
+    arrive_rows,
+    at_risk_table,
+    bridge,
+    measured_tables,
+    time_table,
+    usual_tests,
+)
 from xenograft.report.drawings import combinations_shown, drawings, svg_by_name
 from xenograft.report.drawings_of_checks import PLACES
 from xenograft.report.explained import class_tables, close_calls, elpd_says, odd_weights, void_additivity
@@ -146,6 +153,7 @@ def render(
             at_risk=at_risk_table(study, results, content.responses),
             tests=usual_tests(results),
             bridge=bridge(results),
+            arrive=arrive_rows(study),
             smallest=words.smallest(content),
             headline=words.headline,
             left=left_early(study),

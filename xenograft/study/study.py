@@ -131,6 +131,8 @@ class Study:
         Day (as recorded) from which readings are fitted instead of the baseline reading.
     ignored : mapping of str to int
         Arms listed but not analysed, with their numbers of animals.
+    methods : mapping of str to str
+        `[methods]` of study.toml: `strain`, `cell_line`, `randomisation`, `blinding`, `sample_size`, where given.
     notices : tuple of str
         What the reader of the study should know; nothing was changed because of it.
     source_sha256 : str or None
@@ -147,6 +149,7 @@ class Study:
     primary: str | None = None
     fit_from: float | None = None
     ignored: Mapping[str, int] = field(default_factory=dict)
+    methods: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     source_sha256: str | None = None
 
@@ -166,6 +169,7 @@ class Study:
         columns: Mapping[str, str] | None = None,
         day_0: date | None = None,
         exclude: Sequence[Mapping[str, Any]] = (),
+        methods: Mapping[str, str] | None = None,
     ) -> Study:
         """A study from a long pandas table, with the checks that a study.toml and its table get.
 
@@ -177,8 +181,9 @@ class Study:
             The `[arms.…]` tables of a study.toml as dictionaries, or records.
         name, unit, limit_of_quantification, endpoint_volume, horizon, fit_from, primary, animal_ids, columns
             As in study.toml (docs/study-files.md).
-        day_0, exclude
-            As in study.toml: the date of day 0 where days are dates, and readings to keep out of the fit.
+        day_0, exclude, methods
+            As in study.toml: the date of day 0 where days are dates, readings to keep out of the fit, and what a
+            journal asks.
 
         Raises
         ------
@@ -191,6 +196,7 @@ class Study:
             "name": name, "unit": unit, "limit_of_quantification": limit_of_quantification,
             "endpoint_volume": endpoint_volume, "horizon": horizon, "fit_from": fit_from, "primary": primary,
             "animal_ids": animal_ids, "columns": columns, "day_0": day_0, "exclude": exclude,
+            "methods": None if methods is None else dict(methods),
         }  # fmt: skip
         return study_from_frame(frame, arms, said)
 
