@@ -89,6 +89,7 @@ CONTRACT = {
     "as_measured[].arms[].steps": {"measured", "typical", "all_animals", "one_baseline"},
     "interaction_tests[]": {
         "combination", "method", "estimate", "standard_error", "p", "degrees_of_freedom", "time", "reason",
+        "flat_prior_probability",
     },
     "verdicts[]": VERDICT,
     "references": {"bliss", "hsa", "additive"},

@@ -95,8 +95,8 @@ def results_of(
             "survival": json_records(found.predicted_survival),
             "best": json_records(found.best),
         },
-        "as_measured": [_measured(one) for one in found.measured],
-        "interaction_tests": [_contrast(one) for one in found.contrasts],
+        "as_measured": [measured_record(one) for one in found.measured],
+        "interaction_tests": [contrast_record(one) for one in found.contrasts],
         "verdicts": said,
         "verdict": chosen,
         "reason": None if chosen else no_conclusion(fits, ranking),
@@ -241,7 +241,7 @@ def _readings(found: Findings) -> dict[str, Any]:
     }
 
 
-def _measured(one: MeasuredDay) -> dict[str, Any]:
+def measured_record(one: MeasuredDay) -> dict[str, Any]:
     """The arms on a day, as measured beside as modelled."""
     keys = ("measured", "modelled", "lower", "upper")
     arms = [
@@ -261,8 +261,10 @@ def _measured(one: MeasuredDay) -> dict[str, Any]:
     return {"day": one.day, "arms": arms, "why": list(one.why)}
 
 
-def _contrast(one: Contrast) -> dict[str, Any]:
+def contrast_record(one: Contrast) -> dict[str, Any]:
+    """A test of the interaction."""
     told = {key: finite(value) if isinstance(value, float) else value for key, value in asdict(one).items()}
+    told["flat_prior_probability"] = finite(one.flat_prior_probability)
     return told | {"reason": one.reason or None}
 
 

@@ -56,6 +56,11 @@ class Contrast:
     time: str = "day"
     reason: str = ""
 
+    @property
+    def flat_prior_probability(self) -> float:
+        """About the probability of a positive estimate with flat priors: 1 - p/2, or p/2 of a negative estimate."""
+        return 1 - self.p / 2 if self.estimate > 0 else self.p / 2
+
 
 def interaction_contrasts(study: Study) -> tuple[Contrast, ...]:
     """Both tests of every combination; of agents that are no arm of their own, with the reason.

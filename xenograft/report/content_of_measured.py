@@ -217,7 +217,7 @@ def bridge(results: Mapping[str, Any]) -> str:
     own = [one for one in tests if one["combination"] == chosen] or tests[:2]
     if not own:
         return ""
-    half = [share(1 - one["p"] / 2 if one["estimate"] > 0 else one["p"] / 2) for one in own]
+    half = [share(one["flat_prior_probability"]) for one in own]
     return (
         "The two answer different questions. A p value says how often readings at least as far from no interaction "
         "would come about if there were none; the probability says how probable an interaction is, given these "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def render(
     results, study = content.results, content.study
     script = environment.get_template("report.js").render(light=_LIGHT)
     try:
-        return environment.get_template(name).render(
+        page = environment.get_template(name).render(
             content=content,
             sections=[one for one in sections if one.needs(content)],
             study=study,
@@ -171,6 +172,7 @@ def render(
             script=script,
             digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
+        return _with_used_terms(page)
     except jinja2.TemplateSyntaxError as error:
         raise InputError(f"{template}, line {error.lineno}: {error.message}. Mend the template.") from None
     except jinja2.TemplateNotFound as error:
@@ -179,6 +181,16 @@ def render(
         if template is None:
             raise
         raise InputError(f"{template}: {error.message}. Use the names of the shipped report.html.jinja.") from None
+
+
+def _with_used_terms(page: str) -> str:
+    """The page with those entries of the glossary that it links to."""
+    used = set(re.findall(r'href="#term-([\w-]+)"', page))
+
+    def kept(entry: re.Match[str]) -> str:
+        return entry.group() if entry.group(1) in used else ""
+
+    return re.sub(r'<dt id="term-([\w-]+)">.*?</dt><dd>.*?</dd>\n', kept, page)
 
 
 def _environment(template: str | Path | None, sections: Sequence[Section]) -> tuple[jinja2.Environment, str]:
