@@ -24,12 +24,13 @@ from xenograft.report.content import ReportContent, report_content
 from xenograft.report.content_of_responses import Responses
 from xenograft.report.explained import class_tables, close_calls, elpd_says, odd_weights, void_additivity
 from xenograft.report.page import render
+from xenograft.study.follow_up import follow_up
 from xenograft.study.study import Study
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
 
 PACKAGE = Path(__file__).parents[1] / "xenograft"
-NUMBER = r"\d[\d,]*(?:\.\d+)?"
+NUMBER = r"(?<![A-Za-z\d])\d[\d,]*(?:\.\d+)?"  # not the 1 of T-DM1
 
 
 def tokens(text: str) -> set[str]:
@@ -70,7 +71,12 @@ def values_of(content: ReportContent) -> Iterator[float]:
     medians = study.animals.groupby("arm")["baseline"].median().to_frame()
     days = [value - study.first_dose for value in study.fitted_readings["day"]]
     left = (study.animals["last_day"] < study.fitted_readings["day"].max()).groupby(study.animals["arm"]).sum()
-    priors = [prior.in_words() for card in content.cards.values() for prior in card.priors.values()]
+    given = [prior for card in content.cards.values() for prior in card.priors.values()]
+    priors = [
+        one.in_words()
+        for prior in given
+        for one in (prior, *([prior.on_follow_up(follow_up(study))] if prior.relative else []))
+    ]
     for source in (content, priors, study.animals.reset_index(), counts, medians, days, left.astype(int).to_frame()):
         yield from walk(source)
 

@@ -249,8 +249,7 @@ def measured_record(one: MeasuredDay) -> dict[str, Any]:
             "arm": arm,
             "numbers": {
                 row["quantity"]: {key: finite(row[key]) for key in keys}
-                | {"animals": int(row["animals"]), "unit": row["unit"]}
-                | ({"reason": row["reason"]} if row["reason"] else {})
+                | {"animals": int(row["animals"]), "unit": row["unit"], "reason": row["reason"] or None}
                 for _, row in rows.iterrows()
             },
             "animals": asdict(one.arms[str(arm)]) if arm in one.arms else None,

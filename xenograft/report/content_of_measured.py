@@ -61,7 +61,7 @@ def _measured_row(row: Mapping[str, Any], animals: int) -> Row:
     for key in COMPARED:
         one = numbers[key]
         modelled = {"median": one["modelled"], "lower": one["lower"], "upper": one["upper"]}
-        cells.append(number(one["measured"]) if one["measured"] is not None else one.get("reason", "–"))
+        cells.append(number(one["measured"]) if one["measured"] is not None else one["reason"] or "–")
         cells.append("–" if one["modelled"] is None else interval_in_words(modelled))
     return [row["arm"], *cells]
 
