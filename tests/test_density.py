@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -261,6 +262,16 @@ Path.read_bytes = lambda path: read(path) + (b"# changed" if path.name == "compi
     )
     assert changed[0] == new[0]
     assert len(changed) == 3
+
+
+def test_of_processes_that_start_at_once_one_compiles_and_the_others_read(tmp_path: Path) -> None:
+    code = "from xenograft.fitting.compiled_density import compiled_expansion as entry; print(entry().cache_hits)"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    together = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(3)
+    ]
+    assert sorted(int(process.communicate()[0]) for process in together) == [0, 1, 1]
 
 
 def modules_after(code: str) -> set[str]:

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import math
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
+from filelock import FileLock, Timeout
 from numba import types
 from numba.np.numpy_support import carray
 
@@ -83,6 +87,9 @@ from xenograft.fitting.compiled_readings import (
 
 NOT_FINITE, WRONG_SIZE = 3, -1
 """What an entry returns otherwise than 0; nutpie goes on after a positive number, as at a divergence."""
+
+PATIENCE = 300.0
+"""Seconds to wait for another process that compiles the same function."""
 
 SOURCES = (
     "block", "compiled_arms", "compiled_readings", "compiled_latents", "compiled_mice", "compiled_density",
@@ -283,10 +290,26 @@ def _cached(function: Any, signature: Any, name: str) -> Any:
     which two processes may spoil for each other.
     """
     function.__qualname__ = f"{name}_{_digest_of_sources()}"
+    with _one_at_a_time(function.__qualname__):
+        try:
+            return numba.cfunc(signature, cache=True, error_model="numpy")(function)
+        except RuntimeError:  # neither the package's folder nor the user's can be written to
+            return numba.cfunc(signature, error_model="numpy")(function)
+
+
+@contextmanager
+def _one_at_a_time(name: str) -> Generator[None]:
+    """Of the processes of a machine that start at once one compiles, while the others wait for what it stores."""
+    lock = FileLock(Path(tempfile.gettempdir()) / f"xenograft-{name}.lock", timeout=PATIENCE)
     try:
-        return numba.cfunc(signature, cache=True, error_model="numpy")(function)
-    except RuntimeError:  # neither the package's folder nor the user's can be written to
-        return numba.cfunc(signature, error_model="numpy")(function)
+        lock.acquire()
+    except (OSError, Timeout):  # each compiles for itself then
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _digest_of_sources() -> str:
