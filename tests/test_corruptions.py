@@ -38,6 +38,15 @@ def as_told(lab: Lab, folder: Path) -> tuple[Study | None, set[str]]:
     }
 
 
+def curves(study: Study) -> Counter[object]:
+    """The arms' curves whatever their animals are called: a name is a label, and what is read of it is the same."""
+    values = study.readings[["arm", "day", "volume", "censored", "fitted"]]
+    return Counter(
+        tuple(values.loc[found.index].sort_values(["day", "volume"]).itertuples(index=False, name=None))
+        for _, found in study.readings.groupby("animal")
+    )
+
+
 def fate(kind: str, seed: int) -> str:
     """What becomes of one slip: "read right", "refused", "asked about" or "unseen"."""
     rng = random.Random(f"{kind} {seed}")
@@ -48,13 +57,14 @@ def fate(kind: str, seed: int) -> str:
         layout=rng.choice([layout for layout in LAYOUTS if layout != "sheets"]),
     )  # fmt: skip
     lab = written(lab)
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        clean, before = as_told(lab, Path(one))
-        study, after = as_told(corrupted(lab, kind, rng), Path(other))
-    assert clean is not None
+    with tempfile.TemporaryDirectory() as folder:
+        study, after = as_told(corrupted(lab, kind, rng), Path(folder))
     if study is None:
         return "refused"
-    if study.digest == clean.digest:
+    with tempfile.TemporaryDirectory() as folder:
+        clean, before = as_told(lab, Path(folder))
+    assert clean is not None
+    if curves(study) == curves(clean):
         return "read right"
     return "asked about" if after - before else "unseen"
 
@@ -76,4 +86,4 @@ def test_what_passes_unseen_of_two_thousand_slips_is_what_the_docs_list() -> Non
     text = DOCS.read_text(encoding="utf-8").split("### What may pass unseen")[1]
     unseen = {kind: found["unseen"] for kind, found in told.items() if found["unseen"]}
     assert all(f"- {kind}: " in text for kind in unseen), told
-    assert sum(unseen.values()) <= 2000 / 3, told
+    assert sum(unseen.values()) <= 2000 / 10, told

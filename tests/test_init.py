@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from xenograft.commands.app import app
@@ -119,3 +122,68 @@ def test_the_sheet_of_a_workbook_is_chosen_by_its_option(tmp_path: Path) -> None
     assert 'has 2 sheets ("Volumes", "Weights")' in str(asked.exception)
     assert run.invoke(app, ["init", str(tmp_path / "volumes.xlsx"), "--sheet", "Volumes"]).exit_code == 0
     assert 'sheet = "Volumes"' in (tmp_path / "study.toml").read_text()
+
+
+ON_A_TERMINAL = {"TTY_COMPATIBLE": "1"}
+
+
+def _asked(tmp_path: Path, rows: str, answers: str, env: dict[str, str] = ON_A_TERMINAL) -> tuple[Result, Path]:
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "t.csv").write_text(rows)
+    told = CliRunner().invoke(app, ["init", str(tmp_path / "t.csv"), "--ask"], input=answers, env=env)
+    return told, tmp_path / "study.toml"
+
+
+def _table(arms: Sequence[str], cell: str = "105.4") -> str:
+    rows = [
+        f"M{i}{n},{arm},{day},{100 + 10 * day + n}" for i, arm in enumerate(arms) for n in (1, 2, 3) for day in (0, 7)
+    ]
+    return "\n".join(["Mouse,Group,Day,Tumor volume", *rows, f"M09,{arms[0]},0,{cell}", ""])
+
+
+def test_questions_answered_with_their_defaults_write_what_init_writes_without_them(tmp_path: Path) -> None:
+    for number, table in enumerate(
+        (
+            _table(("Vehicle", "DrugA 3 mg/kg", "DrugB", "DrugA 3 mg/kg + DrugB")),
+            _table(("Group 1", "Group 2"), "68*"),
+            _table(("Vehicle", "DrugA"), "ulc"),
+            "Mouse,Group,Date,TV (cm3)\nM1,Vehicle,3/4/2026,0.1\nM1,Vehicle,5/4/2026,0.2\nM2,A,3/4/2026,0.1\n",
+        )
+    ):
+        folder = tmp_path / str(number)
+        told, path = _asked(folder, table, "\n" * 40)
+        assert told.exit_code == 0, told.output
+        assert path.read_text() == toml_of_guess(guess_study(folder / "t.csv"))
+
+
+def test_answers_are_written_and_wrong_ones_asked_again(tmp_path: Path) -> None:
+    answers = "HER2\n\nleft out\nexclude: ulcerated\n-3\n16\nGroup 1\n\nDrugA 3 mg/kg + DrugB\nsoon\n3\n"
+    told, path = _asked(tmp_path, _table(("Group 1", "Group 2", "Group 3"), "68*"), answers)
+    assert told.exit_code == 0, told.output
+    assert '"left out" is not one of keep, exclude, missing, below limit.' in told.output
+    assert '"-3" is no volume above 0.' in told.output
+    assert '"soon" is no number.' in told.output
+    written = tomllib.loads(path.read_text())
+    assert (written["name"], written["limit_of_quantification"]) == ("HER2", 16)
+    assert written["marks"] == {"*": "exclude: ulcerated"}
+    assert written["arms"]["Group 1"] == {"control": True}
+    assert written["arms"]["Group 2"] == {}  # "?" leaves it to be written later
+    both = {"DrugA": {"dose": 3.0, "unit": "mg/kg", "start": 3}, "DrugB": {"start": 3}}
+    assert written["arms"]["Group 3"] == {"agents": both}
+
+
+def test_questions_need_a_terminal_and_an_end(tmp_path: Path) -> None:
+    table = _table(("Vehicle", "DrugA"))
+    told, path = _asked(tmp_path, table, "", env={"TTY_COMPATIBLE": "0", "FORCE_COLOR": ""})
+    assert isinstance(told.exception, InputError)
+    assert told.exception.exit_code == 2
+    assert "--ask asks questions on a terminal" in str(told.exception)
+    told, path = _asked(tmp_path, table, "HER2\n")
+    assert str(told.exception) == "The questions were broken off: no study.toml was written."
+    assert not path.exists()
+
+
+def test_init_prints_the_notices_of_a_sheet(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(_table(("Vehicle", "DrugA")) + "M01,Vehicle,14,\nM01,Vehicle,21,150\n")
+    told = CliRunner().invoke(app, ["init", str(tmp_path / "t.csv")])
+    assert "note: t.csv: 1 reading left out because the volume is blank" in told.output

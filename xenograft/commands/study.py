@@ -16,6 +16,7 @@ from xenograft.files import replacing, write_text
 from xenograft.study.examples import example_folder
 
 if TYPE_CHECKING:
+    from xenograft.reading.guess_study import Guess
     from xenograft.reading.read import Arrival
 
 app = typer.Typer()
@@ -26,20 +27,25 @@ def init(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="A table of readings: .csv, .xlsx, .pzfx, .parquet.")],
     sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook or table of a Prism file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a study.toml that is there.")] = False,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Ask what only you know, one by one, the guess as default.")
+    ] = False,
 ) -> None:
     """Write a study.toml beside a table, and say what was guessed and what only you know."""
     from xenograft.reading.guess_study import guess_study, toml_of_guess
 
     path = table.parent / "study.toml"
+    out = standard_output()
     if path.exists() and not force:
         raise InputError(f"{path}: it is there already. Add --force to replace it.")
+    if ask and not out.is_terminal:
+        raise InputError("--ask asks questions on a terminal, and this is none. Leave it out, and edit study.toml.")
     guess = guess_study(table, sheet=sheet)
-    write_text(path, toml_of_guess(guess))
-    out = standard_output()
     for sentence in guess.guessed:
         out.print(f"guessed: {plain(sentence)}")
     for sentence in guess.open:
         out.print(f"to fill in: {plain(sentence)}")
+    write_text(path, toml_of_guess(_answered(guess) if ask else guess))
     _print_first(path)
     out.print(f"Wrote {plain(path)}. Look at it, then: xenograft check {plain(shlex.quote(str(table.parent)))}")
 
@@ -115,15 +121,37 @@ def example(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder t
     standard_output().print(f"Wrote {plain(folder)}. Next: xenograft report {plain(shlex.quote(str(folder)))}")
 
 
+def _answered(guess: Guess) -> Guess:
+    """The guess with the answers of the person at the terminal; a wrong answer is asked again."""
+    from xenograft.reading.interview import interview, questions_of_arms
+
+    for questions in (interview, questions_of_arms):
+        for question in questions(guess):
+            answered = None
+            while answered is None:
+                try:
+                    answered = question.answered(guess, typer.prompt(question.text, question.default).strip())
+                except InputError as error:
+                    standard_output().print(plain(error))
+                except typer.Abort:
+                    raise InputError("The questions were broken off: no study.toml was written.") from None
+            guess = answered
+    return guess
+
+
 def _print_first(path: Path) -> None:
-    """What arrives of a table under a study.toml just written, where it can be read already."""
+    """What arrives of a table under a study.toml just written, where it can be read, and its notices."""
     from xenograft.errors import StudyError
     from xenograft.reading.read import read_arrival
 
     try:
-        _print_arrival(read_arrival(path))
+        arrival = read_arrival(path)
     except StudyError as error:
         standard_output().print(f"Not readable yet: {plain(error.problems[0])}")
+        return
+    _print_arrival(arrival)
+    for notice in arrival.study.notices:
+        standard_output().print(f"note: {plain(notice)}")
 
 
 def _print_arrival(arrival: Arrival) -> None:

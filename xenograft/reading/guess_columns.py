@@ -19,6 +19,12 @@ _DERIVED = (
     r"delta|diff|log|log10|ln|log2|ratio|fold|tgi|mean|average|avg|median|sd|sem|se|max|maximum|min|minimum|previous|prior|"
     r"growth|rate|auc|day ?0|d0|v0|at randomi[sz]ation|limit|predicted|fitted|pre"
 )
+_OTHER_THINGS = (
+    r"age|ages|passage|cells?|glucose|temp|temperature|scores?|bcs|plate|lane|row|line|order|index|number|no|nr|sex|"
+    r"gender|strain|chip|rfid|barcode|room|rack|box|hours?|weeks?|count|viability|conc|concentration|notes?|comments?|"
+    r"remarks?|initials|weights?|mass|bmi|food|price|year|survival|status|event|area|diameter|length|width|height|depth|"
+    r"ph|pressure|rate|value of|p value|rank|rand|random|key|code|sort"
+)
 _BEGINS = (
     r"start|started|begin|beginning|first dose|randomi[sz]ation|randomi[sz]ed|enrol?lment|enrolled|staging|on study"
 )
@@ -132,6 +138,13 @@ def _scores(name: str) -> dict[str, int]:
     if found["timed"] and re.search(r"\d", name):
         found["day"] = 0
     return found
+
+
+def says_nothing(name: str) -> bool:
+    """Whether a name tells neither a part of a table, nor a time, nor one of the things that sheets also hold."""
+    if _NUMBER.fullmatch(name) or any(_scores(name).values()):
+        return False
+    return re.search(rf"\b(?:{_OTHER_THINGS}|{_NOT_A_TUMOURS}|{_DERIVED}|{_OTHER_DATES})\b", plain_name(name)) is None
 
 
 def unit_of_name(name: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 
 from xenograft.reading.study_toml import counted
 from xenograft.study.study import Study
@@ -13,6 +14,8 @@ FLOOR_ANIMALS, FLOOR_GAP = 3, 3.0
 """A smallest volume that this many animals share, this far below the next one, is what is written for no tumour."""
 UNIT_GAP = 25.0
 """Animals that begin this many times larger than the next smaller ones are not of one unit."""
+DROP = 50.0
+"""Untreated tumours do not become this many times smaller from one visit to the next, nor larger."""
 FALL = 3.0
 """An untreated tumour this far above the limit does not fall below it by the next reading."""
 
@@ -71,3 +74,21 @@ def fall_questions(study: Study) -> Iterable[str]:
             f"{counted(number, 'untreated animal')} fell below the limit ({first['animal']}: {fell_from}, {fell_to}): "
             "are these zeros that nobody measured?"
         )
+
+
+def drop_questions(study: Study) -> Iterable[str]:
+    """Two visits between which half of the untreated animals become many times smaller, or larger."""
+    own = study.readings[(study.readings["arm"] == study.control.name) & ~study.readings["censored"]]
+    own = own.sort_values(["animal", "day"])
+    before = own.groupby("animal")[["day", "volume"]].shift()
+    steps = pd.DataFrame(
+        {"before": before["day"], "day": own["day"], "times": own["volume"] / before["volume"]}
+    ).dropna()
+    for (first, second), found in steps.groupby(["before", "day"]):
+        times = float(found["times"].median())
+        if len(found) >= 2 and (times > DROP or times < 1 / DROP):
+            size = f"{times:,.0f} times larger" if times > 1 else f"{1 / times:,.0f} times smaller"
+            yield (
+                f"From day {first:g} to day {second:g} untreated tumours become some {size}: are the later readings in "
+                "another unit?"
+            )

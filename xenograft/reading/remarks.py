@@ -11,6 +11,7 @@ import pandas as pd
 from xenograft.errors import quoted
 from xenograft.printing import listed
 from xenograft.reading.levels import floor_value
+from xenograft.reading.out_of_line import out_of_line_questions
 from xenograft.reading.problems import place_of
 from xenograft.reading.schema import Formula, StudyEntry
 from xenograft.reading.study_toml import counted
@@ -73,12 +74,14 @@ def questions_about(study: Study) -> list[str]:
     Returns
     -------
     list of str
-        About the unit, impossible jumps, growth unlike the rest of the arm, readings carried forward, and arms whose
-        readings stop falling near the study's smallest volumes.
+        About the unit, impossible jumps, readings, days and animals out of line with the rest, growth unlike the rest
+        of the arm, readings carried forward, and arms whose readings stop falling near the study's smallest volumes.
     """
-    return [
-        *_unit_questions(study), *_jumps(study), *_outlying_growth(study), *_carried_forward(study), *_floors(study),
-    ]  # fmt: skip
+    jumps = list(_jumps(study))
+    asked = {sentence.split(" on day ")[0] for sentence in jumps}  # of the same reading, one question is enough
+    out_of_line = [line for line in out_of_line_questions(study) if line.split(" on day ")[0] not in asked]
+    others = [*_outlying_growth(study), *_carried_forward(study), *_floors(study)]
+    return [*_unit_questions(study), *jumps, *out_of_line, *others]
 
 
 def _arm_notices(study: Study) -> Iterable[str]:

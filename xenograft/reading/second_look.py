@@ -19,8 +19,9 @@ import pandas as pd
 from xenograft.errors import quoted
 from xenograft.printing import listed
 from xenograft.reading.formulas import formula_followed
-from xenograft.reading.guess_columns import named_columns
-from xenograft.reading.levels import fall_questions, floor_questions, unit_questions
+from xenograft.reading.gaps import gap_questions
+from xenograft.reading.guess_columns import named_columns, says_nothing
+from xenograft.reading.levels import drop_questions, fall_questions, floor_questions, unit_questions
 from xenograft.reading.sheet import Sheet, letters
 from xenograft.reading.study_toml import counted
 from xenograft.reading.summaries import summaries_among
@@ -59,6 +60,8 @@ def second_look(sheets: Sequence[Sheet], study: Study) -> list[str]:
         *unit_questions(study),
         *floor_questions(study),
         *fall_questions(study),
+        *drop_questions(study),
+        *gap_questions(study, list(dict.fromkeys(_own_names(study).values()))),
         *_formulas(raw),
     ]
 
@@ -235,7 +238,31 @@ def _columns_not_used(raw: Sequence[_Cells], study: Study) -> Iterable[str]:
                     f"{cells.place}: the numbers of the column {quoted(name)} are not the volumes that were read. "
                     "Is the right column used?"
                 )
+        yield from _unknown_columns(cells, row, header, set(likely), study)
         yield from _start_not_used(cells, row, header, named.parts, study)
+
+
+def _unknown_columns(cells: _Cells, row: int, header: Sequence[str], known: set[str], study: Study) -> Iterable[str]:
+    """Columns of numbers as large as tumours under a word that says nothing of volumes, nor of anything else."""
+    volumes, days = np.unique(study.readings["volume"]), np.unique(study.readings["day"])
+    low, high = np.quantile(volumes, [0.05, 0.95])
+    for position, name in enumerate(header):
+        if not name or name in known or not says_nothing(name):
+            continue
+        number = cells.number[row + 1 :, position]
+        number = number[np.isfinite(number)]
+        different = len(np.unique(number))
+        if different < 4 or len(number) < 0.5 * (len(cells.text) - row - 1) or set(number) <= set(days.tolist()):
+            continue
+        if np.mean(_among(number, volumes)) > 0.5 or _runs(number) or not low <= np.median(number) <= high:
+            continue
+        finding = f"the column {quoted(name)} holds numbers as large as the volumes, and was not used"
+        yield f"{cells.place}: {finding}. Are they readings?"
+
+
+def _runs(numbers: np.ndarray) -> bool:
+    """Whether numbers count something: whole, each by one more than the one before."""
+    return bool((np.diff(numbers) == 1).mean() > 0.8)
 
 
 def _among(numbers: np.ndarray, known: np.ndarray) -> np.ndarray:
