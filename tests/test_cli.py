@@ -126,7 +126,8 @@ def test_check_prints_what_the_reader_should_know(run: Run, tmp_path: Path, stud
     found = run("check", write_study(alone, tmp_path / "alone"))
     assert found.code == 0
     assert found.out.startswith("[bold]ladder[/bold]\n")  # shown as written
-    assert "note: No arm receives two agents or more: there is no combination to judge." in found.out
+    assert "note: No arm receives two agents or more, so there is no interaction to judge: " in found.out
+    assert f"are judged against {study.control.name}.\n" in found.out
 
 
 def test_check_prints_the_problems_of_a_broken_study(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -283,7 +283,8 @@ def test_a_study_without_a_combination_is_read_and_says_so(study_of):
     arms = ARMS[: ARMS.index("[arms.AB]")] + "[arms.AB]\nignore = true\n"
     study = study_of(table(), arms=arms)
     assert study.primary_combination is None
-    assert "No arm receives two agents or more: there is no combination to judge." in study.notices
+    sentence = "No arm receives two agents or more, so there is no interaction to judge"
+    assert f"{sentence}: A and B are judged against vehicle." in study.notices
 
 
 # Size

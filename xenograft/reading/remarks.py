@@ -88,7 +88,9 @@ def _arm_notices(study: Study) -> Iterable[str]:
     for name, animals in study.ignored.items():
         yield f"Arm {name} ({counted(animals, 'animal')}) is listed with ignore = true and not analysed."
     if not study.combinations:
-        yield "No arm receives two agents or more: there is no combination to judge."
+        treated = [arm.name for arm in study.arms if arm.dosings]
+        judged = f": {listed(treated)} {'is' if len(treated) == 1 else 'are'} judged against {study.control.name}"
+        yield f"No arm receives two agents or more, so there is no interaction to judge{judged if treated else ''}."
     alone: dict[str, list[str]] = {}
     for combination in study.combinations:
         references = study.reference_arms(combination)
