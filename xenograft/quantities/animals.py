@@ -97,7 +97,7 @@ class Course:
 @lru_cache(maxsize=4)  # a summary asks four times for those of one study
 def animal_courses(study: Study) -> tuple[Course, ...]:
     """The readings of every animal from its baseline on, in the order of the study."""
-    readings = study.readings
+    readings = study.daily_readings
     if "exclude" in readings:
         readings = readings[readings["exclude"] == ""]
     return tuple(

@@ -242,7 +242,7 @@ def _expected(study: Study, curves: xr.DataArray | None, averaged: Mapping[str, 
 
 def _changes(study: Study) -> pd.DataFrame:
     """Volumes over the animal's own baseline, from the baseline on."""
-    readings = study.readings[study.readings["fitted"]]
+    readings = study.daily_readings[study.daily_readings["fitted"]]
     baseline = readings["animal"].map(study.animals["baseline"])
     table = readings[["animal", "arm", "day", "censored"]].assign(ratio=readings["volume"] / baseline)
     return table[table["ratio"].notna()]
@@ -253,7 +253,7 @@ def _weights(study: Study) -> pd.DataFrame:
     columns = ["animal", "arm", "day", "change"]
     if "weight" not in study.readings:
         return pd.DataFrame(columns=columns)
-    rows = study.readings.dropna(subset="weight").sort_values(["animal", "day"])
+    rows = study.daily_readings.dropna(subset="weight").sort_values(["animal", "day"])
     before = rows[rows["day"] <= study.first_dose].groupby("animal")["weight"].last()
     first = rows.groupby("animal")["weight"].first()
     start = rows["animal"].map(before.combine_first(first))

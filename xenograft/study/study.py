@@ -15,6 +15,7 @@ import pandas as pd
 from xenograft.files import digest_of
 from xenograft.printing import html_card, html_list, html_table
 from xenograft.study.groups import counted, group_of, groups_of
+from xenograft.study.repeated import once_a_day
 
 REFERENCE_VOLUME = 100.0
 """Volume (mm³) at which the growth rate of a tumour is quoted, docs/mathematics.md#the-tumour."""
@@ -264,6 +265,11 @@ class Study:
         return self.readings[self.readings["fitted"]]
 
     @cached_property
+    def daily_readings(self) -> pd.DataFrame:
+        """The readings, several of a tumour on one day as their geometric mean: for all but the likelihood."""
+        return once_a_day(self.readings)
+
+    @cached_property
     def animals(self) -> pd.DataFrame:
         """One row per animal with a fitted reading, in the order of the readings.
 
@@ -274,18 +280,14 @@ class Study:
         fitted = self.fitted_readings
         by_animal = fitted.groupby("animal", sort=False)
         table = by_animal.agg(
-            arm=("arm", "first"), last_day=("day", "last"), last_volume=("volume", "last"), readings=("day", "size"),
-            censored=("censored", "sum"),
+            arm=("arm", "first"), last_day=("day", "last"), readings=("day", "size"), censored=("censored", "sum"),
         )  # fmt: skip
         table["cohort"] = by_animal["cohort"].first() if "cohort" in fitted else ""
         if "mouse" in fitted:
             table["mouse"] = by_animal["mouse"].first()
-        baselines = self.readings[self.readings["baseline"]]
-        if baselines["animal"].duplicated().any():  # several readings of a tumour on the day of its baseline
-            logs = baselines["volume"].map(np.log).groupby(baselines["animal"]).mean()
-            table["baseline"] = logs.map(np.exp).reindex(table.index)
-        else:
-            table["baseline"] = baselines.set_index("animal")["volume"].reindex(table.index)
+        daily = self.daily_readings
+        table.insert(2, "last_volume", daily[daily["fitted"]].groupby("animal", sort=False)["volume"].last())
+        table["baseline"] = daily[daily["baseline"]].set_index("animal")["volume"].reindex(table.index)
         if "reason_left" in fitted:
             reasons = self.readings.groupby("animal", sort=False)["reason_left"]
             table["reason_left"] = reasons.agg(lambda column: next((r for r in column if r), ""))
@@ -362,7 +364,7 @@ class Study:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything in the study that changes a posterior; names, prose and layout do not."""
-        rows = self.readings.sort_values(["animal", "day"])
+        rows = self.readings.sort_values(["animal", "day", "volume"])
         columns = ["animal", "arm", "day", "volume", "fitted", "censored", *(["cohort"] if "cohort" in rows else [])]
         if self.group == "mouse":
             columns.append("mouse")

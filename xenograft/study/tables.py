@@ -42,7 +42,7 @@ def arm_of_groups(study: Study) -> pd.Series:
 
 def measured_table(study: Study) -> pd.DataFrame:
     """Number of animals with a reading, by arm (row) and day (column); empty for more than 24 days."""
-    readings = study.readings
+    readings = study.daily_readings.drop_duplicates(["animal", "day"])
     if readings["day"].nunique() > MOST_DAYS:
         return pd.DataFrame()
     counts = readings.groupby(["arm", "day"]).size().unstack(fill_value=0).loc[[arm.name for arm in study.arms]]
