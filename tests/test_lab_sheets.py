@@ -127,6 +127,33 @@ def test_a_row_of_readings_is_never_a_header(tmp_path: Path) -> None:
         assert isinstance(study, StudyError), (style, sorted(set(study.readings["day"])))
 
 
+def test_days_of_other_languages_are_no_ear_tags_and_a_mouse_is_a_mouse_there(tmp_path: Path) -> None:
+    """`Tag 0` is a German day: it was taken for the animals, and the first day was lost."""
+    for number, (animal, arm, day) in enumerate(
+        (("Maus", "Gruppe", "Tag"), ("Souris", "Groupe", "Jour"), ("Tier-Nr", "Gruppe", "Tag"))
+    ):
+        lab = replace(invented(number, days=(0, 4, 7, 11)), layout="wide by day", heading="Day 0")
+        lab = written(lab)
+        lab.rows[0][:] = [animal, arm, *(text.replace("Day", day) for text in lab.rows[0][2:])]
+        _, study = as_read(lab, tmp_path / str(number))
+        assert isinstance(study, Study), (animal, study)
+        assert_same(lab, study)
+
+
+def test_dates_without_a_year_go_over_new_year(tmp_path: Path) -> None:
+    """The first date as written is the first; January after December is of the next year."""
+    for number, layout in enumerate(("long", "wide by day", "wide by animal")):
+        lab = written(replace(invented(number, days=(0, 4, 7, 11, 14)), layout=layout, heading="Day 0"))
+        dates = dict(
+            zip((f"Day {day}" for day in lab.days), ("22-Dec", "26-Dec", "29-Dec", "2-Jan", "5-Jan"), strict=True)
+        )
+        lab.rows[:] = [[dates.get(text, text) for text in row] for row in lab.rows]
+        _, study = as_read(lab, tmp_path / str(number))
+        assert isinstance(study, Study), study
+        assert_same(lab, study)
+        assert study.first_dose == study.readings["day"].min() == 0
+
+
 # One study, however it is written
 
 

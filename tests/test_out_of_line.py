@@ -11,7 +11,7 @@ import pytest
 from lab_sheets import ARMS, Lab, invented
 
 from xenograft.reading.gaps import gap_questions
-from xenograft.reading.levels import drop_questions
+from xenograft.reading.levels import drop_questions, relative_questions
 from xenograft.reading.out_of_line import out_of_line_questions
 from xenograft.study.study import Study
 
@@ -146,3 +146,12 @@ def test_untreated_tumours_that_become_a_thousand_times_smaller_are_asked_about(
     rows.loc[rows["day"] >= 14, "volume"] /= 1000
     assert any("are the later readings in another unit?" in line for line in asked(rows))
     assert set(rows["arm"]) == set(ARMS)
+
+
+def test_volumes_that_all_begin_alike_are_asked_about_as_percentages() -> None:
+    rows = frame()
+    first = rows.groupby("animal")["volume"].transform("first")
+    for whole in (100.0, 1.0):
+        (question,) = relative_questions(study_of(rows.assign(volume=whole * rows["volume"] / first)))
+        assert question.startswith(f"Every animal begins with a volume of {whole:g}: are the volumes relative")
+    assert not list(relative_questions(study_of(rows)))

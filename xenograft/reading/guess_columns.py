@@ -35,6 +35,7 @@ _PATTERNS: Mapping[str, Sequence[tuple[int, str]]] = {
         (4, r".*\b(?:animal|mouse|mice|subject|ear ?tag|rat)\b.*\b(?:ids?|no|nr|number|#|name|tag|code)\b.*"),
         (3, r"ids?|tag|name|#|no|number|eartag|mouseid|animalid|subjectid|.*\b(?:animal|mouse|subject)"),
         (2, r".*\b(?:animal|mouse|mice|subject|rat|tag|ids?)\b.*"),
+        (2, r"(?:maus|m[aä]use|tier|souris|raton|ratón|topo|muis)(?: ?(?:nr|nummer|id|no|n°))?|tiernummer|mausnummer"),
     ),
     "arm": (
         (6, r"arm|group|treatment ?group|treatment ?arm|study ?arm|study ?group|dose ?group|treatment"),
@@ -136,7 +137,7 @@ def _scores(name: str) -> dict[str, int]:
         found["start"] = 0  # "Day 0 (L)" is a heading of readings
     found["timed"] = 1 if times_in([name]).count else 0
     if found["timed"] and re.search(r"\d", name):
-        found["day"] = 0
+        found |= {"day": 0, "animal": 0}  # "Tag 0" is a German day, and no ear tag
     return found
 
 

@@ -88,7 +88,10 @@ def _with_dates(found: Finding, dates: dict[str, Written]) -> Finding:
         year = date.today().year
         found.asked.append(f"The year of the dates: {year} was written in day_0.")
     near = date(year, 7, 1) if year else None
-    moments = [moment for one in written for moment in [_moment(one, order, near)] if moment is not None]
+    if near is not None and (first := _moment(written[0], order, near)) is not None:
+        near = first.date()
+    found_moments = [one.at(order, near) for one in written]  # "2-Jan" after "22-Dec" is of the next year
+    moments = [moment for moment in found_moments if moment is not None]
     if not moments:
         found.asked.append("The date of day 0: no date of the table is one of the calendar.")
         return found

@@ -59,6 +59,17 @@ def unit_questions(study: Study) -> Iterable[str]:
         )
 
 
+def relative_questions(study: Study) -> Iterable[str]:
+    """First volumes that are all the same: percentages of them, or multiples."""
+    measured = study.readings[~study.readings["censored"]]
+    first = measured.sort_values("day").groupby("animal", sort=False)["volume"].first()
+    if len(first) >= FLOOR_ANIMALS and first.nunique() == 1 and measured["volume"].nunique() > 1:
+        yield (
+            f"Every animal begins with a volume of {first.iloc[0]:g}: are the volumes relative to the first one "
+            "(percent, or fold)? Then give the volumes themselves."
+        )
+
+
 def fall_questions(study: Study) -> Iterable[str]:
     """Untreated animals that fall from well above the limit to below it."""
     own = study.readings[study.readings["arm"] == study.control.name].sort_values(["animal", "day"])

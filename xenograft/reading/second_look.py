@@ -21,7 +21,13 @@ from xenograft.printing import listed
 from xenograft.reading.formulas import formula_followed
 from xenograft.reading.gaps import gap_questions
 from xenograft.reading.guess_columns import named_columns, says_nothing
-from xenograft.reading.levels import drop_questions, fall_questions, floor_questions, unit_questions
+from xenograft.reading.levels import (
+    drop_questions,
+    fall_questions,
+    floor_questions,
+    relative_questions,
+    unit_questions,
+)
 from xenograft.reading.sheet import Sheet, letters
 from xenograft.reading.study_toml import counted
 from xenograft.reading.summaries import summaries_among
@@ -61,6 +67,7 @@ def second_look(sheets: Sequence[Sheet], study: Study) -> list[str]:
         *floor_questions(study),
         *fall_questions(study),
         *drop_questions(study),
+        *relative_questions(study),
         *gap_questions(study, list(dict.fromkeys(_own_names(study).values()))),
         *_formulas(raw),
     ]
