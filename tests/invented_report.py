@@ -99,7 +99,7 @@ def without_combination(words: str = "inhibited", probability: float | None = 0.
     verdicts = [
         {"kind": "inhibition", "arm": arm, "control": "vehicle", "day": 14.0, "probability": probability,
          "relevant": 0.9, "opposite": 0.0005, "margin": 10.0, "mcse": 0.001, "words": words, "agreement": "agree",
-         "borderline": False, "caution": False, "sentence": f"{arm} against vehicle, day 14: {words}.",
+         "borderline": False, "caution": False, "cautions": [], "sentence": f"{arm} against vehicle, day 14: {words}.",
          "tgi": {"median": tgi, "lower": 80.0, "upper": 93.0}, **numbers}
         for arm, tgi in (("A", 40.0), ("B", 86.7))
     ]  # fmt: skip
@@ -116,7 +116,7 @@ def results_for(study: Study, combination: str, cards: dict[str, ModelCard]) -> 
     verdicts = [
         {"kind": "interaction", "combination": combination, "reference": reference, "day": 14.0, "probability": 0.99,
          "mcse": 0.001, "words": "enhanced", "agreement": "agree", "borderline": False, "caution": False,
-         "sentence": f"{combination} against {reference}: enhanced."}
+         "cautions": [], "sentence": f"{combination} against {reference}: enhanced."}
         for reference in ("bliss", "hsa")
     ]  # fmt: skip
     numbers = {key: {**an_interval(1.0), "unit": unit} for key, unit in (UNITS | {"tgi_auc": "%"}).items()}

@@ -64,8 +64,8 @@ def test_the_python_example_runs_and_prints_what_it_shows(
 
 
 def test_the_verdict_the_readme_quotes_is_the_fixtures(fits: Mapping[str, Fit]) -> None:
+    from xenograft.analysis import collect_results
     from xenograft.answers.ranking import compare
-    from xenograft.answers.results import collect_results
 
     study = next(iter(fits.values())).study
     sentence = collect_results(study, fits, compare(fits))["verdict"]["sentence"]

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from xenograft.analysis import collect_results
 from xenograft.answers.averaging import AVERAGED, interaction, model_curves
 from xenograft.answers.ranking import Comparison, compare
-from xenograft.answers.results import INHIBITION_NUMBERS, collect_results, to_json
+from xenograft.answers.results import INHIBITION_NUMBERS, to_json
 from xenograft.answers.verdicts import sentence, verdicts
 from xenograft.fitting.fit import Fit, versions
 from xenograft.quantities.estimands import REFERENCES
@@ -35,7 +36,7 @@ ESTIMANDS = {
 }  # fmt: skip
 VERDICT = {
     "kind", "combination", "reference", "day", "probability", "mcse", "words", "agreement", "borderline", "caution",
-    "sentence",
+    "cautions", "sentence",
 }  # fmt: skip
 CONTRACT = {
     "results": {

@@ -7,9 +7,9 @@ from itertools import product
 import numpy as np
 import pytest
 
+from xenograft.analysis import collect_results
 from xenograft.answers.averaging import AVERAGED, interaction, model_curves
 from xenograft.answers.ranking import compare
-from xenograft.answers.results import collect_results
 from xenograft.answers.verdicts import verdicts
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.sampling import SamplerSettings, fit_all

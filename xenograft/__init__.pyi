@@ -1,11 +1,11 @@
 """What `import xenograft as xg` offers, for type checkers and for `lazy_loader`, which imports on first use."""
 
+from .analysis import collect_results
 from .answers.averaging import Interaction, average, interaction, model_curves
 from .answers.inhibition import Inhibition, inhibitions
 from .answers.interactions import dose_matrix, interaction_numbers
 from .answers.new_animals import best_arms, predicted_responses, predicted_survival
 from .answers.ranking import Comparison, compare
-from .answers.results import collect_results
 from .answers.summary import Summary, summary
 from .answers.verdicts import Verdict, verdicts
 from .errors import CardError, FitFileError, InputError, NoHealthyFitError, StudyError, XenograftError

@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from xenograft.answers.findings import Findings
     from xenograft.answers.ranking import Comparison
+    from xenograft.evidence.cautions import Caution
+    from xenograft.evidence.predictive_check import PredictiveCheck
     from xenograft.fitting.fit import Fit, Refit
     from xenograft.fitting.sampling import Method
     from xenograft.model.card import ModelCard
@@ -63,17 +67,91 @@ class Analysis:
         """Whether cards that may answer were fitted and none of them is healthy."""
         return not self.ranking.answer_weights and any(one.card.answers for one in self.fits.values())
 
-    def results(self, reference: str) -> dict[str, Any]:
+    @cached_property
+    def checks(self) -> Mapping[str, PredictiveCheck]:
+        """Whether the answering cards that carry weight reproduce the readings."""
+        from xenograft.evidence.cautions import carrying
+        from xenograft.evidence.predictive_check import predictive_check
+
+        return {name: predictive_check(self.fits[name]) for name in carrying(self.ranking)}
+
+    @cached_property
+    def priors(self) -> Mapping[str, pd.DataFrame]:
+        """What the answers of each answering card owe to its priors."""
+        from xenograft.evidence.cautions import owed_to_priors
+
+        return owed_to_priors(self.fits, self.ranking, self.findings.curves)
+
+    @cached_property
+    def cautions(self) -> tuple[tuple[Caution, ...], ...]:
+        """What weakens each of the verdicts."""
+        from xenograft.evidence.cautions import cautions_about
+
+        given = self.study, self.fits, self.ranking, self.checks, self.priors
+        return tuple(cautions_about(one, *given) for one in self.findings.verdicts)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The verdicts for people, each with what the growth laws do and what weakens it."""
+        from xenograft.answers.verdicts import agreement_in_words
+        from xenograft.evidence.cautions import none_reproduces
+
+        shared = none_reproduces(self.ranking, self.checks)
+        told: list[str] = []
+        for words, verdict, doubts in zip(self.findings.sentences, self.findings.verdicts, self.cautions, strict=True):
+            laws = "" if shared or any(one.about == "Growth laws" for one in doubts) else verdict.agreement
+            cautious = "".join(f" Caution: {one.words}" for one in doubts)
+            told.append(f"{words}{agreement_in_words(laws or None)}{cautious}")
+        return tuple(told)
+
+    def results(self, reference: str, *, seconds: float | None = None) -> dict[str, Any]:
         """The content of results.json.
 
         Parameters
         ----------
         reference : {"bliss", "hsa"}
             Under which the primary verdict is given.
+        seconds : float, optional
+            Wall time of the whole analysis; since it began unless given.
         """
         from xenograft.answers.results import results_of
 
-        return results_of(self.findings, self.fits, self.ranking, reference=reference, seconds=self.seconds)
+        return results_of(
+            self.findings, self.fits, self.ranking, reference=reference,
+            cautions=[[one.words for one in doubts] for doubts in self.cautions], sentences=self.sentences,
+            seconds=self.seconds if seconds is None else seconds,
+        )  # fmt: skip
+
+
+def collect_results(
+    study: Study,
+    fits: Mapping[str, Fit],
+    ranking: Comparison,
+    *,
+    reference: str = "bliss",
+    seconds: float | None = None,
+) -> dict[str, Any]:
+    """The content of results.json.
+
+    Parameters
+    ----------
+    study : Study
+        What was analysed.
+    fits : mapping of str to Fit
+        By card name.
+    ranking : Comparison
+        Of these fits.
+    reference : {"bliss", "hsa"}
+        Under which the primary verdict is given.
+    seconds : float, optional
+        Wall time of the whole analysis.
+
+    Returns
+    -------
+    dict
+        Plain data; numbers that are not finite are None, with a reason beside them.
+    """
+    return Analysis(study, fits, ranking).results(reference, seconds=seconds)
 
 
 def analyse(

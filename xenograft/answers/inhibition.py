@@ -13,12 +13,11 @@ from xenograft.answers.averaging import AVERAGED
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import (
     Agreement,
-    agreement_in_words,
     agreement_of,
-    doubts_in_words,
     is_borderline,
     monte_carlo_error,
     no_conclusion,
+    of_several_laws,
     verdict_words,
 )
 from xenograft.files import finite
@@ -103,7 +102,8 @@ def inhibitions(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[st
         averaged = of_card[AVERAGED].sel(arm=name)
         probability = float(probability_positive(averaged))
         error = float(np.sqrt(sum(weights[card] * monte_carlo_error(draws) ** 2 for card, draws in own.items())))
-        agreement = agreement_of({card: float(probability_positive(one)) for card, one in own.items()}, weights)
+        said = {card: float(probability_positive(one)) for card, one in own.items()}
+        agreement = agreement_of(said, weights) if of_several_laws(fits, weights) else None
         found.append(
             Inhibition(
                 arm=name,
@@ -138,7 +138,7 @@ def primary_inhibition(found: list[Inhibition], arms: pd.DataFrame) -> Inhibitio
 
 
 def inhibition_sentence(verdict: Inhibition, arms: pd.DataFrame) -> str:
-    """A verdict as a sentence for people.
+    """A verdict as a sentence for people, without what weakens it.
 
     Parameters
     ----------
@@ -164,5 +164,5 @@ def inhibition_sentence(verdict: Inhibition, arms: pd.DataFrame) -> str:
         f"{size(verdict.control, 'growth_rate', 2)}; "
         f"the probability that tumours are smaller than under {verdict.control} is "
         f"{share_in_words(verdict.probability)}, by more than {number(verdict.margin)} % of its volume "
-        f"{share_in_words(verdict.relevant)}.{agreement_in_words(verdict.agreement)}{doubts_in_words(verdict)}"
+        f"{share_in_words(verdict.relevant)}."
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
 from xenograft.answers.as_measured import MeasuredDay
-from xenograft.answers.findings import Findings, averaged_numbers, findings
+from xenograft.answers.findings import Findings, averaged_numbers
 from xenograft.answers.inhibition import Inhibition, primary_inhibition
 from xenograft.answers.interactions import SINGLES
 from xenograft.answers.ranking import Comparison
@@ -34,51 +34,36 @@ INHIBITION_NUMBERS = ("tgi", "tc", "growth_rate", "growth_rate_inhibition")
 """Numbers of the arm that stand in a verdict on it."""
 
 
-def collect_results(
-    study: Study,
-    fits: Mapping[str, Fit],
-    ranking: Comparison,
-    *,
-    reference: str = "bliss",
-    seconds: float | None = None,
-) -> dict[str, Any]:
-    """The content of results.json.
-
-    Parameters
-    ----------
-    study : Study
-        What was analysed.
-    fits : mapping of str to Fit
-        By card name.
-    ranking : Comparison
-        Of these fits.
-    reference : {"bliss", "hsa"}
-        Under which the primary verdict is given.
-    seconds : float, optional
-        Wall time of the whole analysis.
-
-    Returns
-    -------
-    dict
-        Plain data; numbers that are not finite are None, with a reason beside them.
-    """
-    return results_of(findings(study, fits, ranking), fits, ranking, reference=reference, seconds=seconds)
-
-
 def results_of(
     found: Findings,
     fits: Mapping[str, Fit],
     ranking: Comparison,
     *,
+    cautions: Sequence[Sequence[str]],
+    sentences: Sequence[str],
     reference: str = "bliss",
     seconds: float | None = None,
 ) -> dict[str, Any]:
-    """As `collect_results`, from the tables at hand."""
+    """As `collect_results`, from the tables at hand.
+
+    Parameters
+    ----------
+    found : Findings
+        What the fits say together.
+    fits, ranking
+        The analysis.
+    cautions : sequence of sequence of str
+        Of each verdict, what weakens it.
+    sentences : sequence of str
+        The verdicts for people, with what weakens them.
+    reference, seconds
+        As of `collect_results`.
+    """
     study = found.study
     averaged = averaged_numbers(found.arms)
     said = [
-        _verdict(one, averaged) | {"sentence": words}
-        for one, words in zip(found.verdicts, found.sentences, strict=True)
+        _verdict(one, averaged) | {"cautions": list(doubts), "sentence": words}
+        for one, doubts, words in zip(found.verdicts, cautions, sentences, strict=True)
     ]
     chosen = _primary(found, said, reference)
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, Protocol
+from typing import Literal
 
 import arviz as az
 import numpy as np
@@ -46,16 +46,6 @@ AGREEMENT_WORDS: Mapping[Agreement, str] = {
 """What the growth laws do, as it ends a sentence."""
 
 COLUMNS = ("quantity", "model", "median", "lower", "upper", "unit", "agreement")
-
-
-class Doubted(Protocol):
-    """What a verdict of any kind says of its own weakness."""
-
-    @property
-    def borderline(self) -> bool: ...
-
-    @property
-    def caution(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -120,7 +110,8 @@ def verdicts(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[str, 
             own = {name: at_horizon[name].sel(combination=arm.name) for name in weights}
             probability = float(probability_positive(at_horizon[AVERAGED].sel(combination=arm.name)))
             error = float(np.sqrt(sum(weights[name] * monte_carlo_error(draws) ** 2 for name, draws in own.items())))
-            agreement = agreement_of({name: float(probability_positive(one)) for name, one in own.items()}, weights)
+            said = {name: float(probability_positive(one)) for name, one in own.items()}
+            agreement = agreement_of(said, weights) if of_several_laws(fits, weights) else None
             found.append(
                 Verdict(
                     combination=arm.name,
@@ -164,6 +155,12 @@ def agreement_of(probabilities: Mapping[str, float], weights: Mapping[str, float
     return "opposite directions" if min(found) < 0.5 < max(found) else "differ in strength"
 
 
+def of_several_laws(fits: Mapping[str, Fit], weights: Mapping[str, float]) -> bool:
+    """Whether cards that carry weight differ in growth, exposure or residual, and not in priors alone."""
+    cards = [fits[name].card for name, weight in weights.items() if weight >= CARRIES]
+    return len({(card.growth, str(card.exposure), card.residual) for card in cards}) > 1
+
+
 def verdict_words(
     probability: float, agreement: str | None, above: str = "enhanced", below: str = "less than the reference"
 ) -> str:
@@ -197,7 +194,7 @@ def monte_carlo_error(excess: xr.DataArray) -> float:
 
 
 def sentence(study: Study, verdict: Verdict, curves: Mapping[str, xr.DataArray]) -> str:
-    """A verdict as a sentence for people."""
+    """A verdict as a sentence for people, without what weakens it."""
     if verdict.probability is None:
         return f"{verdict.combination} against {REFERENCE_WORDS[verdict.reference]}: {verdict.words}."
     on_the_day = curves[AVERAGED].sel(day=[verdict.day])  # of a grid, all days of all combinations take seconds
@@ -209,20 +206,12 @@ def sentence(study: Study, verdict: Verdict, curves: Mapping[str, xr.DataArray])
         f"Tumours are {index['median']:.2f} times the volume that the reference predicts "
         f"(95 % interval {index['lower']:.2f} to {index['upper']:.2f}); "
         f"the probability that the combination does more is {share_in_words(verdict.probability)}."
-        f"{agreement_in_words(verdict.agreement)}{doubts_in_words(verdict)}"
     )
 
 
 def agreement_in_words(agreement: Agreement | None) -> str:
     """What the growth laws do, as a sentence after another; empty where one law alone has a say."""
     return f" The growth laws {AGREEMENT_WORDS[agreement]}." if agreement else ""
-
-
-def doubts_in_words(verdict: Doubted) -> str:
-    """What weakens a verdict, as sentences after another."""
-    borderline = " Borderline: the probability is within its Monte-Carlo error of a limit; use more draws."
-    caution = " Caution: a model that may answer did not sample well; look at the health of the fits."
-    return f"{borderline if verdict.borderline else ''}{caution if verdict.caution else ''}"
 
 
 def answers_by_law(study: Study, curves: Mapping[str, xr.DataArray], weights: Mapping[str, float]) -> pd.DataFrame:

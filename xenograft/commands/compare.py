@@ -62,7 +62,9 @@ def compare(
     )
     from xenograft.evidence.evidence import gather_evidence
 
-    evidence = gather_evidence(analysis.fits, analysis.ranking, refit=analysis.refit, found=analysis.findings)
+    evidence = gather_evidence(
+        analysis.fits, analysis.ranking, refit=analysis.refit, found=analysis.findings, checks=analysis.checks,
+    )  # fmt: skip
     outcomes: tuple[GateOutcome, ...] = ()
     if gates:
         from xenograft.evidence.judging import judge_gates
@@ -149,4 +151,5 @@ def _write(
     if markdown:
         write_text(markdown, comparison_markdown(evidence, outcomes, sentences=sentences))
     if junit:
-        write_text(junit, junit_xml(outcomes, study=analysis.study.name, seconds=analysis.seconds or 0.0))
+        spent = analysis.seconds or 0.0
+        write_text(junit, junit_xml(outcomes, study=analysis.study.name, seconds=spent, verdicts=sentences))

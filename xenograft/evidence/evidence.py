@@ -95,6 +95,7 @@ def gather_evidence(
     refit: Refit | None = None,
     exact: bool = True,
     found: Findings | None = None,
+    checks: Mapping[str, PredictiveCheck] | None = None,
 ) -> Evidence:
     """Answers, nulls, checks and sensitivities of a comparison.
 
@@ -108,8 +109,8 @@ def gather_evidence(
         How to fit again; default `sampling.refit_without`.
     exact : bool
         Predict the combinations from their parts, which fits again; False leaves that out.
-    found : Findings, optional
-        What the fits say together, where at hand.
+    found, checks : optional
+        What the fits say together, and predictive checks by card, where at hand.
     """
     study = next(iter(fits.values())).study
     healthy = {str(name): fits[str(name)] for name in ranking.table.index}
@@ -128,7 +129,7 @@ def gather_evidence(
         parts=parts,
         bayes_factors=bayes_factors([healthy[name] for name in answering] if study.combinations else []),
         sensitivity={name: prior_sensitivity(healthy[name], curves[name]) for name in answering},
-        checks={name: predictive_check(fit) for name, fit in healthy.items()},
+        checks={name: (checks or {}).get(name) or predictive_check(fit) for name, fit in healthy.items()},
     )
 
 

@@ -248,7 +248,7 @@ def _worst(gate: Gate, values: pd.Series) -> tuple[float | None, str]:
     return float(values.iloc[place]), str(values.index[place])
 
 
-def junit_xml(outcomes: Sequence[GateOutcome], *, study: str, seconds: float) -> str:
+def junit_xml(outcomes: Sequence[GateOutcome], *, study: str, seconds: float, verdicts: Sequence[str] = ()) -> str:
     """One test case per gate.
 
     Parameters
@@ -259,6 +259,8 @@ def junit_xml(outcomes: Sequence[GateOutcome], *, study: str, seconds: float) ->
         Name of the study, which names the suite.
     seconds : float
         Wall time of the comparison.
+    verdicts : sequence of str
+        The verdicts in words, with what weakens them: the suite's output.
 
     Returns
     -------
@@ -280,6 +282,8 @@ def junit_xml(outcomes: Sequence[GateOutcome], *, study: str, seconds: float) ->
             failure.text = _clean(f"{outcome.line}\n{outcome.why}")
         output = ElementTree.SubElement(case, "system-out")
         output.text = _clean(f"{outcome.line}\n{outcome.why}")
+    if verdicts:
+        ElementTree.SubElement(suite, "system-out").text = _clean("\n".join(verdicts))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 

@@ -15,7 +15,6 @@ from xenograft.answers.averaging import AVERAGED, Interaction, animal_table, cur
 from xenograft.answers.findings import averaged_numbers
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import VERDICT_REFERENCES
-from xenograft.evidence.predictive_check import predictive_check
 from xenograft.fitting.curves import animal_curves
 from xenograft.fitting.fit import Fit
 from xenograft.model.card import ModelCard
@@ -172,15 +171,17 @@ def report_content(
         changes=_changes(study),
         weights=_weights(study),
         responses=responses_shown(found),
-        sensitivity=sensitivities(study, fits, ranking, typical, interaction, results["verdict"], analysis.refit),
-        predictive_check=_predictive_warnings(fits, ranking),
+        sensitivity=sensitivities(
+            study, fits, ranking, typical, interaction, results["verdict"], analysis.refit, priors=analysis.priors
+        ),
+        predictive_check=_predictive_warnings(analysis),
     )
 
 
-def _predictive_warnings(fits: Mapping[str, Fit], ranking: Comparison) -> tuple[str, ...] | None:
+def _predictive_warnings(analysis: Analysis) -> tuple[str, ...] | None:
     """What the heaviest answering card cannot reproduce; None without a healthy answering card."""
-    name = next(iter(_heaviest(ranking)), None)
-    return None if name is None else tuple(f"{name}: {found}" for found in predictive_check(fits[name]).warnings)
+    name = next(iter(_heaviest(analysis.ranking)), None)
+    return None if name is None else tuple(f"{name}: {found}" for found in analysis.checks[name].warnings)
 
 
 def _traced(fit: Fit, ranking: Comparison) -> bool:

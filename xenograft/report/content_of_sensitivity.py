@@ -79,6 +79,8 @@ def sensitivities(
     interaction: pd.DataFrame,
     verdict: Mapping[str, Any] | None,
     refit: Refit | None = None,
+    *,
+    priors: Mapping[str, pd.DataFrame] | None = None,
 ) -> tuple[SensitivityTable, ...]:
     """Every check that there is an answer for: day, single animals, priors.
 
@@ -96,6 +98,8 @@ def sensitivities(
         The primary verdict of results.json.
     refit : callable, optional
         How to fit again without an animal.
+    priors : mapping of str to DataFrame, optional
+        From `prior_sensitivity`, by answering card, where at hand.
     """
     found: list[SensitivityTable] = []
     if verdict and verdict["probability"] is not None:
@@ -109,7 +113,8 @@ def sensitivities(
         found.append(on_single_animals(table, verdict, ranking.good_k))
     if ranking.answer_weights:
         wanted = _asked_of_priors(study)
-        tables = {name: prior_sensitivity(fits[name], curves[name], only=wanted) for name in ranking.answer_weights}
+        own = {n: prior_sensitivity(fits[n], curves[n], only=wanted) for n in ranking.answer_weights if priors is None}
+        tables = own if priors is None else priors
         found.append(on_the_priors(study, tables, ranking.answer_weights, verdict))
     return tuple(found)
 

@@ -162,12 +162,17 @@ def lights(content: ReportContent) -> list[Light]:
         found = [Light("Health of the fits", "good", f"{len(status)} of {len(status)} models used for the answer pass")]
     verdict = results["verdict"]
     if verdict and verdict["probability"] is not None:
-        found.append(_agreement(results, verdict, failed))
+        shared = next((said for said in verdict["cautions"] if said.startswith("No growth law")), None)
+        laws = Light("Growth laws", "doubt", shared) if shared else _agreement(results, verdict, failed)
+        found.append(laws)
         if verdict["borderline"]:
             words = "the probability is within its Monte-Carlo error of a limit; use more draws"
             found.append(Light("Verdict", "doubt", words))
     if content.predictive_check is not None:
         found.append(_predictive(content, content.predictive_check))
+    cautions = verdict["cautions"] if verdict else []
+    more = {"Floor": "ends near a floor", "Cages": "share cages"}
+    found += [Light(name, "doubt", said) for name, words in more.items() for said in cautions if words in said]
     return [*found, *(Light(_short(row.title), "doubt", row.finding) for row in content.sensitivity if row.doubtful)]
 
 
@@ -241,7 +246,12 @@ def level_of(content: ReportContent) -> Level:
     if words.startswith("no conclusion") or health == {"fail"}:
         return "bad"
     doubts = verdict and (verdict["caution"] or verdict["borderline"] or verdict["agreement"] == "conflict")
-    doubts = doubts or bool(content.predictive_check) or any(row.doubtful for row in content.sensitivity)
+    doubts = (
+        doubts
+        or bool(verdict and verdict["cautions"])
+        or bool(content.predictive_check)
+        or any(row.doubtful for row in content.sensitivity)
+    )
     # an answering model that failed is left out of the average, and its growth law of the agreement: never "sound"
     return "doubt" if doubts or health != {"pass"} else "good"
 

@@ -1,0 +1,187 @@
+"""What weakens a verdict, once: the terminal, results.json, Markdown, JUnit and the page say these sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+import xarray as xr
+
+from xenograft.answers.followed import EXCESS
+from xenograft.answers.inhibition import Inhibition
+from xenograft.answers.ranking import Comparison
+from xenograft.answers.verdicts import AGREEMENT_WORDS, CARRIES, VERDICT_REFERENCES, Verdict
+from xenograft.evidence.predictive_check import PredictiveCheck
+from xenograft.evidence.sensitivity import SENSITIVE, prior_sensitivity
+from xenograft.fitting.fit import Fit
+from xenograft.printing import few
+from xenograft.quantities.catalogue import shown
+from xenograft.study.flattening import flattenings
+from xenograft.study.study import Study
+from xenograft.study.tables import unit_in_print
+
+HEAVY = 0.05
+"""Answer weight from which a card's dependence on its priors is the answer's."""
+
+type About = Literal["Health of the fits", "Verdict", "Growth laws", "Predictive check", "Priors", "Floor", "Cages"]
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One doubt about a verdict.
+
+    Parameters
+    ----------
+    about : str
+        What was looked at.
+    words : str
+        What was found, as a sentence.
+    """
+
+    about: About
+    words: str
+
+
+def cautions_about(
+    verdict: Verdict | Inhibition,
+    study: Study,
+    fits: Mapping[str, Fit],
+    ranking: Comparison,
+    checks: Mapping[str, PredictiveCheck],
+    priors: Mapping[str, pd.DataFrame],
+) -> tuple[Caution, ...]:
+    """Every doubt about a verdict; none where nothing was concluded.
+
+    Parameters
+    ----------
+    verdict : Verdict or Inhibition
+        Of a combination, or of an arm against the vehicle.
+    study, fits, ranking
+        The analysis.
+    checks : mapping of str to PredictiveCheck
+        Of the answering cards that carry weight.
+    priors : mapping of str to DataFrame
+        From `prior_sensitivity`, of the answering cards.
+    """
+    if verdict.probability is None:
+        return ()
+    return (
+        *_of_sampling(verdict, fits),
+        *_of_laws(verdict, ranking, checks),
+        *_of_readings(study, ranking, checks),
+        *_of_priors(verdict, ranking, priors),
+        *_of_floors(verdict, study),
+        *_of_cages(study, fits, ranking),
+    )
+
+
+def owed_to_priors(
+    fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[str, xr.DataArray]
+) -> dict[str, pd.DataFrame]:
+    """What the judged answers of each answering card owe to its priors, from `prior_sensitivity`.
+
+    Parameters
+    ----------
+    fits, ranking
+        The analysis.
+    curves : mapping of str to DataArray
+        Typical curves by model.
+    """
+    found: dict[str, pd.DataFrame] = {}
+    for name in ranking.answer_weights:
+        judged = [f"{EXCESS}{key}" for key in VERDICT_REFERENCES]
+        only = judged if fits[name].study.combinations else [number.key for number in shown("priors")]
+        found[name] = prior_sensitivity(fits[name], curves[name], only=only)
+    return found
+
+
+def carrying(ranking: Comparison) -> list[str]:
+    """The answering cards that carry weight, the heaviest first."""
+    weights = ranking.answer_weights
+    return sorted((name for name, weight in weights.items() if weight >= CARRIES), key=lambda name: -weights[name])
+
+
+def none_reproduces(ranking: Comparison, checks: Mapping[str, PredictiveCheck]) -> bool:
+    """Whether every answering card that carries weight fails the predictive check: what they share is then wrong."""
+    names = carrying(ranking)
+    return bool(names) and all(name in checks and checks[name].warnings for name in names)
+
+
+def _of_sampling(verdict: Verdict | Inhibition, fits: Mapping[str, Fit]) -> Iterable[Caution]:
+    if verdict.caution:
+        sick = {name: fit.health.status for name, fit in fits.items() if fit.card.answers}
+        named = few([f"{name}: {status}" for name, status in sick.items() if status != "pass"])
+        yield Caution("Health of the fits", f"A model that may answer did not sample well ({named}).")
+    if verdict.borderline:
+        words = "The probability is within its Monte-Carlo error of a limit; use more draws."
+        yield Caution("Verdict", words)
+
+
+def _of_laws(
+    verdict: Verdict | Inhibition, ranking: Comparison, checks: Mapping[str, PredictiveCheck]
+) -> Iterable[Caution]:
+    if verdict.agreement in ("conflict", "opposite directions"):
+        yield Caution("Growth laws", f"The growth laws {AGREEMENT_WORDS[verdict.agreement]}.")
+    elif verdict.agreement is not None and none_reproduces(ranking, checks):
+        words = "No growth law that carries weight reproduces the readings: that they agree would say little."
+        yield Caution("Growth laws", words)
+
+
+def _of_readings(study: Study, ranking: Comparison, checks: Mapping[str, PredictiveCheck]) -> Iterable[Caution]:
+    heaviest = next(iter(carrying(ranking)), "")
+    missed = checks[heaviest].warnings if heaviest in checks else ()
+    if missed:
+        arms = [arm.name for arm in study.arms if any(words.startswith(f"{arm.name}: ") for words in missed)]
+        yield Caution("Predictive check", f"{heaviest} does not predict the readings of {few(arms, 4)} well.")
+
+
+def _of_priors(
+    verdict: Verdict | Inhibition, ranking: Comparison, priors: Mapping[str, pd.DataFrame]
+) -> Iterable[Caution]:
+    if isinstance(verdict, Inhibition):
+        what, label = "inhibition", f"tgi[{verdict.arm}]"
+    else:
+        what, label = "excess", f"{EXCESS}{verdict.reference}[{verdict.combination}]"
+    heavy = [name for name in priors if ranking.answer_weights.get(name, 0.0) >= HEAVY]
+    found = [(row["prior"], name, row["words"]) for name in heavy for row in _rows(priors[name], label)]
+    if moved := [one for one in found if one[2]]:
+        sensitivity, name, words = max(moved)
+        yield Caution(
+            "Priors",
+            f"The {what} moves with the priors (sensitivity {sensitivity:.2f} under {name}; {SENSITIVE:g} and above "
+            f"counts: {words}).",
+        )
+
+
+def _rows(table: pd.DataFrame, label: str) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table[table.index == label].to_dict("records")]
+
+
+def _of_floors(verdict: Verdict | Inhibition, study: Study) -> Iterable[Caution]:
+    if isinstance(verdict, Inhibition) or not verdict.words.startswith("less"):
+        return
+    found = flattenings(study).get(verdict.combination)
+    if found is not None:
+        yield Caution(
+            "Floor",
+            f"{verdict.combination} ends near a floor: from day {found.day:g} on its readings stay at about "
+            f"{found.volume:.3g} {unit_in_print(study.unit)}, near the smallest of the study; what it does beyond that "
+            "cannot be seen.",
+        )
+
+
+def _of_cages(study: Study, fits: Mapping[str, Fit], ranking: Comparison) -> Iterable[Caution]:
+    if "cage" not in study.readings or any("cohort" in fits[name].card.varies for name in carrying(ranking)):
+        return
+    animals = study.fitted_readings.groupby("animal", sort=False)[["arm", "cage"]].first().astype("str")
+    known = animals[~animals["cage"].isin(["", "nan", "None"])]
+    shared = known["cage"].duplicated(keep=False).any()
+    nested = known.groupby("cage")["arm"].nunique().le(1).all()
+    if shared and nested:
+        yield Caution(
+            "Cages",
+            f"Animals of an arm share cages ({known['cage'].nunique()} of them), each cage is of one arm, and no model "
+            "knows cages: where cages differ, the interval is too narrow.",
+        )
