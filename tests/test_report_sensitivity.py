@@ -121,7 +121,7 @@ def test_priors_that_do_not_matter_are_said_not_to() -> None:
         "above counts)."
     )
     assert not found.doubtful
-    assert found.table["Answer"].tolist() == ["excess over HSA of A + B", "excess over Bliss of A + B"]
+    assert found.table.empty  # rows that do not matter are not listed
 
 
 def test_a_prior_that_moves_the_answer_puts_it_in_doubt_beside_the_verdict() -> None:
