@@ -77,7 +77,7 @@ def fits(study: Study, cards: Mapping[str, ModelCard]) -> dict[str, Fit]:
     from xenograft.fitting.sampling import fit_all
 
     of_two_laws = {n: c for n, c in cards.items() if n.partition("-")[0] in ("exponential", "gompertz")}
-    constant = {name: card for name, card in of_two_laws.items() if card.exposure == "constant"}
+    constant = {name: card for name, card in of_two_laws.items() if card.exposure == "constant" and not card.residual}
     return fit_all(study, constant, seed=1, progress=False)
 
 

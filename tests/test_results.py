@@ -439,18 +439,12 @@ def test_the_sentence_says_day_size_interval_and_probability(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"agreement": "agree"}, "The growth laws agree."),
-        ({"agreement": "differ in strength"}, "The growth laws differ in strength."),
-        ({"agreement": "opposite directions"}, "The growth laws point in opposite directions."),
-        ({"agreement": "conflict"}, "The growth laws contradict each other."),
-        ({"borderline": True}, "Borderline: the probability is within its Monte-Carlo error of a limit"),
-        ({"caution": True}, "Caution: a model that may answer did not sample well"),
         ({"probability": 0.9999}, "does more is above 0.999."),
         ({"probability": 0.0}, "does more is below 0.001."),
         ({"probability": 0.5}, "does more is 0.500."),
     ],
 )
-def test_the_sentence_says_what_weakens_it(
+def test_the_sentence_says_how_probable_it_is(
     fits: Mapping[str, Fit], ranking: Comparison, study: Study, changes: Mapping[str, Any], words: str
 ) -> None:
     typical = model_curves(fits, ranking)
