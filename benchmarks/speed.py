@@ -42,7 +42,7 @@ def sampler() -> list[tuple[str, str]]:
 
     study, card = read_study(FIXTURE), read_cards(CARD)[CARD]
     density = density_of(study, card)
-    plain = explicit_model(study)
+    plain = explicit_model(study, card)
     explicit = nutpie.compile_pymc_model(plain)
 
     def ours(seed: int) -> Any:

@@ -42,7 +42,7 @@ def one_unknown(card: ModelCard, departure: float, *, seed: int = 3, draws: int 
     )
     centre, above, below = log_likelihood(given, study, card).sum("animal").to_numpy().ravel()
     slope, curvature = (above - below) / 0.02, (2 * centre - above - below) / 0.01**2
-    prior = card.prior_of("departure").arguments
+    prior = card.on(study).prior_of("departure").arguments
     precision = 1 / prior["sigma"] ** 2 + curvature
     drawn = np.random.default_rng(seed).normal(slope / precision, precision**-0.5, (1, draws, 1))
     posterior["departure"] = (("chain", "draw", "combination"), drawn)
@@ -52,7 +52,7 @@ def one_unknown(card: ModelCard, departure: float, *, seed: int = 3, draws: int 
 
 def by_quadrature(fit: Fit, scale: float = 1.0) -> float:
     """p(data | departure estimated) / p(data | departure 0), the likelihood integrated over the prior."""
-    prior = fit.card.prior_of("departure").arguments
+    prior = fit.card.on(fit.study).prior_of("departure").arguments
     sd = scale * prior["sigma"]
     first = fit.posterior.isel(draw=[0])
 

@@ -147,12 +147,13 @@ def test_a_few_studies_of_a_calibrated_card_are_uniform(card: ModelCard, tmp_pat
 
 @pytest.mark.usefixtures("fits")
 def test_truths_that_the_prior_does_not_expect_are_noticed(card: ModelCard, tmp_path: Path) -> None:
-    wrong = with_prior(card, "departure", mu=0.3)
-    found = calibrate(card, tmp_path / "store.jsonl", studies=16, settings=QUICK, truths_from=wrong)
+    narrow = with_prior(card, "departure", sigma=0.2)  # log units at the end of the follow-up
+    wrong = with_prior(narrow, "departure", mu=2.0)
+    found = calibrate(narrow, tmp_path / "store.jsonl", studies=16, settings=QUICK, truths_from=wrong)
     assert {"departure[A + B]", "bliss excess[A + B]"} <= set(found.outside)
     assert "error" not in found.outside
     with pytest.raises(InputError, match="truths from"):
-        calibrate(card, tmp_path / "store.jsonl", studies=16, settings=QUICK)
+        calibrate(narrow, tmp_path / "store.jsonl", studies=16, settings=QUICK)
 
 
 @pytest.mark.usefixtures("fits")

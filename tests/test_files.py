@@ -141,7 +141,7 @@ def test_ctrl_c_while_writing_leaves_the_old_file_and_says_so(tmp_path: Path) ->
     command = [sys.executable, "-c", INTERRUPTED, str(tmp_path / "t.csv")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
-        assert running.stdout.readline() == "writing\n"
+        assert "writing\n" in running.stdout, "after what was guessed"
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=60)
     assert running.returncode == 130

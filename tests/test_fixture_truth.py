@@ -22,7 +22,7 @@ def test_the_true_interaction_of_the_fixture_is_found(fits: dict[str, Fit]) -> N
 
 
 def test_the_posterior_is_that_of_the_model_with_explicit_animal_effects(fits: dict[str, Fit]) -> None:
-    compiled = nutpie.compile_pymc_model(explicit_model(fits[CARD].study))
+    compiled = nutpie.compile_pymc_model(explicit_model(fits[CARD].study, fits[CARD].card))
     explicit = nutpie.sample(compiled, draws=1000, tune=1000, chains=4, seed=1, progress_bar=False, save_warmup=False)
     theirs, ours = explicit["posterior"].to_dataset(), fits[CARD].posterior
     over = ("chain", "draw")

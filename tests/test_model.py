@@ -113,7 +113,7 @@ def _another_study() -> Study:
 
 @pytest.mark.parametrize("name", ["exponential-bliss-departure", "gompertz-hsa"])
 def test_every_part_of_a_study_can_be_exchanged(study: Study, cards: dict[str, ModelCard], name: str) -> None:
-    card, other = cards[name], _another_study()
+    card, other = cards[name].on(study), _another_study()  # of priors in days: a follow-up is not exchanged
     model, expected = build(study, card), build(other, card)
     logp, of_other = (one.compile_logp(mode="FAST_COMPILE") for one in (model, expected))
     at_first = [float(logp(_transformed(model, values))) for values in _points(study, card, 2)]
@@ -154,27 +154,27 @@ def test_readings_drawn_by_the_model_have_the_mean_and_spread_of_its_density(
 
 
 def _explicit(study: Study, card: ModelCard) -> pm.Model:
-    """The card as one would first write it: two effects per animal, one normal per reading, priors as numbers."""
+    """The card as one would first write it: two effects per animal, one normal per reading."""
     readings = study.fitted_readings
     animal = study.animals.index.get_indexer(readings["animal"])
     arm_of = {arm.name: arm for arm in study.arms}
     day = readings["day"].to_numpy() - study.first_dose
     gets = np.array([[agent in arm_of[name].agents for agent, _ in study.levels] for name in readings["arm"]])
+    priors = card.on(study).priors
+
+    def own(name: str, **shape: Any) -> Any:
+        return getattr(pm, priors[name].distribution)(name, **priors[name].arguments, **shape)
+
     with pm.Model() as model:
-        baseline = pm.Normal("baseline", 0.5, 1.0)
-        growth = pm.LogNormal("growth", -2.6, 0.6)
-        kill = pm.Normal("kill", 0.03, 0.1, shape=2)
-        departure = pm.Normal("departure", 0.0, 0.03)
-        sd_baseline = pm.HalfNormal("sd_baseline", 0.5)
-        sd_growth = pm.LogNormal("sd_growth", -4.2, 0.7)
+        baseline, growth, departure, error = (own(name) for name in ("baseline", "growth", "departure", "error"))
+        kill, sd_baseline, sd_growth = own("kill", shape=2), own("sd_baseline"), own("sd_growth")
         correlation = pm.Deterministic("correlation", 2 * pm.Beta("correlation_unit", 2.0, 2.0) - 1)
-        error = pm.HalfNormal("error", 0.3)
         first, second = pm.Normal("first", shape=len(study.animals)), pm.Normal("second", shape=len(study.animals))
         own_baseline = baseline + sd_baseline * first
         own_growth = growth + sd_growth * (correlation * first + pm.math.sqrt(1 - correlation**2) * second)
         rate = own_growth[animal] - gets @ kill - gets.all(axis=1) * departure
         if card.growth == "gompertz":
-            slowing = pm.LogNormal("slowing", -4.2, 1.0)
+            slowing = own("slowing")
             left = pm.math.exp(-slowing * day)
             curve = own_baseline[animal] * left + rate * (1 - left) / slowing
         else:

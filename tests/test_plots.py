@@ -132,7 +132,8 @@ def test_the_graph_has_every_variable_and_what_it_is_made_from(
     assert "correlation_unit" not in edges["volume_readings"]
     boxes = [text.get_text() for text in xg.plot_graph(model).axes[0].texts]
     assert {variable.name for variable in model.basic_RVs} < set(boxes)
-    assert "Normal(0.03, 0.1)\n2 agents" in boxes
+    kill = cards[name].on(study).prior_of("kill").arguments
+    assert f"Normal({kill['mu']:.3g}, {kill['sigma']:.3g})\n2 agents" in boxes
     assert "log_volume" not in boxes
 
 
@@ -140,5 +141,5 @@ def test_arms_keep_their_colours(two: Mapping[str, Fit], study: Study) -> None:
     from xenograft.figures.theme import arm_colours
 
     arm: Arm = study.arms[1]
-    (thick,) = [line for line in xg.plot_fit(two[LAWS[0]]).axes[1].get_lines() if line.get_linewidth() == 2.2]
+    thick, _ = [line for line in xg.plot_fit(two[LAWS[0]]).axes[1].get_lines() if line.get_linewidth() == 2.2]
     assert thick.get_color() == arm_colours(study)[arm.name]

@@ -200,7 +200,9 @@ def test_truths_come_from_a_posterior(fits: dict[str, Fit], answering: ModelCard
 
 def test_truths_come_from_a_prior(answering: ModelCard) -> None:
     truths = truths_from(answering, DESIGN, 150, seed=1)
-    assert np.std([truth.departure["both"] for truth in truths]) == pytest.approx(0.03, rel=0.3)
+    assert np.std([truth.departure["both"] for truth in truths]) == pytest.approx(2 / 28, rel=0.3), (
+        "1/day, of a follow-up of 28 days"
+    )
     assert truths_from(answering, DESIGN, 120, seed=1) == truths[:120]
 
 

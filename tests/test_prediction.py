@@ -339,15 +339,16 @@ def test_prior_draws_look_like_a_posterior_of_one_chain(
 
 def test_prior_draws_follow_the_priors_of_the_card(study: Study, cards: Mapping[str, ModelCard]) -> None:
     found = prior_draws(study, cards[GOMPERTZ], 2000, seed=2)
+    card = cards[GOMPERTZ].on(study)
     p = {
-        str(name): stats.kstest(values.to_numpy().ravel(), cards[GOMPERTZ].prior_of(str(name)).frozen.cdf).pvalue
+        str(name): stats.kstest(values.to_numpy().ravel(), card.prior_of(str(name)).frozen.cdf).pvalue
         for name, values in found.items()
     }
     assert min(p.values()) > 1e-4, p  # nine parameters
 
 
 def test_an_agents_own_prior_is_used_for_it_alone(study: Study, cards: Mapping[str, ModelCard]) -> None:
-    own = cards[CARD].prior_of("kill").model_copy(update={"mu": 5.0, "sigma": 0.01})
+    own = cards[CARD].prior_of("kill").model_copy(update={"mu": 5.0, "sigma": 0.01, "unit": "1/day"})
     card = cards[CARD].model_copy(update={"priors": cards[CARD].priors | {"kill.pertuzumab": own}})
     kill = prior_draws(study, card, 200, seed=1)["kill"].mean(("chain", "draw"))
     assert float(kill.sel(agent="pertuzumab")) == pytest.approx(5.0, abs=0.01)

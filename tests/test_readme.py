@@ -71,7 +71,9 @@ def test_the_verdict_the_readme_quotes_is_the_fixtures(fits: Mapping[str, Fit]) 
     sentence = collect_results(study, fits, compare(fits))["verdict"]["sentence"]
     (quoted,) = re.findall(r"^> (T-DM1 .*?)\n\n", README, re.MULTILINE | re.DOTALL)
     quoted = " ".join(quoted.replace("\n> ", " ").split())
-    quoted = quoted.removesuffix(" The growth laws agree.")  # of ten models; of these six one law carries all the weight
+    quoted = quoted.removesuffix(
+        " The growth laws agree."
+    )  # of ten models; of these six one law carries all the weight
     numbers = r"\d+\.\d+"
     assert re.sub(numbers, "#", sentence) == re.sub(numbers, "#", quoted)
     for ours, theirs in zip(re.findall(numbers, quoted), re.findall(numbers, sentence), strict=True):

@@ -94,7 +94,9 @@ def test_classes_stand_beside_what_is_predicted_of_a_new_animal() -> None:
     row = re.search(r'<th scope="row">vehicle</th>((?:<td class="estimate">\d of \d<br>.*?</td>)+)</tr>', page)
     assert row
     cells = re.findall(r"<td[^>]*>(.*?)</td>", row.group(1))
-    assert cells == [f"{seen} of 2<br>0.25 (0.00 to 0.50)" for seen in (0, 0, 0, 2)] + ["1 of 3"], "and one without a class"
+    assert cells == [f"{seen} of 2<br>0.25 (0.00 to 0.50)" for seen in (0, 0, 0, 2)] + ["1 of 3"], (
+        "and one without a class"
+    )
     assert "interval of the share in a group of 10" in page
     assert "BR &lt; −95 %" in page
     assert "on day 14: A + B 0.400, B 0.300, A 0.200 and vehicle 0.100." in page

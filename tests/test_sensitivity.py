@@ -25,7 +25,8 @@ def test_the_log_prior_is_the_sum_of_the_cards_priors(fits: Mapping[str, Fit]) -
     found = log_prior(fit)
     assert set(found) == set(fit.card.priors) - {"mouse_share"}  # a parameter only where mice carry several tumours
     kill = fit.posterior["kill"]
-    expected = sum(fit.card.prior_of("kill").frozen.logpdf(kill.isel(agent=i)) for i in range(2))
+    card = fit.card.on(fit.study)
+    expected = sum(card.prior_of("kill").frozen.logpdf(kill.isel(agent=i)) for i in range(2))
     np.testing.assert_allclose(found["kill"], expected)
     np.testing.assert_allclose(found["error"], fit.card.prior_of("error").frozen.logpdf(fit.posterior["error"]))
 
@@ -35,7 +36,8 @@ def test_an_agents_own_prior_is_used(fits: Mapping[str, Fit]) -> None:
     own = fit.card.priors["kill"].model_copy(update={"mu": 0.5})
     card = fit.card.model_copy(update={"priors": fit.card.priors | {"kill.T-DM1": own}})
     kill = fit.posterior["kill"]
-    expected = own.frozen.logpdf(kill.isel(agent=0)) + card.priors["kill"].frozen.logpdf(kill.isel(agent=1))
+    days = card.on(fit.study).priors
+    expected = days["kill.T-DM1"].frozen.logpdf(kill.isel(agent=0)) + days["kill"].frozen.logpdf(kill.isel(agent=1))
     np.testing.assert_allclose(log_prior(replace(fit, card=card))["kill"], expected)
 
 

@@ -365,10 +365,8 @@ class Study:
     def digest(self) -> str:
         """SHA-256 of everything in the study that changes a posterior; names, prose and layout do not."""
         rows = self.readings.sort_values(["animal", "day", "volume"])
-        columns = ["animal", "arm", "day", "volume", "fitted", "censored", *(["cohort"] if "cohort" in rows else [])]
-        if self.group == "mouse":
-            columns.append("mouse")
-        rows = rows[columns].itertuples(index=False, name=None)
+        more = [*(["cohort"] if "cohort" in rows else []), *(["mouse"] if self.group == "mouse" else [])]
+        rows = rows[["animal", "arm", "day", "volume", "fitted", "censored", *more]].itertuples(index=False, name=None)
         arms = sorted(
             (arm.name, arm.control, sorted((d.agent, d.days, d.doses or (), d.ends) for d in arm.dosings))
             for arm in self.arms
