@@ -158,5 +158,5 @@ class Prior(BaseModel):
 
     def in_words(self) -> str:
         """The distribution as a reader would write it, for example "Normal(0.03, 0.1) 1/day"."""
-        numbers = ", ".join(f"{value:g}" for value in self.arguments.values())
+        numbers = ", ".join(f"{value:.4g}" for value in self.arguments.values())
         return f"{self.distribution}({numbers}) {self.unit}".strip()

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from xenograft.answers.verdicts import REFERENCE_WORDS
 from xenograft.model.card import ModelCard
 from xenograft.model.vocabulary import GROWTH
 from xenograft.printing import few, listed, number, share
 from xenograft.report.content import ReportContent
-from xenograft.report.words import level_of, lights
+from xenograft.report.words import averaged_interaction, level_of, lights
 from xenograft.study.groups import counted
 from xenograft.study.tables import unit_in_print
-
-ACTION = {"bliss": "independent action (Bliss)", "hsa": "the better single agent (HSA)"}
-"""What the agents would do together without interaction, as a slide says it."""
 
 SYNERGY: Mapping[tuple[str, str], str] = {
     ("bliss", "enhanced"): "“Synergistic” may be written, with its definition: under Bliss independence on log volume.",
@@ -46,11 +44,11 @@ def slide_sentence(content: ReportContent) -> str:
     caution = f" Read with caution{why}." if level_of(content) == "doubt" else ""
     if verdict["kind"] == "inhibition":
         return _inhibited(verdict) + caution
-    found, inhibition = _averaged(content.results, verdict)
+    found, inhibition = averaged_interaction(content.results, verdict), _inhibition(content.results, verdict)
     if found is None or found["expected_tgi"] is None or inhibition is None:
         return ""
     return (
-        f"{verdict['combination']}, day {verdict['day']:g}: TGI expected under {ACTION[verdict['reference']]} "
+        f"{verdict['combination']}, day {verdict['day']:g}: TGI expected under {REFERENCE_WORDS[verdict['reference']]} "
         f"{found['expected_tgi']['median']:.0f} %, observed {inhibition['median']:.0f} %; observed/expected volume "
         f"{found['combination_index']['median']:.2f} (95 % interval {found['combination_index']['lower']:.2f} to "
         f"{found['combination_index']['upper']:.2f}); probability of more than expected "
@@ -89,7 +87,7 @@ def results_sentences(content: ReportContent) -> str:
     arms = listed([f"{name} (n = {n})" for name, n in study["arms"].items()])
     more = ""
     if verdict["kind"] == "interaction":
-        found, _ = _averaged(results, verdict)
+        found = averaged_interaction(results, verdict)
         if found is not None:
             excess = found["excess"]
             more = (
@@ -153,15 +151,10 @@ def methods(content: ReportContent) -> dict[str, str]:
     return {"One sentence": one, "A paragraph": paragraph, "For a supplement": supplement}
 
 
-def _averaged(
-    results: Mapping[str, Any], verdict: Mapping[str, Any]
-) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
-    """The averaged interaction that a verdict is on, and the inhibition of its arm."""
-    key = {"model": "averaged", "combination": verdict["combination"], "reference": verdict["reference"]}
-    found = next((r for r in results["interaction"] if all(r[name] == key[name] for name in key)), None)
-    arms = [r for r in results["arms"] if r["model"] == "averaged" and r["of"] == "typical"]
-    inhibition = next((r["tgi"] for r in arms if r["arm"] == verdict["combination"]), None)
-    return found, inhibition
+def _inhibition(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """TGI (%) of the typical animal of a verdict's combination, averaged; None where nothing was averaged."""
+    arms = [row for row in results["arms"] if row["model"] == "averaged" and row["of"] == "typical"]
+    return next((row["tgi"] for row in arms if row["arm"] == verdict["combination"]), None)
 
 
 def _inhibited(verdict: Mapping[str, Any]) -> str:

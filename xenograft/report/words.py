@@ -88,8 +88,7 @@ def answer(content: ReportContent) -> str:
         return ""
     if verdict["kind"] == "inhibition":
         return _inhibited(verdict)
-    key = {"model": "averaged", "combination": verdict["combination"], "reference": verdict["reference"]}
-    found = next((r for r in content.results["interaction"] if all(r[name] == key[name] for name in key)), None)
+    found = averaged_interaction(content.results, verdict)
     if found is None:
         return ""
     index = found["combination_index"]
@@ -99,6 +98,12 @@ def answer(content: ReportContent) -> str:
         f"{index['upper']:.2f}); the probability that the combination does more is {share(verdict['probability'])}"
         f"{_relevant(content, verdict)}."
     )
+
+
+def averaged_interaction(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The row of `results["interaction"]` that a verdict is on; None where nothing was averaged."""
+    key = {"model": "averaged", "combination": verdict["combination"], "reference": verdict["reference"]}
+    return next((row for row in results["interaction"] if all(row[name] == key[name] for name in key)), None)
 
 
 def _inhibited(verdict: Mapping[str, Any]) -> str:
