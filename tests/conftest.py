@@ -26,6 +26,7 @@ if _worker:  # numba's cache races across processes, so each worker has its own;
     _flags = os.environ.get("PYTENSOR_FLAGS")
     _folder = f"base_compiledir={ROOT / '.pytest_cache' / f'pytensor-{_worker}'}"
     os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [_flags, _folder]))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # workers fill the cores; threads of tiny products wait for them
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
@@ -121,3 +122,4 @@ def quick_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
     for module in (reporting, report_figures):
         monkeypatch.setattr(module, "drawings", blank)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # a second process would draw them all the same

@@ -230,37 +230,43 @@ def test_a_position_of_no_density_is_said_so(study: Study) -> None:
 # The cache
 
 
-def compiled_in(folder: Path, prepare: str = "") -> list[str]:
-    """Value of a density in a new process with a cache of its own, and the files of machine code there."""
-    code = f"""
+DENSITY = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-{prepare}
 from random_studies import card_of, random_study
 from xenograft.fitting.density import density_of
 density = density_of(random_study(1), card_of("gompertz"))
 print(repr(density.value_and_gradient(density.prior_draws(1, seed=1)[0])))
 """
-    environment = {"NUMBA_CACHE_DIR": str(folder), "PATH": "/usr/bin:/bin", "HOME": str(folder)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    return [done.stdout, *sorted(path.name for path in folder.rglob("*.nbc"))]
-
-
-def test_a_density_from_the_cache_has_the_numbers_of_a_new_one_and_other_sources_are_compiled_anew(
-    tmp_path: Path,
-) -> None:
-    new, again = compiled_in(tmp_path), compiled_in(tmp_path)
-    assert new == again
-    assert len(new) == 2
-    changed = compiled_in(
-        tmp_path,
-        """
+SMALLEST = """
+from xenograft.fitting.compiled_density import compiled_expansion
+print(compiled_expansion().cache_hits)
+"""
+CHANGED_SOURCES = """
 from pathlib import Path
 read = Path.read_bytes
 Path.read_bytes = lambda path: read(path) + (b"# changed" if path.name == "compiled_arms.py" else b"")
-""",
-    )
-    assert changed[0] == new[0]
+"""
+
+
+def compiled_in(folder: Path, code: str) -> list[str]:
+    """What a new process with a cache of its own prints, and the files of machine code there."""
+    environment = {"NUMBA_CACHE_DIR": str(folder), "PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    return [done.stdout.strip(), *sorted(path.name for path in folder.rglob("*.nbc"))]
+
+
+def test_a_density_from_the_cache_has_the_numbers_of_a_new_one(tmp_path: Path) -> None:
+    new, again = compiled_in(tmp_path, DENSITY), compiled_in(tmp_path, DENSITY)
+    assert new == again
+    assert len(new) == 2
+
+
+def test_other_sources_are_compiled_anew(tmp_path: Path) -> None:
+    assert compiled_in(tmp_path, SMALLEST)[0] == "0"
+    assert compiled_in(tmp_path, SMALLEST)[0] == "1"
+    changed = compiled_in(tmp_path, CHANGED_SOURCES + SMALLEST)
+    assert changed[0] == "0"
     assert len(changed) == 3
 
 

@@ -1,4 +1,4 @@
-"""Kaplan–Meier curves and restricted means by lifelines; medians and log-rank tests that are right for small arms."""
+"""Kaplan–Meier curves by lifelines; medians, restricted means and log-rank tests that are right for small arms."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import math
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import cast
 
 import numpy as np
 import pandas as pd
 from lifelines import KaplanMeierFitter
 from lifelines.statistics import logrank_test
-from lifelines.utils import restricted_mean_survival_time
 from numpy.typing import NDArray
 
 MOST_ARRANGEMENTS = 200_000
@@ -108,11 +106,22 @@ def restricted_mean(time: Sequence[float], reached: Sequence[bool], until: float
         Days.
     """
     fitted = _fitted(time, reached)
-    mean = _area(fitted, until)
+    share = fitted.survival_function_.iloc[:, 0].to_numpy()
+    start = fitted.survival_function_.index.to_numpy(dtype=float)
+    end = np.append(start[1:], np.inf)
+
+    def area(day: float) -> float:
+        return float((share * (np.clip(day, start, end) - start)).sum())
+
     # lifelines' variance is that of the time itself; that of its mean is Greenwood's sum (Klein and Moeschberger 4.5)
-    events = fitted.event_table.query("0 < observed < at_risk and event_at <= @until")
-    remaining = np.array([mean - _area(fitted, day) for day in events.index])
-    hazard = events["observed"] / (events["at_risk"] * (events["at_risk"] - events["observed"]))
+    day, observed, at_risk = (
+        fitted.event_table.index.to_numpy(dtype=float),
+        *fitted.event_table[["observed", "at_risk"]].to_numpy().T,
+    )
+    events = (observed > 0) & (observed < at_risk) & (day <= until)
+    mean = area(until)
+    remaining = np.array([mean - area(one) for one in day[events]])
+    hazard = observed[events] / (at_risk[events] * (at_risk[events] - observed[events]))
     return mean, float(np.sqrt((remaining**2 * hazard).sum()))
 
 
@@ -157,10 +166,6 @@ def _arrangements(animals: int, first: int) -> NDArray[np.int16]:
     """Every choice of the animals of the first group (arrangement, animal); the first choice is the first animals."""
     choices = itertools.combinations(range(animals), first)
     return np.fromiter(itertools.chain.from_iterable(choices), dtype=np.int16).reshape(-1, first)
-
-
-def _area(fitted: KaplanMeierFitter, until: float) -> float:
-    return float(cast(float, restricted_mean_survival_time(fitted, t=until)))
 
 
 def _fitted(time: Sequence[float], reached: Sequence[bool]) -> KaplanMeierFitter:
