@@ -321,15 +321,26 @@ def test_a_folder_of_cards_may_be_given(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("fits")
-def test_an_output_that_cannot_be_written_is_named(run: Run, tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_written_is_named_before_anything_is_fitted(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    instead_of_fitting(monkeypatch, AssertionError("nothing needs to be fitted to see that"))
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
-    found = run("fit", FIXTURE, *ONE, "-o", "file", "--quiet")
-    assert found.code == 2
-    assert found.err.startswith(f"file/{CARD}.nc: cannot be written (")
-    found = run("report", FIXTURE, *ONE, "-o", "folder", "--quiet")
-    assert found.code == 2
-    assert found.err == "folder: this is a folder. Give a file name.\n"
+    below, folder = "cannot be written (Not a directory). Choose another place.", "this is a folder. Give a file name."
+    for words, said in [
+        (("fit", FIXTURE, "-o", "file"), f"{Path('file', 'results.json')}: {below}"),
+        (("report", FIXTURE, "-o", "folder"), f"folder: {folder}"),
+        (("report", FIXTURE, "-o", Path("file", "r.html")), f"{Path('file', 'r.html')}: {below}"),
+        (("report", FIXTURE, "--json", "folder"), f"folder: {folder}"),
+        (("report", FIXTURE, "--slides", Path("file", "new", "s.pptx")), f"{Path('file', 'new', 's.pptx')}: {below}"),
+        (("report", FIXTURE, "--figures", "file"), f"{Path('file', 'figure.png')}: {below}"),
+        (("compare", FIXTURE, "--markdown", "folder"), f"folder: {folder}"),
+        (("reference", FIXTURE, "-o", "folder"), f"folder: {folder}"),
+    ]:
+        with subtests.test(words=words):
+            found = run(*words, "--quiet")
+            assert (found.code, found.out, found.err) == (2, "", said + "\n")
 
 
 @pytest.mark.usefixtures("fits")

@@ -22,7 +22,30 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters that make a spreadsheet take text for a formula."""
 
+_IS_FOLDER = "{path}: this is a folder. Give a file name."
 _COMPUTED = (*FORMULA, "'")
+
+
+def check_outputs(*paths: Path | None) -> None:
+    """See before minutes of fitting that files can be written afterwards.
+
+    Parameters
+    ----------
+    paths : Path or None
+        Files to come; None is passed over.
+
+    Raises
+    ------
+    InputError
+        When one is a folder, or its folder cannot be made or written to.
+    """
+    for path in filter(None, paths):
+        if path.is_dir():
+            raise InputError(_IS_FOLDER.format(path=path))
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK):
+            number = errno.EACCES if above.is_dir() else errno.ENOTDIR
+            raise InputError(f"{path}: cannot be written ({os.strerror(number)}). Choose another place.")
 
 
 @contextmanager
@@ -54,7 +77,7 @@ def replacing(path: str | Path) -> Generator[Path]:
         temporary.chmod(0o666 & ~umask)  # mkstemp makes private files; outputs get the user's usual permissions
         temporary.replace(path)
     except IsADirectoryError:
-        raise InputError(f"{path}: this is a folder. Give a file name.") from None
+        raise InputError(_IS_FOLDER.format(path=path)) from None
     except (OSError, RuntimeError) as error:  # RuntimeError is what HDF5 raises while closing
         reason = _reason_not_written(error)
         if reason is None:

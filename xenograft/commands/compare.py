@@ -11,6 +11,7 @@ from xenograft.analysis import Analysis, analyse
 from xenograft.commands import terminal
 from xenograft.commands.fit import finish
 from xenograft.commands.terminal import plain, standard_output, table_of
+from xenograft.files import check_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,7 @@ def compare(
     if junit and not gates:
         raise typer.BadParameter("--junit writes the gates; give --gates FILE too.")
     rules: tuple[Gate, ...] = read_gates(gates) if gates else ()
+    check_outputs(json, markdown, junit)
 
     def names_exist(read: Study, cards: dict[str, ModelCard]) -> None:
         if gates:
@@ -93,6 +95,7 @@ def reference(
     """Store what the models say today, for the drift gates of later comparisons."""
     from xenograft.evidence.drift import write_reference
 
+    check_outputs(output)
     analysis = analyse(study, model, seed=seed, draws=draws, chains=chains, quiet=quiet, cache=cache, exact=False)
     write_reference(output, analysis.fits)
     stored = sum(fit.health.status != "fail" for fit in analysis.fits.values())

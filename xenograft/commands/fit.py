@@ -24,6 +24,7 @@ from xenograft.commands.terminal import (
     standard_output,
 )
 from xenograft.errors import InputError
+from xenograft.files import check_outputs
 
 if TYPE_CHECKING:
     from xenograft.fitting.fit import Fit
@@ -47,6 +48,7 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Fit the models; write one NetCDF file per model, and results.json."""
+    check_outputs(output / "results.json")
     analysis = analyse(study, model, seed=seed, draws=draws, chains=chains, quiet=quiet)
     for name, one in analysis.fits.items():
         one.save(output / f"{name}.nc")
@@ -109,6 +111,7 @@ def report(
         return
     output = output or Path("report.html")
     json = json or output.with_name("results.json")
+    check_outputs(output, json, markdown, slides, figures and figures / "figure.png")
 
     def layout_is_fine(_study: Study, _cards: dict[str, ModelCard]) -> None:
         from xenograft.report.page import check_layout
