@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any, override
 
 import numpy as np
 import pandas as pd
 import pytest
 from invented_report import HOSTILE
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from xenograft.figures.animals import CUT, body_weight, spider, survival, swimmer, waterfall
 from xenograft.figures.checks import influence, prior_and_posterior, residuals, traces
@@ -651,6 +654,41 @@ def test_words_and_numbers_around_panels_of_fixed_margins_are_on_the_figure(subt
                 assert drawn.y0 >= 0
                 assert drawn.x1 <= width
                 assert drawn.y1 <= height
+
+
+class WordsSeen(RendererAgg):
+    """Draws a figure and keeps where its words came to stand (pixels)."""
+
+    def __init__(self, figure: Figure) -> None:
+        super().__init__(int(figure.bbox.width), int(figure.bbox.height), figure.dpi)
+        self.words: list[tuple[str, Bbox]] = []
+        figure.draw(self)
+
+    @override
+    def draw_text(
+        self, gc: Any, x: float, y: float, s: str, prop: Any, angle: float, ismath: Any = False, mtext: Any = None
+    ) -> None:
+        if mtext is not None and s.strip():
+            self.words.append((s, Text.get_window_extent(mtext, self)))  # an annotation's own has its arrow in it
+
+
+def covering(figure: Figure) -> list[tuple[str, str]]:
+    """Pairs of words that lie on each other by more than the space around letters."""
+    pairs = itertools.combinations(WordsSeen(figure).words, 2)
+    both = [(one, other, Bbox.intersection(box, second)) for (one, box), (other, second) in pairs]
+    return [(one, other) for one, other, shared in both if shared and min(shared.width, shared.height) > 2.5]
+
+
+def test_no_words_cover_each_other(subtests: pytest.Subtests) -> None:
+    for name in DRAW:
+        for kind in ("two", "four", "sixteen", "one animal an arm", "all censored"):
+            with subtests.test(figure=name, kind=kind):
+                figure = figure_of(name, kind)
+                assert covering(figure) == []
+    crowded = Figure()
+    crowded.text(0.5, 0.5, "above")
+    crowded.text(0.51, 0.5, "below")
+    assert covering(crowded) == [("above", "below")]
 
 
 def test_every_figure_is_drawn_for_every_kind_of_study_within_its_size(subtests: pytest.Subtests) -> None:

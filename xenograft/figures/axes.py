@@ -239,11 +239,11 @@ def percent(change: float) -> str:
 
 
 def mark_horizon(axis: Axes, horizon: float) -> None:
-    """A thin line at the horizon."""
+    """A thin line at the day of the answer, which is named before it: the curves' names stand behind their ends."""
     axis.axvline(horizon, color=SOFT, linewidth=0.7, linestyle=(0, (2, 2)))
     axis.annotate(
-        "horizon", (horizon, 0.97), xycoords=("data", "axes fraction"), xytext=(2, 0), textcoords="offset points",
-        rotation=90, fontsize=7, color=SOFT, va="top",
+        f"day {horizon:g}", (horizon, 0.97), xycoords=("data", "axes fraction"), xytext=(-2, 0),
+        textcoords="offset points", rotation=90, fontsize=7, color=SOFT, ha="right", va="top",
     )  # fmt: skip
 
 

@@ -114,13 +114,13 @@ def influence(study: Study, pareto_k: pd.DataFrame, good_k: float, *, width: flo
     )  # fmt: skip
     for animal, value in worst[~(worst <= good_k)].sort_values(ascending=False).head(NAMED).items():
         axis.annotate(
-            short(str(animal), 24), (float(places.loc[str(animal)]), value), xytext=(3, 3), textcoords="offset points",
-            fontsize=7.5, color=INK, rotation=25,
+            short(str(animal), 14), (float(places.loc[str(animal)]), value), xytext=(0, 4), textcoords="offset points",
+            fontsize=7.5, color=INK, rotation=90, ha="center",
         )  # fmt: skip
     axis.set_xticks([])
     axis.set_xlabel(f"{'mice' if study.group == 'mouse' else 'animals'}, by arm")
     axis.set_ylabel("Pareto k")
-    axis.margins(y=0.15)
+    axis.margins(y=0.25)
     handles = [Line2D([], [], color=colours[arm.name], marker="o", markersize=3.5) for arm in study.arms[:8]]
     legend(figure, handles, [short(arm.name, 30) for arm in study.arms[:8]], columns=4 if width > 6 else 1)
     return figure

@@ -42,7 +42,12 @@ _REFERENCE_DASHES = {"bliss": DASHES[1], "hsa": DASHES[2], "additive": DASHES[3]
 
 @mpl.rc_context(THEME)
 def excess_by_day(
-    interaction: pd.DataFrame, horizon: float, *, margin: float | None = None, width: float = WIDE
+    interaction: pd.DataFrame,
+    horizon: float,
+    *,
+    margin: float | None = None,
+    void_from: float = np.inf,
+    width: float = WIDE,
 ) -> Figure:
     """What one combination does beyond each reference, by day: the average with its band, each model as a thin line.
 
@@ -56,6 +61,8 @@ def excess_by_day(
     margin : float, optional
         Smallest excess of interest (log units): what is closer to 0 is shaded. Not drawn for "additive", which has
         another unit.
+    void_from : float
+        Day (as recorded) from which response additivity predicts no volume: its lines are faint from there on.
     width : float
         Inches; panels stand side by side in a wide figure.
     """
@@ -77,13 +84,18 @@ def excess_by_day(
         for place, name in enumerate(cards):
             course = rows[rows["model"] == name]
             dash = DASHES[(place + 1) % len(DASHES)]
-            named[name] = axis.plot(course["day"], course["median"], color=SOFT, linewidth=1.0, linestyle=dash)[0]
+            for part, alpha in _parts(course, reference, void_from):
+                line = axis.plot(part["day"], part["median"], color=SOFT, linewidth=1.0, linestyle=dash, alpha=alpha)[0]
+                named.setdefault(name, line)
         if main is not None:
             course = rows[rows["model"] == main]
             colour = ARM_COLOURS[2]
-            axis.fill_between(course["day"], course["lower"], course["upper"], color=colour, alpha=0.2, linewidth=0)
             label = "average of the models, 95 % interval" if main == "averaged" else main
-            named = {label: axis.plot(course["day"], course["median"], color=colour, linewidth=2.2)[0], **named}
+            for part, alpha in _parts(course, reference, void_from):
+                own = colour if alpha == 1 else SOFT
+                axis.fill_between(part["day"], part["lower"], part["upper"], color=own, alpha=0.2 * alpha, linewidth=0)
+                line = axis.plot(part["day"], part["median"], color=own, linewidth=2.2, alpha=alpha)[0]
+                named = {label: line, **named} if label not in named else named
         axis.set_title(REFERENCES[reference])
         axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         mark_horizon(axis, horizon)
@@ -105,6 +117,14 @@ def excess_by_day(
         axis.set_xlabel("day")
     legend(figure, list(named.values()), [short(name, 46) for name in named], columns=3 if wide else 1)
     return figure
+
+
+def _parts(course: pd.DataFrame, reference: str, void_from: float) -> list[tuple[pd.DataFrame, float]]:
+    """A course up to the day from which its reference is none, and the rest, with their opacities."""
+    if reference != "additive" or not (course["day"] >= void_from).any():
+        return [(course, 1.0)]
+    days = course["day"]
+    return [(course[days < void_from], 1.0), (course[days >= days[days < void_from].max()], 0.35)]
 
 
 @mpl.rc_context(THEME)
@@ -156,6 +176,7 @@ def combination_against_references(
     volume_axis(axis, study, [readings["volume"], course["median"], bounded["median"]])
     mark_horizon(axis, study.horizon)
     axis.set_xlabel("day")
+    axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axis.set_ylabel(f"volume ({unit_in_print(study.unit)})")
     legend(figure, list(named.values()), list(named), columns=3 if width > 6 else 1)
     return figure

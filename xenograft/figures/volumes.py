@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from xenograft.figures.axes import (
     animal_lines,
@@ -108,6 +109,7 @@ def typical_curves(
             drawn = [values.clip(upper=1.5 * study.readings["volume"].max()) for values in drawn]
         volume_axis(axis, study, drawn, scale=scale)
         axis.set_title(f"{scale} scale", color=SOFT, fontweight="normal", fontsize=8.5)
+        axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         mark_horizon(axis, study.horizon)
     for axis in axes if wide else axes[-1:]:
         axis.set_xlabel("day")

@@ -147,19 +147,21 @@ def _interaction(content: ReportContent, curves: pd.DataFrame, main: str) -> Ite
                 f"Volume of {name} against day, with the course that each reference predicts. "
                 + _expected_words(content, name, curves, expected),
                 f"{name}: its readings and typical animal (colour) beside the volume that a combination without "
-                "interaction would have (grey, with the 95 % interval of Bliss)." + _ends(end),
+                "interaction would have (grey, with the 95 % interval of Bliss)." + _ends(end, "ends before"),
                 narrow=True,
             )  # fmt: skip
         rows = content.interaction[content.interaction["combination"] == name]
-        rows = _until(rows[rows["model"].isin(answering)], end)
+        rows = rows[rows["model"].isin(answering)]
         yield Drawing(
             f"excess{place}", "main",
-            lambda w, rows=rows: draw.excess_by_day(rows, study.horizon, margin=content.margin, width=w),
+            lambda w, rows=rows, end=end: draw.excess_by_day(
+                rows, study.horizon, margin=content.margin, void_from=end, width=w
+            ),
             f"Excess of {name} over Bliss, the better single agent and response additivity against day, with zero "
             f"line, margin and the day of the answer. {_excess_words(content, name)}",
             f"{name}: what it does beyond the reference; above 0 is enhanced. Green: average of the models used for "
             "the answer, with its 95 % interval; grey lines: each of them; shaded: closer to 0 than the smallest "
-            f"excess of interest ({content.margin:.2f} log units)." + _ends(end),
+            f"excess of interest ({content.margin:.2f} log units)." + _ends(end, "is faint from"),
             narrow=True,
         )  # fmt: skip
     cells = dose_cells(content)
@@ -190,9 +192,9 @@ def _until(rows: pd.DataFrame, end: float) -> pd.DataFrame:
     return rows[(rows["reference"] != "additive") | (rows["day"] < end)]
 
 
-def _ends(day: float) -> str:
-    """Why the line of response additivity ends; empty where it does not."""
-    return f" Response additivity ends before day {day:g}: from then on it predicts no volume." if day < np.inf else ""
+def _ends(day: float, what: str) -> str:
+    """Why the line of response additivity is no reference from a day on; empty where it is one throughout."""
+    return f" Response additivity {what} day {day:g}: from then on it predicts no volume." if day < np.inf else ""
 
 
 def _expected_words(content: ReportContent, name: str, curves: pd.DataFrame, expected: pd.DataFrame) -> str:
