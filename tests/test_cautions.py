@@ -43,7 +43,9 @@ def said(verdict: Verdict | Inhibition = SOUND, study: Study | None = None, **gi
     }
     ranking: Any = SimpleNamespace(answer_weights=weights)
     checks: Any = {name: SimpleNamespace(warnings=given.get("missed", {}).get(name, ())) for name in weights}
-    found = cautions_about(verdict, study or study_of(), fits, ranking, checks, given.get("priors", {}))
+    found = cautions_about(
+        verdict, study or study_of(), fits, ranking, checks, given.get("priors", {}), given.get("without")
+    )
     assert all(isinstance(one, Caution) and one.words.endswith(".") for one in found)
     return {one.about: one.words for one in found}
 
@@ -52,6 +54,19 @@ def test_nothing_is_said_where_nothing_is_wrong() -> None:
     assert said() == {}
     assert said(replace(SOUND, agreement="differ in strength")) == {}
     assert said(LESS) == {}
+
+
+def test_a_verdict_that_hangs_on_single_animals_says_on_which() -> None:
+    def without(*probability: float, how: str = "importance") -> pd.DataFrame:
+        names = pd.Index([f"M{place}" for place in range(len(probability))], name="animal")
+        return pd.DataFrame({"probability": probability, "how": how}, index=names)
+
+    assert said(without=without(0.98, 0.99)) == {}
+    hangs = "The verdict hangs on single animals: without M1 it would be not distinguishable by these data."
+    assert said(without=without(0.98, 0.97)) == {"Single animals": hangs}
+    assert said(without=without(0.99, how="not to be trusted")) == {
+        "Single animals": "Not known for M0: Pareto k is above its limit, and there is no fit without the animal."
+    }
 
 
 def test_nothing_is_doubted_where_nothing_was_concluded() -> None:

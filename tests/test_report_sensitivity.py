@@ -48,13 +48,14 @@ def test_a_verdict_that_is_the_same_on_every_day_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("early", "words", "doubtful"),
-    [(0.5, "not distinguishable by these data", False), (0.01, "less than the reference", True)],
+    ("early", "words"), [(0.5, "not distinguishable by these data"), (0.01, "less than the reference")]
 )
-def test_only_opposite_verdicts_on_two_days_put_the_answer_in_doubt(early: float, words: str, doubtful: bool) -> None:
+def test_what_the_verdict_would_be_on_another_day_is_said_and_is_no_doubt_about_this_one(
+    early: float, words: str
+) -> None:
     found = on_the_day(content_for().study, by_day(d7=early, d14=0.99), VERDICT)
     assert found.finding == f"Against Bliss the same curves would read: {words} on day 7."
-    assert found.doubtful is doubtful
+    assert not found.doubtful
 
 
 def test_a_handful_of_days_is_shown_and_the_horizon_among_them(study: Study) -> None:
@@ -89,6 +90,12 @@ def test_a_verdict_that_hangs_on_animals_names_them_first() -> None:
     )
     assert found.doubtful
     assert found.table["Left out"].tolist()[:2] == ["M2", "M3"]
+
+
+def test_a_verdict_that_claims_nothing_is_not_doubted_for_single_animals() -> None:
+    found = on_single_animals(left_out(0.97, 0.99), VERDICT | {"probability": 0.96}, 0.7)
+    assert found.finding.startswith("The verdict hangs on single animals: without M1 it would be enhanced;")
+    assert not found.doubtful
 
 
 def test_an_animal_whose_influence_is_not_known_puts_the_answer_in_doubt() -> None:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from xenograft.answers.findings import Findings
+    from xenograft.answers.inhibition import Inhibition
     from xenograft.answers.ranking import Comparison
+    from xenograft.answers.verdicts import Verdict
     from xenograft.evidence.cautions import Caution
     from xenograft.evidence.predictive_check import PredictiveCheck
     from xenograft.fitting.fit import Fit, Refit
@@ -83,12 +85,35 @@ class Analysis:
         return owed_to_priors(self.fits, self.ranking, self.findings.curves)
 
     @cached_property
+    def without(self) -> tuple[pd.DataFrame | None, ...]:
+        """The answer without each animal in turn, of each verdict that claims a direction."""
+        from xenograft.answers.inhibition import Inhibition
+        from xenograft.evidence.cautions import concludes
+        from xenograft.evidence.sensitivity import drawn_without_each, without_each_animal
+
+        verdicts = self.findings.verdicts
+        if not any(concludes(one) for one in verdicts):
+            return (None,) * len(verdicts)
+        drawn = drawn_without_each(self.fits, self.ranking)
+
+        def of(one: Verdict | Inhibition) -> pd.DataFrame:
+            given = self.fits, self.ranking
+            if isinstance(one, Inhibition):
+                return without_each_animal(*given, arm=one.arm, refit=self.refit, drawn=drawn)
+            return without_each_animal(
+                *given, combination=one.combination, reference=one.reference, refit=self.refit, drawn=drawn
+            )
+
+        return tuple(of(one) if concludes(one) else None for one in verdicts)
+
+    @cached_property
     def cautions(self) -> tuple[tuple[Caution, ...], ...]:
         """What weakens each of the verdicts."""
         from xenograft.evidence.cautions import cautions_about
 
         given = self.study, self.fits, self.ranking, self.checks, self.priors
-        return tuple(cautions_about(one, *given) for one in self.findings.verdicts)
+        both = zip(self.findings.verdicts, self.without, strict=True)
+        return tuple(cautions_about(one, *given, without) for one, without in both)
 
     @property
     def sentences(self) -> tuple[str, ...]:

@@ -17,14 +17,20 @@ from xenograft.answers.ranking import Comparison
 from xenograft.fitting.fit import Fit
 from xenograft.printing import share_in_words
 from xenograft.quantities.catalogue import arm_estimands
-from xenograft.quantities.estimands import REFERENCES, Reference, combination_index, interval, probability_positive
+from xenograft.quantities.estimands import (
+    REFERENCES,
+    JudgedReference,
+    combination_index,
+    interval,
+    probability_positive,
+)
 from xenograft.study.study import Study
 
 ENHANCED, LESS = 0.975, 0.025
 """Probabilities of a positive excess from which a verdict is given."""
 
 
-VERDICT_REFERENCES: Sequence[Reference] = ("bliss", "hsa")
+VERDICT_REFERENCES: Sequence[JudgedReference] = ("bliss", "hsa")
 
 REFERENCE_WORDS: Mapping[str, str] = {
     "bliss": "independent action (Bliss)",
@@ -75,7 +81,7 @@ class Verdict:
     """
 
     combination: str
-    reference: Reference
+    reference: JudgedReference
     day: float
     probability: float | None
     mcse: float | None
@@ -161,8 +167,12 @@ def of_several_laws(fits: Mapping[str, Fit], weights: Mapping[str, float]) -> bo
     return len({(card.growth, str(card.exposure), card.residual) for card in cards}) > 1
 
 
+INTERACTION_WORDS = ("enhanced", "less than the reference")
+"""What a verdict on a combination says of a high and of a low probability."""
+
+
 def verdict_words(
-    probability: float, agreement: str | None, above: str = "enhanced", below: str = "less than the reference"
+    probability: float, agreement: str | None, above: str = INTERACTION_WORDS[0], below: str = INTERACTION_WORDS[1]
 ) -> str:
     """The verdict's exact words for a probability that the excess is above 0 (docs/verdict.md#the-four-verdicts)."""
     if agreement == "conflict":

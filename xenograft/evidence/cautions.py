@@ -10,11 +10,12 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers.followed import EXCESS
+from xenograft.answers.inhibition import WORDS as INHIBITION_WORDS
 from xenograft.answers.inhibition import Inhibition
 from xenograft.answers.ranking import Comparison
-from xenograft.answers.verdicts import AGREEMENT_WORDS, CARRIES, VERDICT_REFERENCES, Verdict
+from xenograft.answers.verdicts import AGREEMENT_WORDS, CARRIES, INTERACTION_WORDS, VERDICT_REFERENCES, Verdict
 from xenograft.evidence.predictive_check import PredictiveCheck
-from xenograft.evidence.sensitivity import SENSITIVE, prior_sensitivity
+from xenograft.evidence.sensitivity import SENSITIVE, on_single_animals_in_words, prior_sensitivity
 from xenograft.fitting.fit import Fit
 from xenograft.printing import few
 from xenograft.quantities.catalogue import shown
@@ -25,7 +26,9 @@ from xenograft.study.tables import unit_in_print
 HEAVY = 0.05
 """Answer weight from which a card's dependence on its priors is the answer's."""
 
-type About = Literal["Health of the fits", "Verdict", "Growth laws", "Predictive check", "Priors", "Floor", "Cages"]
+type About = Literal[
+    "Health of the fits", "Verdict", "Growth laws", "Predictive check", "Single animals", "Priors", "Floor", "Cages"
+]
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ def cautions_about(
     ranking: Comparison,
     checks: Mapping[str, PredictiveCheck],
     priors: Mapping[str, pd.DataFrame],
+    without: pd.DataFrame | None = None,
 ) -> tuple[Caution, ...]:
     """Every doubt about a verdict; none where nothing was concluded.
 
@@ -64,6 +68,8 @@ def cautions_about(
         Of the answering cards that carry weight.
     priors : mapping of str to DataFrame
         From `prior_sensitivity`, of the answering cards.
+    without : DataFrame, optional
+        From `without_each_animal`, of this verdict; None where nothing was concluded.
     """
     if verdict.probability is None:
         return ()
@@ -71,6 +77,7 @@ def cautions_about(
         *_of_sampling(verdict, fits),
         *_of_laws(verdict, ranking, checks),
         *_of_readings(study, ranking, checks),
+        *_of_animals(verdict, without),
         *_of_priors(verdict, ranking, priors),
         *_of_floors(verdict, study),
         *_of_cages(study, fits, ranking),
@@ -135,6 +142,20 @@ def _of_readings(study: Study, ranking: Comparison, checks: Mapping[str, Predict
     if missed:
         arms = [arm.name for arm in study.arms if any(words.startswith(f"{arm.name}: ") for words in missed)]
         yield Caution("Predictive check", f"{heaviest} does not predict the readings of {few(arms, 4)} well.")
+
+
+def concludes(verdict: Verdict | Inhibition) -> bool:
+    """Whether a verdict claims a direction."""
+    return verdict.words in (*INHIBITION_WORDS, *INTERACTION_WORDS)
+
+
+def _of_animals(verdict: Verdict | Inhibition, without: pd.DataFrame | None) -> Iterable[Caution]:
+    if without is None or not len(without) or verdict.probability is None:
+        return
+    extremes = INHIBITION_WORDS if isinstance(verdict, Inhibition) else INTERACTION_WORDS
+    hangs, not_known = on_single_animals_in_words(without, verdict.probability, extremes)
+    if hangs or not_known:
+        yield Caution("Single animals", " ".join(filter(None, [f"{hangs}." if hangs else "", not_known])))
 
 
 def _of_priors(

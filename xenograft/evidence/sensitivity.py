@@ -13,13 +13,14 @@ import xarray as xr
 from xenograft.answers.averaging import interaction_of
 from xenograft.answers.followed import quantities_of
 from xenograft.answers.ranking import Comparison
+from xenograft.answers.verdicts import INTERACTION_WORDS, verdict_words
 from xenograft.errors import InputError
 from xenograft.fitting.curves import curves, curves_of
 from xenograft.fitting.fit import Fit, Refit
 from xenograft.fitting.left_out import LeftOut, without_each
 from xenograft.fitting.sampling import refit_without
 from xenograft.model.card import ModelCard
-from xenograft.printing import labelled
+from xenograft.printing import few, labelled, listed
 from xenograft.quantities.estimands import JudgedReference, tumour_growth_inhibition
 from xenograft.study.tables import arm_of_groups
 
@@ -81,6 +82,7 @@ def without_each_animal(
     arm: str | None = None,
     reference: JudgedReference = "bliss",
     refit: Refit | None = None,
+    drawn: Mapping[str, LeftOut | None] | None = None,
 ) -> pd.DataFrame:
     """The averaged answer at the horizon when one animal is left out, for every animal in turn.
 
@@ -103,6 +105,8 @@ def without_each_animal(
         What no interaction means.
     refit : callable, optional
         How to fit again; default `refit_without`.
+    drawn : mapping of str to LeftOut or None, optional
+        The posteriors without one animal each, from `drawn_without_each`, where at hand for another arm or reference.
 
     Returns
     -------
@@ -116,7 +120,7 @@ def without_each_animal(
     if (combination is None) == (arm is None):
         raise InputError("without_each_animal: name either a combination or an arm.")
     columns = ["arm", "median", "probability", "pareto_k", "how"]
-    weights = {name: weight for name, weight in ranking.answer_weights.items() if weight > NEGLIGIBLE}
+    weights = _that_matter(ranking)
     if not weights:
         return pd.DataFrame(columns=columns)
     study = next(iter(fits.values())).study
@@ -129,9 +133,9 @@ def without_each_animal(
             found = interaction_of(study, curve, "", reference).draws.sel(combination=combination)
         return found.to_numpy().ravel()
 
-    exact = {name: without_each(fits[name]) for name in weights}
-    left = {name: one or _by_own_draws(fits[name], ranking) for name, one in exact.items()}
-    drawn = {name: answer_of(one.posterior, fits[name].card) for name, one in left.items()}
+    exact = drawn_without_each(fits, ranking) if drawn is None else drawn
+    left = {name: exact[name] or _by_own_draws(fits[name], ranking) for name in weights}
+    answers = {name: answer_of(one.posterior, fits[name].card) for name, one in left.items()}
     rows: list[dict[str, Any]] = []
     for animal, own_arm in arm_of_groups(study).items():
         values: list[np.ndarray] = []
@@ -148,7 +152,7 @@ def without_each_animal(
             else:
                 how |= set() if trusted else {"not to be trusted"}
                 again = left[name].apart.get(str(animal))
-            values.append(drawn[name] if again is None else answer_of(again, fits[name].card))
+            values.append(answers[name] if again is None else answer_of(again, fits[name].card))
             share = (
                 left[name].weight.loc[str(animal)] if again is None else np.full(len(values[-1]), 1 / len(values[-1]))
             )
@@ -158,6 +162,48 @@ def without_each_animal(
         row = _weighted(np.concatenate(values), np.concatenate(shares))
         rows.append({"animal": str(animal), "arm": own_arm, "pareto_k": worst, "how": told} | row)
     return pd.DataFrame(rows).set_index("animal")[columns].rename_axis(study.group)
+
+
+def drawn_without_each(fits: Mapping[str, Fit], ranking: Comparison) -> dict[str, LeftOut | None]:
+    """The posteriors of the answering cards that matter without one animal each, from `without_each`."""
+    return {name: without_each(fits[name]) for name in _that_matter(ranking)}
+
+
+def _that_matter(ranking: Comparison) -> dict[str, float]:
+    return {name: weight for name, weight in ranking.answer_weights.items() if weight > NEGLIGIBLE}
+
+
+def on_single_animals_in_words(
+    table: pd.DataFrame, probability: float, extremes: tuple[str, str] = INTERACTION_WORDS
+) -> tuple[str, str]:
+    """On which animals a verdict hangs, and of which it is not known; each empty where there are none.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `without_each_animal`.
+    probability : float
+        Of the verdict, with every animal.
+    extremes : (str, str)
+        The verdict's words for a high and for a low probability.
+    """
+    one_of, of_all = ("mouse", "mice") if table.index.name == "mouse" else ("animal", "animals")
+    words = verdict_words(probability, None, *extremes)
+    said = pd.Series([verdict_words(float(p), None, *extremes) for p in table["probability"]], index=table.index)
+    changed, unknown = said[said != words], table.index[table["how"] == "not to be trusted"]
+    hangs = not_known = ""
+    if len(changed):
+        which = few(list(map(str, changed.index)))
+        one = "" if len(changed) == 1 else " (one at a time)"
+        hangs = (
+            f"The verdict hangs on single {of_all}: without {which}{one} it would be {listed(list(changed.unique()))}"
+        )
+    if len(unknown):
+        not_known = (
+            f"Not known for {few(list(map(str, unknown)))}: Pareto k is above its limit, and there is no fit without "
+            f"the {one_of}."
+        )
+    return hangs, not_known
 
 
 def log_prior(fit: Fit) -> xr.Dataset:

@@ -13,6 +13,7 @@ import xarray as xr
 from xenograft.analysis import Analysis
 from xenograft.answers.averaging import AVERAGED, Interaction, animal_table, curve_table, interaction_of, whole_days
 from xenograft.answers.findings import averaged_numbers
+from xenograft.answers.inhibition import Inhibition
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import VERDICT_REFERENCES
 from xenograft.fitting.curves import animal_curves
@@ -172,10 +173,27 @@ def report_content(
         weights=_weights(study),
         responses=responses_shown(found),
         sensitivity=sensitivities(
-            study, fits, ranking, typical, interaction, results["verdict"], analysis.refit, priors=analysis.priors
+            study,
+            fits,
+            ranking,
+            typical,
+            interaction,
+            results["verdict"],
+            analysis.refit,
+            priors=analysis.priors,
+            without=_without(analysis, results["verdict"]),
         ),
         predictive_check=_predictive_warnings(analysis),
     )
+
+
+def _without(analysis: Analysis, primary: Mapping[str, Any] | None) -> pd.DataFrame | None:
+    """The primary verdict without each animal, where it was computed for its cautions."""
+    for one, table in zip(analysis.findings.verdicts, analysis.without, strict=True):
+        names = ("arm",) if isinstance(one, Inhibition) else ("combination", "reference")
+        if primary and all(getattr(one, name) == primary.get(name) for name in names):
+            return table
+    return None
 
 
 def _predictive_warnings(analysis: Analysis) -> tuple[str, ...] | None:

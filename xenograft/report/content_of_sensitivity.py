@@ -14,8 +14,13 @@ from xenograft.answers.averaging import AVERAGED
 from xenograft.answers.followed import EXCESS
 from xenograft.answers.inhibition import WORDS as INHIBITION_WORDS
 from xenograft.answers.ranking import Comparison
-from xenograft.answers.verdicts import VERDICT_REFERENCES, verdict_words
-from xenograft.evidence.sensitivity import SENSITIVE, prior_sensitivity, without_each_animal
+from xenograft.answers.verdicts import INTERACTION_WORDS, VERDICT_REFERENCES, verdict_words
+from xenograft.evidence.sensitivity import (
+    SENSITIVE,
+    on_single_animals_in_words,
+    prior_sensitivity,
+    without_each_animal,
+)
 from xenograft.fitting.fit import Fit, Refit
 from xenograft.printing import SHORT_REFERENCES, few, fixed, interval_in_words, listed, share
 from xenograft.quantities.catalogue import shown, summarise
@@ -81,6 +86,7 @@ def sensitivities(
     refit: Refit | None = None,
     *,
     priors: Mapping[str, pd.DataFrame] | None = None,
+    without: pd.DataFrame | None = None,
 ) -> tuple[SensitivityTable, ...]:
     """Every check that there is an answer for: day, single animals, priors.
 
@@ -100,16 +106,18 @@ def sensitivities(
         How to fit again without an animal.
     priors : mapping of str to DataFrame, optional
         From `prior_sensitivity`, by answering card, where at hand.
+    without : DataFrame, optional
+        From `without_each_animal`, of the verdict, where at hand.
     """
     found: list[SensitivityTable] = []
     if verdict and verdict["probability"] is not None:
         if verdict["kind"] == "inhibition":
             found.append(inhibition_by_day(study, curves[AVERAGED], verdict))
-            table = without_each_animal(fits, ranking, arm=verdict["arm"], refit=refit)
+            of = {"arm": verdict["arm"]}
         else:
             found.append(on_the_day(study, interaction, verdict))
-            combination, reference = verdict["combination"], verdict["reference"]
-            table = without_each_animal(fits, ranking, combination=combination, reference=reference, refit=refit)
+            of = {"combination": verdict["combination"], "reference": verdict["reference"]}
+        table = without_each_animal(fits, ranking, refit=refit, **of) if without is None else without
         found.append(on_single_animals(table, verdict, ranking.good_k))
     if ranking.answer_weights:
         wanted = _asked_of_priors(study)
@@ -136,7 +144,6 @@ def on_the_day(study: Study, interaction: pd.DataFrame, verdict: Mapping[str, An
     said = {float(day): verdict_words(float(value), None) for day, value in probability.items()}
     reference = SHORT_REFERENCES[verdict["reference"]]
     others = {day: words for day, words in said.items() if words != said.get(study.horizon) and day != study.horizon}
-    contrary = {"enhanced", "less than the reference"} <= set(said.values())
     if others:
         said_then = listed([f"{words} on day {day:g}" for day, words in others.items()])
         finding = f"Against {reference} the same curves would read: {said_then}."
@@ -151,7 +158,7 @@ def on_the_day(study: Study, interaction: pd.DataFrame, verdict: Mapping[str, An
         table[f"Excess over {name}"] = [fixed(own.loc[day].to_dict()) for day in said]
         table[f"P(excess over {name} > 0)"] = [share(float(own["probability"].loc[day])) for day in said]
     caption = f"{verdict['combination']}: excess by day, log units (95 % interval) and probability that it is above 0"
-    return SensitivityTable("On the day", table, finding, contrary, caption)
+    return SensitivityTable("On the day", table, finding, caption=caption)
 
 
 def inhibition_by_day(study: Study, curves: xr.DataArray, verdict: Mapping[str, Any]) -> SensitivityTable:
@@ -180,8 +187,7 @@ def inhibition_by_day(study: Study, curves: xr.DataArray, verdict: Mapping[str, 
         f"P(TGI > {verdict['margin']:g} %)": [share(float(row["beyond"])) for row in tables.values()],
     })  # fmt: skip
     caption = f"{arm} against {control}: TGI by day (95 % interval), and probabilities"
-    contrary = set(INHIBITION_WORDS) <= set(said.values())
-    return SensitivityTable("On the day", table, f"The same curves {told}.", contrary, caption)
+    return SensitivityTable("On the day", table, f"The same curves {told}.", caption=caption)
 
 
 def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: float) -> SensitivityTable:
@@ -198,9 +204,10 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
     """
     one_of, of_all = ("mouse", "mice") if table.index.name == "mouse" else ("animal", "animals")
     inhibition = verdict["kind"] == "inhibition"
-    extremes = INHIBITION_WORDS if inhibition else ("enhanced", "less than the reference")
+    extremes = INHIBITION_WORDS if inhibition else INTERACTION_WORDS
     of, unit, digits = ("TGI", "%", 1) if inhibition else ("excess", "log units", 2)
     against = verdict["control"] if inhibition else SHORT_REFERENCES[verdict["reference"]]
+    hangs, not_known = on_single_animals_in_words(table, verdict["probability"], extremes)
     words = verdict_words(verdict["probability"], None, *extremes)
     changed = table[[verdict_words(float(p), None, *extremes) != words for p in table["probability"]]]
     unknown = table[table["how"] == "not to be trusted"]
@@ -210,18 +217,8 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
     shown = table.loc[named[:ANIMALS_SHOWN]]
     low, high = float(table["median"].min()), float(table["median"].max())
     span = f"the median {of} then lies between {low:.{digits}f} and {high:.{digits}f}".replace("-", "−")
-    if len(changed):
-        other = listed(list(dict.fromkeys(verdict_words(float(p), None, *extremes) for p in changed["probability"])))
-        which = few(list(map(str, changed.index)))
-        one = "" if len(changed) == 1 else " (one at a time)"
-        finding = f"The verdict hangs on single {of_all}: without {which}{one} it would be {other}; {span}."
-    else:
-        finding = f"The verdict is the same without any one of the {len(table)} {of_all}; {span}."
-    if len(unknown):
-        finding += (
-            f" Not known for {few(list(map(str, unknown.index)))}: Pareto k is above its limit, and there is no fit "
-            f"without the {one_of}."
-        )
+    same = f"The verdict is the same without any one of the {len(table)} {of_all}"
+    finding = f"{hangs or same}; {span}." + (f" {not_known}" if not_known else "")
     told = {
         "importance": "draws weighted by importance",
         "fitted again": "fitted again without it",
@@ -239,7 +236,8 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
         f"{verdict['arm' if inhibition else 'combination']} against {against} without one {one_of}, {unit}: "
         f"the {len(shown)} {of_all} that matter most"
     )
-    return SensitivityTable(f"On single {of_all}", columns, finding, bool(len(changed) or len(unknown)), caption)
+    doubtful = words in extremes and bool(hangs or not_known)  # what concludes nothing claims nothing
+    return SensitivityTable(f"On single {of_all}", columns, finding, doubtful, caption)
 
 
 def on_the_priors(
