@@ -13,6 +13,7 @@ import pytest
 from running import Outcome, Run
 
 if TYPE_CHECKING:
+    from xenograft.answers.ranking import Comparison
     from xenograft.fitting.fit import Fit
     from xenograft.model.card import ModelCard
     from xenograft.report.content import ReportContent
@@ -80,6 +81,14 @@ def fits(study: Study, cards: Mapping[str, ModelCard]) -> dict[str, Fit]:
     of_two_laws = {n: c for n, c in cards.items() if n.partition("-")[0] in ("exponential", "gompertz")}
     constant = {name: card for name, card in of_two_laws.items() if card.exposure == "constant" and not card.residual}
     return fit_all(study, constant, seed=1, progress=False)
+
+
+@pytest.fixture(scope="session")
+def ranking(fits: Mapping[str, Fit]) -> Comparison:
+    """These fits compared, with the exact refits that it needs."""
+    from xenograft.answers.ranking import compare
+
+    return compare(fits)
 
 
 @pytest.fixture(scope="session")

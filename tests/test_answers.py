@@ -35,11 +35,6 @@ COMBINATION = "T-DM1 + pertuzumab"
 
 
 @pytest.fixture(scope="module")
-def ranking(fits: Mapping[str, Fit]) -> Comparison:
-    return compare(fits)
-
-
-@pytest.fixture(scope="module")
 def typical(fits: Mapping[str, Fit], ranking: Comparison) -> dict[str, xr.DataArray]:
     return model_curves(fits, ranking)
 

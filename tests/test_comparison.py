@@ -23,11 +23,6 @@ ANSWERING = ("exponential-bliss-departure", "gompertz-bliss-departure")
 FAILURES = ("R-hat 1.3 (kill[pertuzumab])", "share of divergences 0.02 (80 draws)")
 
 
-@pytest.fixture(scope="module")
-def ranking(fits: Mapping[str, Fit]) -> Comparison:
-    return compare(fits)
-
-
 def sick(fit: Fit, status: Any = "fail") -> Fit:
     return replace(fit, health=replace(fit.health, status=status, failures=FAILURES))
 

@@ -37,11 +37,6 @@ COMBINATION = "T-DM1 + pertuzumab"
 
 
 @pytest.fixture(scope="module")
-def ranking(fits: Mapping[str, Fit]) -> Comparison:
-    return compare(fits)
-
-
-@pytest.fixture(scope="module")
 def numbers(fits: Mapping[str, Fit], ranking: Comparison) -> Summary:
     return summary(fits, ranking)
 

@@ -156,11 +156,6 @@ def test_a_sensitivity_of_another_number_is_listed_and_raises_no_doubt(table: pd
     assert "the prior decides" in found.table["Finding"].tolist()
 
 
-@pytest.fixture(scope="module")
-def ranking(fits: Mapping[str, Fit]) -> Comparison:
-    return compare(fits)
-
-
 def test_leaving_out_an_animal_agrees_with_chains_without_it(fits: Mapping[str, Fit], ranking: Comparison) -> None:
     alone = replace(ranking, refits={})
     table = without_each_animal(fits, alone, combination=COMBINATION)

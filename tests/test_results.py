@@ -101,11 +101,6 @@ CONTRACT = {
 
 
 @pytest.fixture(scope="module")
-def ranking(fits: Mapping[str, Fit]) -> Comparison:
-    return compare(fits)
-
-
-@pytest.fixture(scope="module")
 def results(fits: Mapping[str, Fit], ranking: Comparison, study: Study) -> dict[str, Any]:
     return collect_results(study, fits, ranking, seconds=12.5)
 

@@ -172,7 +172,7 @@ def test_a_broken_design_says_what_to_mend(tmp_path: Path, subtests: pytest.Subt
 def test_a_design_that_is_not_there_or_not_toml_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         read_design(tmp_path / "plan.toml")
-    with pytest.raises(InputError, match=r"plan\.toml: this is not a TOML file"):
+    with pytest.raises(InputError, match=r"plan\.toml: this is not valid TOML"):
         read_design(written(tmp_path, "name = \n"))
     with pytest.raises(InputError, match="cannot be read"):
         read_design(tmp_path)

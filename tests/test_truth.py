@@ -77,6 +77,7 @@ def test_a_truth_whose_tumours_no_number_can_hold_is_refused(growth: float) -> N
 
 
 def test_a_broken_truth_file_says_what_to_mend(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    place = "(at line 1, column 12)"
     for text, sentence in [
         (
             'law = "gompertz"\nbaseline = 170.0\ngrowth = 0.08\n',
@@ -121,7 +122,10 @@ def test_a_broken_truth_file_says_what_to_mend(tmp_path: Path, subtests: pytest.
         ),
         ("baseline = 170.0\n", 'truth.toml: "growth" is missing. Add it.'),
         ("baseline = 170.0\ngrowth = 0.08\nkil = 1\n", 'truth.toml: unknown key "kil". Did you mean "kill"?'),
-        ("baseline = \n", "truth.toml: this is not a TOML file: Invalid value (at line 1, column 12). Mend that line."),
+        (
+            "baseline = \n",
+            "truth.toml: this is not valid TOML (Invalid value (at line 1, column 12)). Mend the line it names.",
+        ),
     ]:
         with subtests.test(text=text, sentence=sentence):
             path = tmp_path / "truth.toml"

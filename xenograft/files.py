@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
+import tomllib
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xenograft.errors import InputError
+from xenograft.errors import InputError, missing_file
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 
@@ -24,6 +25,26 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 _IS_FOLDER = "{path}: this is a folder. Give a file name."
 _COMPUTED = (*FORMULA, "'")
+
+
+def read_toml(path: Path, error: type[InputError] = InputError) -> dict[str, Any]:
+    """What a TOML file says.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    error : type of InputError
+        Raised, with a sentence, where there is no such file, where it cannot be read, and where it is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise error(missing_file(path)) from None
+    except OSError as reason:
+        raise error(f"{path}: cannot be read ({reason.strerror}). Give a TOML file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as reason:
+        raise error(f"{path.name}: this is not valid TOML ({reason}). Mend the line it names.") from None
 
 
 def check_outputs(*paths: Path | None) -> None:

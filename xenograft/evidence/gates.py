@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -11,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from xenograft.answers.averaging import AVERAGED
 from xenograft.answers.followed import quantity_names
-from xenograft.errors import InputError, did_you_mean, missing_file, problems_of, unknown_choice, unknown_key
+from xenograft.errors import InputError, did_you_mean, problems_of, unknown_choice, unknown_key
 from xenograft.evidence.drift import MCSE, read_reference
+from xenograft.files import read_toml
 from xenograft.model.card import ModelCard
 from xenograft.study.study import Study
 
@@ -184,12 +184,7 @@ def read_gates(path: str | Path) -> tuple[Gate, ...]:
         With a sentence per problem of the file.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(missing_file(path))
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name}: this is not valid TOML ({error}). Mend the line it names.") from None
+    content = read_toml(path)
     problems = [unknown_key(path.name, key, ["gate"]) for key in content if key != "gate"]
     tables = content.get("gate", [])
     if not (isinstance(tables, list) and tables and all(isinstance(table, dict) for table in tables)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from xenograft.errors import CardError, did_you_mean, missing_file, problems_of
-from xenograft.files import digest_of
+from xenograft.errors import CardError, did_you_mean, problems_of
+from xenograft.files import digest_of, read_toml
 from xenograft.model.prior import FOLLOW_UP, Prior
 from xenograft.model.vocabulary import (
     DEPARTURE,
@@ -175,12 +174,7 @@ def read_card(path: str | Path) -> ModelCard:
         With a sentence per problem of the file.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CardError(missing_file(path))
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CardError(f"{path.name}: this is not valid TOML ({error}). Mend the line it names.") from None
+    content = read_toml(path, CardError)
     content = content | {"priors": _flat_priors(content.get("priors", {}))}
     try:
         card = ModelCard.model_validate(content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
-from xenograft.errors import InputError, did_you_mean, missing_file, problems_of, quoted, unknown_key
+from xenograft.errors import InputError, did_you_mean, problems_of, quoted, unknown_key
+from xenograft.files import read_toml
 from xenograft.reading.study_toml import AgentEntry, StudyFile, study_file_of
 from xenograft.simulation.simulate import SimulatedStudy, simulate
 from xenograft.simulation.truth import Truth
@@ -107,7 +107,7 @@ def read_design(path: str | Path) -> Design:
         With a sentence for everything in the file that cannot be simulated.
     """
     path = Path(path)
-    written = _parsed(path)
+    written = read_toml(path)
     known = (*FROM_STUDY_FILES, *DesignEntry.model_fields)
     shared = {key: value for key, value in written.items() if key in FROM_STUDY_FILES}
     file = study_file_of(path.name, {"data": "none", **shared})
@@ -176,17 +176,6 @@ def simulate_design(design: Design, truth: Truth, *, seed: int, digits: int | No
     if design.fit_from is None:
         return study
     return replace(study, readings=study.readings.assign(fitted=study.readings["day"] >= design.fit_from))
-
-
-def _parsed(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise InputError(missing_file(path)) from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}). Give a design as a .toml file.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name}: this is not a TOML file: {error}. Mend that line.") from None
 
 
 def _key_problems(place: str, written: Mapping[str, Any], known: tuple[str, ...]) -> Iterable[str]:

@@ -6,15 +6,14 @@ See docs/planning.md#simulate-it.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from xenograft.errors import InputError, missing_file, problems_of, quoted
-from xenograft.files import toml_key
+from xenograft.errors import InputError, problems_of, quoted
+from xenograft.files import read_toml, toml_key
 from xenograft.study.study import Arm, Dosing
 
 type _Factor = Annotated[float, Field(gt=0)]
@@ -156,11 +155,7 @@ def read_truth(path: str | Path) -> Truth:
     """
     path = Path(path)
     try:
-        return Truth.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise InputError(missing_file(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name}: this is not a TOML file: {error}. Mend that line.") from None
+        return Truth.model_validate(read_toml(path))
     except ValidationError as error:
         raise InputError(problems_of(path.name, error, Truth)) from None
 
