@@ -77,7 +77,6 @@ def test_a_truth_whose_tumours_no_number_can_hold_is_refused(growth: float) -> N
 
 
 def test_a_broken_truth_file_says_what_to_mend(tmp_path: Path, subtests: pytest.Subtests) -> None:
-    place = "(at line 1, column 12)"
     for text, sentence in [
         (
             'law = "gompertz"\nbaseline = 170.0\ngrowth = 0.08\n',
