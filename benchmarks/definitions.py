@@ -19,9 +19,9 @@ from xenograft.model.vocabulary import (
     CORRELATION,
     ERROR_SMALL,
     KEYS,
-    MOUSE_SHARE,
     PARAMETERS,
     RESIDUAL,
+    SHARED_BY,
     WITH_OWN_CURVES,
 )
 from xenograft.quantities.animals import RAW_DEFINITIONS
@@ -31,6 +31,10 @@ from xenograft.reading.read import read_study
 from xenograft.study.examples import example_folder
 
 ROOT = Path(__file__).parents[1]
+SHARED_IN = {
+    "mouse": "any whose animals differ; used where mice carry several tumours",
+    "cage": "`varies = growth`; used where cages hold several animals",
+}
 PAGES = [ROOT / "docs" / "estimands.md", ROOT / "models" / "README.md"]
 
 
@@ -86,8 +90,8 @@ def _parameters() -> Iterator[list[str]]:
         needs = [f"`{key} = {word}`" for key, words in KEYS.items() for word in words if name in words[word].priors]
         needs += ["`residual = true`"] if name in RESIDUAL else []
         needs += ["`error_small = true`"] if name in ERROR_SMALL else ["any"] if name in ALWAYS else []
-        if name == MOUSE_SHARE:
-            needs = ["any whose animals differ; used where mice carry several tumours"]
+        if name in SHARED_BY:
+            needs = [SHARED_IN[SHARED_BY[name]]]
         if name == CORRELATION:
             needs = [f"`varies` {' and '.join(f'`{word}`' for word in CORRELATED)}"]
         yield [f"`{name}`", parameter.unit, _marked(parameter.distributions), ", ".join(needs)]

@@ -32,6 +32,7 @@ PRIORS: dict[str, tuple[str, dict[str, float]]] = {
     "degrees_of_freedom": ("LogNormal", {"mu": 1.8, "sigma": 0.6}),
     "smoothness": ("LogNormal", {"mu": -5.2, "sigma": 0.6}),
     "mouse_share": ("Beta", {"alpha": 2.0, "beta": 3.0}),
+    "cage_share": ("Beta", {"alpha": 2.0, "beta": 3.0}),
 }
 
 WORDS: dict[str, dict[str, Any]] = {
@@ -92,6 +93,7 @@ def card_of(words: str, **priors: Prior) -> ModelCard:
     }  # fmt: skip
     names = ["baseline", "growth", "kill", "error", *(name for name, is_needed in needed.items() if is_needed)]
     names += ["mouse_share"] if {"baseline", "growth", "effect"} & set(said["varies"]) else []
+    names += ["cage_share"] if "growth" in said["varies"] else []
     own = {name: _prior(*PRIORS[name]) for name in names}
     own |= {name.replace("kill_", "kill."): prior for name, prior in priors.items()}
     return ModelCard(name=words, claim="a test", priors=own, **said)
@@ -102,12 +104,12 @@ def prior(distribution: str, **numbers: float) -> Prior:
     return _prior(distribution, numbers)
 
 
-def random_study(seed: int, *, censored: bool = False, mice: bool = False) -> Study:
+def random_study(seed: int, *, censored: bool = False, mice: bool = False, cages: bool = False) -> Study:
     """Three agents, two dose levels of one, pairs and a triple, arms in any order, cohorts, visits before dosing.
 
     Doses are given on several days, some of one size and some not, some end; animals leave, miss visits or are measured
-    twice a day; with `censored` readings below 60 are limits; with `mice` most animals are tumours of a few mice, of
-    whatever arms.
+    twice a day; with `censored` readings below 60 are limits; with `mice` most animals are tumours of a few mice, with
+    `cages` they live in a few cages, of whatever arms.
     """
     rng = np.random.default_rng(seed)
     first = float(rng.integers(-3, 4))
@@ -140,13 +142,13 @@ def random_study(seed: int, *, censored: bool = False, mice: bool = False) -> St
     table = pd.DataFrame(rows)
     below = table["volume"] < 60
     table = table.assign(censored=below & censored, volume=np.where(below & censored, 60.0, table["volume"]))
-    if mice:
+    if mice or cages:
         chosen = np.random.default_rng([seed, 1])
         names = table["animal"].unique()
         owner = dict(
             zip(names, chosen.choice(["", *(f"mouse {i}" for i in range(len(names) // 2))], len(names)), strict=True)
         )
-        table["mouse"] = table["animal"].map(owner)
+        table["mouse" if mice else "cage"] = table["animal"].map(owner)
     table["fitted"] = table["day"] >= first - 4 * (rng.random() < 0.5)
     table["baseline"] = (table["day"] == first) & ~table.duplicated(["animal", "day"])
     return Study(

@@ -12,8 +12,8 @@ from scipy import integrate, stats
 
 from xenograft.evidence import bayes_factor
 from xenograft.evidence.bayes_factor import COLUMNS, bayes_factors
-from xenograft.fitting.curves import log_likelihood
 from xenograft.fitting.fit import Attempt, Fit, Health
+from xenograft.fitting.integrated import log_likelihood
 from xenograft.model.card import ModelCard
 from xenograft.simulation.simulate import Truth, simulate
 from xenograft.study.study import Arm, Dosing, Study

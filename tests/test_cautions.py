@@ -114,14 +114,19 @@ def test_less_near_a_floor_says_so_and_enhanced_does_not() -> None:
     assert said(SOUND, floored) == {}
 
 
-def test_cages_of_one_arm_are_a_doubt_and_cages_across_arms_are_not() -> None:
+def test_cages_that_no_model_can_tell_from_treatments_are_a_doubt() -> None:
     study = study_of()
     number = study.readings["animal"].str.extract(r"(\d+)$")[0].astype(int)
     nested = study.readings["arm"] + " cage " + (number // 4).astype(str)
     across = "cage " + (number // 4).astype(str)
     own = study.readings["animal"]
-    for cage, expected in ((nested, True), (across, False), (own, False)):
-        assert ("Cages" in said(study=study_of(cage=cage.to_numpy()))) is expected
+    for cage, expected in ((nested, None), (across, None), (own, None), (study.readings["arm"], "live in one cage")):
+        found = said(study=study_of(cage=cage.to_numpy()))
+        assert expected in found["Cages"] if expected else "Cages" not in found
+    mice = (number // 2).astype(str) + study.readings["arm"]  # of which a model knows, and not of their cages
+    assert (
+        "know the mice, not the cages" in said(study=study_of(cage=nested.to_numpy(), mouse=mice.to_numpy()))["Cages"]
+    )
 
 
 def test_laws_that_differ_in_priors_alone_are_one_law() -> None:

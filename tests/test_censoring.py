@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from xenograft.fitting.curves import log_likelihood
+from xenograft.fitting.integrated import log_likelihood
 from xenograft.model.card import ModelCard
 from xenograft.simulation.simulate import Truth, simulate
 from xenograft.study.study import Arm, Dosing, Study

@@ -10,8 +10,21 @@ from pathlib import Path
 import pytest
 
 from xenograft.model.card import ModelCard
-from xenograft.model.choice import LASTING, SHRINKING, TELLING_GAP, WANING, by_reason, default_cards
-from xenograft.study.study import Dosing, Study
+from xenograft.model.choice import (
+    IN_COHORTS,
+    LASTING,
+    SETTING_IN,
+    SHRINKING,
+    TELLING_GAP,
+    UNEVEN,
+    WANING,
+    WITHOUT_A_LAW,
+    by_reason,
+    default_cards,
+)
+from xenograft.simulation.simulate import simulate
+from xenograft.simulation.truth import Truth
+from xenograft.study.study import Arm, Dosing, Study
 
 
 def given(study: Study, **days: tuple[float, ...] | Dosing) -> Study:
@@ -78,12 +91,51 @@ def test_the_pages_say_which_cards_are_fitted_unless_others_are_named() -> None:
     page = (root / "models" / "README.md").read_text(encoding="utf-8")
     (said,) = re.findall(r"\*\*Fitted unless you name others\*\*.*?(?=\n\n)", page, re.DOTALL)
     lasting, waning = said.split("Where the study gives")
-    waning, shrinking = waning.split("Where a treated arm shrinks")
+    waning, _ = waning.split("And where the readings give reason to")
+    (table,) = re.findall(r"also fitted \|\n\|---\|---\|\n(.*?)\n\n", page, re.DOTALL)
+    shown = [tuple(re.findall(r"`([\w-]+)`", row)) for row in table.splitlines()]
     assert tuple(re.findall(r"`(\w+-[\w-]+)`", lasting)) == LASTING
     assert tuple(re.findall(r"`(\w+-[\w-]+)`", waning)) == WANING
     assert f"pauses for {TELLING_GAP:g} days" in waning
-    assert tuple(re.findall(r"`(\w+-[\w-]+)`", shrinking)) == SHRINKING
+    assert shown == [SHRINKING, UNEVEN, SETTING_IN + WITHOUT_A_LAW, WITHOUT_A_LAW, IN_COHORTS]
     numbers = {4: "four", 6: "six"}
     front = (root / "README.md").read_text(encoding="utf-8")
     assert f"{numbers[len(LASTING)].capitalize()} models" in front
     assert f"an agent pauses for {TELLING_GAP:g} days, {numbers[len(WANING)]} more" in front
+
+
+ARMS = tuple(
+    Arm(name, control=not given, dosings=tuple(Dosing(x, (0.0,), schedule_known=False) for x in given))
+    for name, given in {"vehicle": "", "A": "A", "B": "B", "A + B": "AB"}.items()
+)
+DAYS = tuple(float(day) for day in range(0, 43, 3))
+PLAIN = Truth(
+    baseline=150.0, growth=0.06, sd_baseline=0.2, sd_growth=0.012, error=0.12, kill={"A": 0.04, "B": 0.03},
+)  # fmt: skip
+
+
+def asked_for(cards: Mapping[str, ModelCard], seeds: int = 20, cohorts: int | None = None, **other: object) -> dict:
+    """In what share of simulated studies of 8 animals an arm each kind of card is fitted."""
+    truth = Truth.model_validate(PLAIN.model_dump(exclude_defaults=True) | other)
+    kinds = {"uneven": UNEVEN, "late": SETTING_IN, "passing": WANING, "no law": WITHOUT_A_LAW, "cohorts": IN_COHORTS}
+    found = dict.fromkeys(kinds, 0.0)
+    for seed in range(seeds):
+        study = simulate(ARMS, truth, animals=8, days=DAYS, seed=seed, endpoint_volume=3000.0, cohorts=cohorts)
+        chosen, _ = default_cards(study, cards)
+        for kind, names in kinds.items():
+            found[kind] += (set(names) <= set(chosen)) / seeds
+    return found
+
+
+def test_readings_ask_for_the_cards_that_they_need_and_for_no_other(cards: Mapping[str, ModelCard]) -> None:
+    plain = asked_for(cards, seeds=40)
+    assert max(plain.values()) <= 0.15
+    assert plain["cohorts"] == 0
+    assert asked_for(cards, sd_effect=0.6, kill={"A": 0.08, "B": 0.06})["uneven"] > 0.8
+    wane = asked_for(cards, exposure={"A": "decaying", "B": "decaying"}, waning={"A": 0.1, "B": 0.1},
+                     kill={"A": 0.2, "B": 0.15})  # fmt: skip
+    assert min(wane["passing"], wane["no law"]) > 0.9  # the start alone is known
+    delayed = {"exposure": {"A": "delayed", "B": "delayed"}, "onset": {"A": 0.08, "B": 0.08}}
+    late = asked_for(cards, **delayed, kill={"A": 0.08, "B": 0.07})
+    assert min(late["late"], late["no law"]) > 0.9
+    assert asked_for(cards, seeds=2, cohorts=2)["cohorts"] == 1

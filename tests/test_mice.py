@@ -12,9 +12,10 @@ import xarray as xr
 from scipy import stats
 
 from xenograft.errors import InputError
-from xenograft.fitting.curves import animal_curves, log_likelihood, new_readings, prior_draws
-from xenograft.fitting.fit import Fit
+from xenograft.fitting.curves import animal_curves, new_readings, prior_draws
+from xenograft.fitting.fit import Fit, parameters_of
 from xenograft.fitting.health import Health
+from xenograft.fitting.integrated import log_likelihood
 from xenograft.model import quadrature
 from xenograft.model.card import ModelCard, read_cards
 from xenograft.model.choice import why_not
@@ -24,7 +25,7 @@ from xenograft.model.groups import (
     effects_of_groups,
     grouping,
     log_density_of_groups,
-    share_of_groups,
+    shares_of_groups,
 )
 from xenograft.model.likelihood import effects, log_density, log_probability_given, panel
 from xenograft.simulation.simulate import simulate
@@ -40,6 +41,11 @@ TRUTH = Truth(
 SHRINKING = TRUTH.model_copy(update={"kill": {"A": 0.15, "B": 0.09}})
 DAYS = (0.0, 4.0, 7.0, 11.0, 14.0, 18.0, 21.0)
 SHARES = np.array([0.0, 0.4, 0.95])
+
+
+def alike(shares: np.ndarray, effects: int) -> np.ndarray:
+    """The same share of every effect (group, effect)."""
+    return np.repeat(shares[:, None], effects, axis=1)
 
 
 def _study(
@@ -96,13 +102,13 @@ def _covariance(precision: Any, columns: list[Any], share: float, group: int) ->
 def test_the_density_of_a_mouse_is_the_multivariate_normal_it_integrates_to() -> None:
     for effect_count in (1, 2, 3):
         y, mean, precision, columns = _random_groups(effect_count)
-        found = log_density_of_groups(y, mean, precision, columns, SHARES)
+        found = log_density_of_groups(y, mean, precision, columns, alike(SHARES, effect_count))
         for group, share in enumerate(SHARES):
             there = precision[group].ravel() > 0
             covariance = _covariance(precision, columns, share, group)[np.ix_(there, there)]
             expected = stats.multivariate_normal(mean[group].ravel()[there], covariance).logpdf(y[group].ravel()[there])
             assert found[group] == pytest.approx(expected, abs=1e-9)
-        as_one = as_one_animal(y, mean, precision, columns, SHARES)
+        as_one = as_one_animal(y, mean, precision, columns, alike(SHARES, effect_count))
         assert np.allclose(found, log_density(*as_one), rtol=0, atol=1e-9)
 
 
@@ -110,8 +116,8 @@ def test_the_effects_of_tumours_are_drawn_from_their_exact_distribution() -> Non
     y, mean, precision, columns = _random_groups(2)
     members, draws, rng = precision.shape[1], 100_000, np.random.default_rng(1)
     own, common = rng.standard_normal((draws, *precision.shape[:2], 2)), rng.standard_normal((draws, len(SHARES), 2))
-    found = effects_of_groups(y, mean, precision, columns, SHARES, own, common)
-    as_one = as_one_animal(y, mean, precision, columns, SHARES)
+    found = effects_of_groups(y, mean, precision, columns, alike(SHARES, 2), own, common)
+    as_one = as_one_animal(y, mean, precision, columns, alike(SHARES, 2))
     independent = effects(*as_one, rng.standard_normal((draws, len(SHARES), 2 * members)))
     for group, share in enumerate(SHARES):
         factor = np.linalg.cholesky(np.full((members, members), share) + np.eye(members) * (1 - share))
@@ -250,7 +256,7 @@ def test_mice_with_censored_or_student_readings_agree_with_brute_force() -> None
     for share, freedom, quantile, tolerance in ((0.4, None, 0.3, 2e-3), (0.8, None, 0.5, 1e-2), (0.4, 6.0, 0.25, 1e-2)):
         case = _censored_mice(share, freedom, quantile)
         y, mean, precision, columns, censored = case
-        as_one = as_one_animal(y, mean, precision, columns, np.full(len(y), share))
+        as_one = as_one_animal(y, mean, precision, columns, np.full((len(y), 2), share))
         degrees = None if freedom is None else np.array(freedom)
         found = quadrature.log_density_by_quadrature(*as_one, censored.reshape(len(y), -1), degrees)
         assert np.abs(found - _brute_force(case, share, freedom)).max() < tolerance, (share, freedom, quantile)
@@ -269,7 +275,7 @@ def test_the_sparse_rule_has_the_moments_of_standard_normal_numbers() -> None:
 def test_latent_effects_of_a_mouse_and_its_tumours_integrate_to_its_likelihood() -> None:
     share = 0.5
     y, mean, precision, columns, censored = _censored_mice(share, None, 0.4)
-    shares, measured = np.full(len(y), share), np.where(censored, 0.0, precision)
+    shares, measured = np.full((len(y), 2), share), np.where(censored, 0.0, precision)
     rng = np.random.default_rng(1)
     own, common = rng.standard_normal((40_000, *y.shape[:2], 2)), rng.standard_normal((40_000, len(y), 2))
     found = effects_of_groups(y, mean, measured, columns, shares, own, common)
@@ -365,8 +371,9 @@ def test_the_simulated_mice_have_the_likelihoods_covariance(cards: Mapping[str, 
         assert float(log_likelihood(moved, made, card).sum()) < at_truth - 2, name
     readings = panel(made)
     assert readings.groups is not None
-    assert share_of_groups(readings.groups, None).tolist() == [0.0] * 600
+    without = replace(parameters_of(draw, card), mouse_share=None)
+    assert not shares_of_groups(readings.groups, without, 2).any()
 
 
 def test_cards_read_from_files_keep_the_share() -> None:
-    assert all("mouse_share" in card.priors for card in read_cards().values())
+    assert all({"mouse_share", "cage_share"} <= set(card.priors) for card in read_cards().values())

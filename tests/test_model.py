@@ -14,7 +14,8 @@ import pytest
 from pytensor.graph.traversal import ancestors
 
 from xenograft.fitting.coordinates import labels_of
-from xenograft.fitting.curves import log_likelihood, prior_draws
+from xenograft.fitting.curves import prior_draws
+from xenograft.fitting.integrated import log_likelihood
 from xenograft.fitting.pymc_model import build, data
 from xenograft.fitting.sampling import SamplerSettings, fit
 from xenograft.model.card import ModelCard, read_cards
@@ -22,6 +23,7 @@ from xenograft.model.curve import Parameters
 from xenograft.model.exposure import schedule
 from xenograft.model.latents import capacity
 from xenograft.model.likelihood import moments, panel
+from xenograft.model.vocabulary import SHARED_BY
 from xenograft.simulation.simulate import Truth, simulate
 from xenograft.study.study import Arm, Dosing, Study
 
@@ -201,7 +203,7 @@ def test_integrating_the_animals_out_leaves_the_posterior_of_the_parameters(card
         compiled, draws=2000, tune=1000, chains=4, seed=1, progress_bar=False, save_warmup=False, target_accept=0.95
     )
     theirs = sampled["posterior"].to_dataset()
-    for parameter in set(card.priors) - {"mouse_share"}:  # one tumour in a mouse
+    for parameter in set(card.priors) - set(SHARED_BY):  # one tumour in a mouse
         pair = [data[parameter].isel(combination=0) if "combination" in data[parameter].dims else data[parameter]
                 for data in (ours, theirs)]  # fmt: skip
         means, sds = ([np.ravel(getattr(one, of)(("chain", "draw"))) for one in pair] for of in ("mean", "std"))

@@ -11,8 +11,8 @@ import pytest
 
 from xenograft.answers.ranking import Comparison, compare
 from xenograft.evidence.parts import COLUMNS, predict_from_parts
-from xenograft.fitting.curves import log_likelihood
 from xenograft.fitting.fit import Fit
+from xenograft.fitting.integrated import log_likelihood
 from xenograft.fitting.sampling import refit_without
 
 BLISS, HSA = "exponential-bliss", "exponential-hsa"

@@ -16,13 +16,13 @@ from xenograft.fitting.curves import (
     curve_days,
     curves,
     curves_of,
-    log_likelihood,
     new_readings,
     predicted_references,
     prior_draws,
     reference_names,
 )
 from xenograft.fitting.fit import Fit
+from xenograft.fitting.integrated import log_likelihood
 from xenograft.model.card import ModelCard
 from xenograft.model.curve import effect_columns
 from xenograft.quantities.estimands import excess
@@ -317,7 +317,7 @@ def test_large_posteriors_are_gone_through_in_parts(
 ) -> None:
     posterior = fits[CARD].posterior.isel(draw=slice(0, 7))
     whole = log_likelihood(posterior, study, fits[CARD].card)
-    monkeypatch.setattr("xenograft.fitting.curves.CHUNK", 1)
+    monkeypatch.setattr("xenograft.fitting.integrated.CHUNK", 1)
     xr.testing.assert_allclose(log_likelihood(posterior, study, fits[CARD].card), whole, rtol=1e-12)
 
 

@@ -39,6 +39,7 @@ LAWS = {
 WANING = {
     "exposure": {"A": "decaying", "B": "decaying"}, "waning": {"A": 0.08, "B": 0.15}, "kill": {"A": 0.15, "B": 0.1},
 }  # fmt: skip
+LATE = {"exposure": {"A": "delayed", "B": "delayed"}, "onset": {"A": 0.2, "B": 0.3}, "kill": {"A": 0.05, "B": 0.03}}
 ROBUST = {
     "sd_effect": 0.3, "degrees_of_freedom": 5.0, "spread": {"A": 1.5, "A + B": 1.5}, "error_factor": {"A + B": 1.5},
 }  # fmt: skip
@@ -74,8 +75,15 @@ def test_growth_that_changes_at_dosing_does_not_pass_for_interaction() -> None:
 def _truth(card: ModelCard) -> Truth:
     departure = {"departure": {"A + B": 0.02 if card.departure == "estimated" else 0.0}}
     combination = {"reference": "hsa"} if card.reference == "hsa" else departure
-    more = WANING if card.exposure == "decaying" else {"kill": KILL}
-    more = more | (ROBUST if card.error == "student" else {})
+    more = {"decaying": WANING, "delayed": LATE}.get(str(card.exposure), {"kill": KILL})
+    if card.error == "student":
+        more = more | ROBUST
+    elif card.spread == "arm":
+        more = more | {"spread": ROBUST["spread"], "error_factor": ROBUST["error_factor"]}
+    if "effect" in card.varies:
+        more = more | {"sd_effect": 0.3}
+    if "cohort" in card.varies:
+        more = more | {"sd_cohort": 0.01}
     return Truth(**(COMMON | LAWS[card.growth] | more | combination))
 
 
@@ -95,7 +103,9 @@ def _parameters(card: ModelCard, truth: Truth) -> dict[str, float]:
     else:
         known |= {"sd_growth": truth.sd_growth, "error": truth.error}
     if truth.degrees_of_freedom is not None:
-        known |= {"degrees_of_freedom": truth.degrees_of_freedom, "sd_effect": truth.sd_effect}
+        known["degrees_of_freedom"] = truth.degrees_of_freedom
+    known |= {name: getattr(truth, name) for name in ("sd_effect", "sd_cohort") if name in card.priors}
+    known |= {f"onset[{agent}]": onset for agent, onset in truth.onset.items()}
     if truth.slowing is not None:
         known["slowing"] = truth.slowing
     if card.departure == "estimated":
@@ -105,7 +115,8 @@ def _parameters(card: ModelCard, truth: Truth) -> dict[str, float]:
 
 def _fitted(card: ModelCard, truth: Truth, seed: int) -> Fit:
     arms = WANING_ARMS if truth.waning else ARMS
-    study = simulate(arms, truth, animals=10, days=VISITS, seed=seed, endpoint_volume=2000.0)
+    cohorts = 5 if "cohort" in card.varies else None
+    study = simulate(arms, truth, animals=10, days=VISITS, seed=seed, endpoint_volume=2000.0, cohorts=cohorts)
     return fit(study, card, seed=seed, settings=QUICK, progress=False)
 
 

@@ -15,6 +15,7 @@ from xenograft.answers.followed import quantities, quantity_names
 from xenograft.evidence.sensitivity import log_prior, prior_sensitivity
 from xenograft.fitting.curves import prior_draws
 from xenograft.fitting.fit import Fit
+from xenograft.model.vocabulary import SHARED_BY
 
 CARD = "exponential-bliss-departure"
 EXCESS = "excess_bliss[T-DM1 + pertuzumab]"
@@ -23,7 +24,7 @@ EXCESS = "excess_bliss[T-DM1 + pertuzumab]"
 def test_the_log_prior_is_the_sum_of_the_cards_priors(fits: Mapping[str, Fit]) -> None:
     fit = fits["gompertz-bliss-departure"]
     found = log_prior(fit)
-    assert set(found) == set(fit.card.priors) - {"mouse_share"}  # a parameter only where mice carry several tumours
+    assert set(found) == set(fit.card.priors) - set(SHARED_BY)  # a parameter only where mice carry several tumours
     kill = fit.posterior["kill"]
     card = fit.card.on(fit.study)
     expected = sum(card.prior_of("kill").frozen.logpdf(kill.isel(agent=i)) for i in range(2))

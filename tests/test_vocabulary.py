@@ -10,7 +10,8 @@ import pytest
 from definitions import page
 
 from xenograft.errors import CardError
-from xenograft.fitting.curves import curves, curves_of, log_likelihood, prior_draws
+from xenograft.fitting.curves import curves, curves_of, prior_draws
+from xenograft.fitting.integrated import log_likelihood
 from xenograft.fitting.pymc_model import build
 from xenograft.fitting.sampling import SamplerSettings, fit
 from xenograft.model.card import ModelCard, read_card, read_cards, shipped_cards

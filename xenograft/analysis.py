@@ -279,8 +279,9 @@ def _refuse_unsupported(study: Study, cards: Mapping[str, ModelCard]) -> None:
 
 
 def _named(animals: Sequence[str], study: Study) -> str:
-    one, many = ("mouse", "mice") if study.group == "mouse" else ("animal", "animals")
-    return f"{one} {animals[0]}" if len(animals) == 1 else f"{len(animals)} {many}"
+    from xenograft.study.groups import PLURAL
+
+    return f"{study.group} {animals[0]}" if len(animals) == 1 else f"{len(animals)} {PLURAL[study.group]}"
 
 
 def _say(words: str) -> None:

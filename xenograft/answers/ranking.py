@@ -20,6 +20,7 @@ from xenograft.fitting.fit import Fit, Refit
 from xenograft.fitting.health import STATUS_MARKS
 from xenograft.model.card import ModelCard
 from xenograft.printing import html_card, html_list, html_table
+from xenograft.study.groups import PLURAL
 
 COLUMNS = (
     "elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo", "weight", "pseudo_bma_weight", "answers", "answer_weight",
@@ -36,14 +37,14 @@ class Comparison:
     ----------
     table : DataFrame
         One row per healthy card, best first: `elpd` (expected log predictive density of the animals, each left out in
-        turn; of mice, where mice carry several tumours), `elpd_se`, `elpd_diff` and `elpd_diff_se` (to the best, 0 or
+        turn; of mice with several tumours; of cages), `elpd_se`, `elpd_diff` and `elpd_diff_se` (to the best, 0 or
         negative), `p_loo` (effective number of
         parameters), `weight` (stacking over all), `pseudo_bma_weight` (pseudo-BMA with the Bayesian bootstrap, over
         all), `answers`, `answer_weight` (stacking over the answering cards, NaN for others), `exact_refits` (animals
         left out by fitting again), `bad_k` (animals whose Pareto k is too large for their elpd to be trusted and
         which were not left out exactly), `health`, `cautions` (ArviZ's).
     pointwise, pareto_k : DataFrame (animal, card)
-        elpd of each animal, or mouse (the index is named so), and the Pareto k of its estimate by importance sampling.
+        elpd of each animal, mouse or cage (the index is named so), and Pareto k of its estimate by importance sampling.
     good_k : float
         Pareto k above which an animal's estimate by importance sampling is not trusted.
     nulls : DataFrame
@@ -67,8 +68,9 @@ class Comparison:
 
     @property
     def left_out(self) -> str:
-        """How many are left out in turn, in words: "40 animals" or "6 mice"."""
-        return f"{len(self.pointwise)} {'mice' if self.pointwise.index.name == 'mouse' else 'animals'}"
+        """How many are left out in turn, in words: "40 animals", "6 mice" or "10 cages"."""
+        group: Any = self.pointwise.index.name or "animal"
+        return f"{len(self.pointwise)} {PLURAL[group]}"
 
     @property
     def answer_weights(self) -> dict[str, float]:
@@ -89,7 +91,7 @@ def compare(fits: Mapping[str, Fit], *, exact: bool = True, refit: Refit | None 
 
     Every animal is left out in turn by Pareto-smoothed importance sampling (Vehtari et al. 2017); where that cannot be
     trusted (Pareto k above ArviZ's limit for this number of draws, or not a number) the card is fitted again without
-    the animal. Where mice carry several tumours, mice are left out with all their tumours.
+    the animal. Where mice carry several tumours, mice are left out with all their tumours; cages with their animals.
 
     Parameters
     ----------

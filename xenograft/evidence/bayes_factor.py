@@ -12,8 +12,8 @@ import xarray as xr
 from scipy import stats
 from scipy.special import logsumexp
 
-from xenograft.fitting.curves import log_likelihood
 from xenograft.fitting.fit import Fit
+from xenograft.fitting.integrated import log_likelihood
 
 FAR = 3.0
 """Posterior standard deviations from 0 beyond which only a bound is reported."""

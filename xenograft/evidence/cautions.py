@@ -20,6 +20,7 @@ from xenograft.fitting.fit import Fit
 from xenograft.printing import few
 from xenograft.quantities.catalogue import shown
 from xenograft.study.flattening import flattenings
+from xenograft.study.groups import cages_of, nested_in_arms
 from xenograft.study.study import Study
 from xenograft.study.tables import unit_in_print
 
@@ -80,7 +81,7 @@ def cautions_about(
         *_of_animals(verdict, without),
         *_of_priors(verdict, ranking, priors),
         *_of_floors(verdict, study),
-        *_of_cages(study, fits, ranking),
+        *_of_cages(study),
     )
 
 
@@ -193,16 +194,20 @@ def _of_floors(verdict: Verdict | Inhibition, study: Study) -> Iterable[Caution]
         )
 
 
-def _of_cages(study: Study, fits: Mapping[str, Fit], ranking: Comparison) -> Iterable[Caution]:
-    if "cage" not in study.readings or any("cohort" in fits[name].card.varies for name in carrying(ranking)):
+def _of_cages(study: Study) -> Iterable[Caution]:
+    """Cages that differ by nobody knows how much: of which no model knows, or of which each is an arm."""
+    cages = cages_of(study)
+    if not cages["cage"].duplicated().any() or not nested_in_arms(cages):
         return
-    animals = study.fitted_readings.groupby("animal", sort=False)[["arm", "cage"]].first().astype("str")
-    known = animals[~animals["cage"].isin(["", "nan", "None"])]
-    shared = known["cage"].duplicated(keep=False).any()
-    nested = known.groupby("cage")["arm"].nunique().le(1).all()
-    if shared and nested:
+    if study.group != "cage":
         yield Caution(
             "Cages",
-            f"Animals of an arm share cages ({known['cage'].nunique()} of them), each cage is of one arm, and no model "
-            "knows cages: where cages differ, the interval is too narrow.",
+            f"Animals of an arm share cages ({cages['cage'].nunique()} of them), each cage is of one arm, and the "
+            "models know the mice, not the cages: where cages differ, the interval is too narrow.",
+        )
+    elif alone := [arm for arm, own in cages.groupby("arm", sort=False)["cage"] if own.nunique() == 1 and len(own) > 1]:
+        yield Caution(
+            "Cages",
+            f"All animals of {few([str(arm) for arm in alone])} live in one cage: what the treatment does cannot be "
+            "told from what the cage does, and how wide the interval is rests on the prior of cage_share.",
         )

@@ -10,8 +10,8 @@ import pandas as pd
 
 from xenograft.answers.ranking import Comparison, expected_log_density, paired_difference
 from xenograft.evidence.predictive_check import check_of, reading_probabilities
-from xenograft.fitting.curves import log_likelihood
 from xenograft.fitting.fit import Fit, Refit
+from xenograft.fitting.integrated import log_likelihood
 from xenograft.study.study import Arm, Study
 from xenograft.study.tables import arm_of_groups
 

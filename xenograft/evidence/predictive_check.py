@@ -16,8 +16,9 @@ from scipy.special import ndtr, ndtri, softmax
 
 from xenograft.fitting.fit import Fit, parameters_of
 from xenograft.model.card import ModelCard
+from xenograft.model.curve import Parameters
 from xenograft.model.exposure import schedule
-from xenograft.model.groups import Grouping, as_one_animal, by_group, share_of_groups
+from xenograft.model.groups import Grouping, as_one_animal, by_group, shares_of_groups
 from xenograft.model.likelihood import Panel, moments, panel
 from xenograft.study.study import Study
 
@@ -102,7 +103,8 @@ def reading_probabilities(posterior: xr.Dataset, study: Study, card: ModelCard) 
     With the animals' normal effects integrated out, an animal's readings are jointly normal under each draw; the
     Cholesky factor of their covariance turns them, in order of time, into independent standard normal numbers. Student
     errors are normal ones whose precisions have gamma weights: these are drawn, and an animal's earlier readings say
-    how much each draw of them counts. Where mice carry several tumours, the earlier readings are the mouse's.
+    how much each draw of them counts. Where mice carry several tumours, or cages hold several
+    animals, the earlier readings are those of the mouse or cage.
 
     Parameters
     ----------
@@ -143,7 +145,7 @@ def reading_probabilities(posterior: xr.Dataset, study: Study, card: ModelCard) 
     for start in range(0, thinned.sizes["draw"], step):
         parameters = parameters_of(thinned.isel(draw=slice(start, start + step)), card)
         found_moments = moments(readings, given, parameters)
-        volumes, mean, precision, columns = _by_group(readings, *found_moments, parameters.mouse_share, order)
+        volumes, mean, precision, columns = _by_group(readings, *found_moments, parameters, order)
         residual, freedom = volumes - mean, parameters.degrees_of_freedom
         if freedom is None:
             found, _ = _probabilities(residual, precision, columns, censored, rng)
@@ -163,13 +165,13 @@ def _in_time(readings: Panel, groups: Grouping) -> np.ndarray:
 
 
 def _by_group(
-    readings: Panel, mean: Any, precision: Any, columns: list[Any], mouse_share: Any, order: np.ndarray | None
+    readings: Panel, mean: Any, precision: Any, columns: list[Any], parameters: Parameters, order: np.ndarray | None
 ) -> tuple[Any, Any, Any, list[Any]]:
     """Readings and their moments, of each group in order of time, as if it were one animal."""
     if readings.groups is None or order is None:
         return readings.log_volume, mean, precision, columns
     grouped = by_group(readings.groups, readings.log_volume, mean, precision, columns)
-    flat = as_one_animal(*grouped, share_of_groups(readings.groups, mouse_share))
+    flat = as_one_animal(*grouped, shares_of_groups(readings.groups, parameters, len(columns)))
     found = [np.take_along_axis(array, np.broadcast_to(order, array.shape), axis=-1) for array in (*flat[:3], *flat[3])]
     return found[0], found[1], found[2], found[3:]
 

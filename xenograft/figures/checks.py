@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from xenograft.figures.axes import legend, panel_grid, volume_ticks
 from xenograft.figures.theme import ARM_COLOURS, CONTROL, INK, MANY, SOFT, THEME, WIDE, arm_colours, short
+from xenograft.study.groups import PLURAL
 from xenograft.study.study import Study
 from xenograft.study.tables import arm_of_groups, unit_in_print
 
@@ -118,7 +119,7 @@ def influence(study: Study, pareto_k: pd.DataFrame, good_k: float, *, width: flo
             fontsize=7.5, color=INK, rotation=90, ha="center",
         )  # fmt: skip
     axis.set_xticks([])
-    axis.set_xlabel(f"{'mice' if study.group == 'mouse' else 'animals'}, by arm")
+    axis.set_xlabel(f"{PLURAL[study.group]}, by arm")
     axis.set_ylabel("Pareto k")
     axis.margins(y=0.25)
     handles = [Line2D([], [], color=colours[arm.name], marker="o", markersize=3.5) for arm in study.arms[:8]]

@@ -19,6 +19,7 @@ from xenograft.fitting.block import (
     BASELINE,
     BASIS,
     BEND,
+    CAGE_SHARE,
     COLUMNS_OF,
     CORRELATION,
     DOSE_POWER,
@@ -235,6 +236,8 @@ def _fill_columns(whole, natural, growth, arms, a):
     position, sd_growth = whole[POSITION], whole[whole[SD_GROWTH_AT] + a]
     correlation = whole[position + CORRELATION]
     sd_baseline, sd_effect = whole[position + SD_BASELINE], whole[position + SD_EFFECT]
+    cage_share = whole[position + CAGE_SHARE]
+    within = math.sqrt(1 - natural[cage_share]) if cage_share >= 0 else 1.0
     for d in range(arms.shape[2]):
         row = COLUMNS
         own_growth = natural[sd_growth] * growth[FROM_GROWTH, d] if sd_growth >= 0 else 0.0
@@ -245,7 +248,7 @@ def _fill_columns(whole, natural, growth, arms, a):
                 own_growth *= math.sqrt(1 - natural[correlation] ** 2)
             row += 1
         if sd_growth >= 0:
-            arms[row, a, d] = own_growth
+            arms[row, a, d] = own_growth * within
             row += 1
         if sd_effect >= 0:
             arms[row, a, d] = -natural[sd_effect] * arms[REDUCTION, a, d]
@@ -369,6 +372,8 @@ def _columns_backwards(whole, natural, growth, arms, of_arms, of_growth, gradien
     position, sd_growth = whole[POSITION], whole[whole[SD_GROWTH_AT] + a]
     correlation = whole[position + CORRELATION]
     sd_baseline, sd_effect = whole[position + SD_BASELINE], whole[position + SD_EFFECT]
+    cage_share = whole[position + CAGE_SHARE]
+    within = math.sqrt(1 - natural[cage_share]) if cage_share >= 0 else 1.0
     for d in range(arms.shape[2]):
         row, share, of_own_growth = COLUMNS, 1.0, 0.0
         own_growth = natural[sd_growth] * growth[FROM_GROWTH, d] if sd_growth >= 0 else 0.0
@@ -380,10 +385,12 @@ def _columns_backwards(whole, natural, growth, arms, of_arms, of_growth, gradien
                 rho = natural[correlation]
                 share = math.sqrt(1 - rho * rho)
                 of_own_growth = of_column * rho
-                gradient[correlation] += own_growth * (of_column - of_arms[row + 1, a, d] * rho / share)
+                gradient[correlation] += own_growth * (of_column - of_arms[row + 1, a, d] * rho / share * within)
             row += 1
         if sd_growth >= 0:
-            of_own_growth += of_arms[row, a, d] * share
+            of_own_growth += of_arms[row, a, d] * share * within
+            if cage_share >= 0:
+                gradient[cage_share] -= 0.5 * of_arms[row, a, d] * share * own_growth / within
             gradient[sd_growth] += of_own_growth * growth[FROM_GROWTH, d]
             of_growth[FROM_GROWTH, d] += of_own_growth * natural[sd_growth]
             row += 1

@@ -25,6 +25,7 @@ from numba.np.numpy_support import carray
 from xenograft.fitting.block import (
     ANIMALS,
     ARM_JOINT,
+    CAGE_COMMON_AT,
     COLUMNS_OF,
     CORRELATION_UNIT,
     ELAPSED,
@@ -63,6 +64,13 @@ from xenograft.fitting.compiled_arms import (
     fill_exposure,
     fill_growth,
 )
+from xenograft.fitting.compiled_cages import (
+    add_cages,
+    cages_backwards,
+    growth_given_readings,
+    integrate_cages,
+    parts_backwards,
+)
 from xenograft.fitting.compiled_latents import (
     below_the_limit,
     copy_information,
@@ -92,7 +100,8 @@ PATIENCE = 300.0
 """Seconds to wait for another process that compiles the same function."""
 
 SOURCES = (
-    "block", "compiled_arms", "compiled_readings", "compiled_latents", "compiled_mice", "compiled_density",
+    "block", "compiled_arms", "compiled_readings", "compiled_latents", "compiled_mice", "compiled_cages",
+    "compiled_density",
 )  # fmt: skip
 """Modules of which compiled code is made."""
 
@@ -182,17 +191,17 @@ EXPANSION = types.int64(types.uint64, types.uint64, _DOUBLES, _DOUBLES, types.vo
 
 
 @cache
-def compiled_density(*, with_latents: bool, with_mice: bool) -> Any:
+def compiled_density(*, with_latents: bool, share: str | None) -> Any:
     """The C function of a density, from numba's cache where this machine has compiled it before.
 
     Parameters
     ----------
     with_latents : bool
         Whether any reading is censored or has a Student error.
-    with_mice : bool
-        Whether some mice carry several tumours.
+    share : {"mouse_share", "cage_share"} or None
+        What tumours of a mouse or animals of a cage have in common.
     """
-    latents, mice = int(with_latents), int(with_mice)
+    latents, mice, cages = int(with_latents), int(share == "mouse_share"), int(share == "cage_share")
 
     def entry(size, position_, gradient_, value_, block_):
         header = carray(block_, (END + 1,), np.int64)
@@ -233,7 +242,15 @@ def compiled_density(*, with_latents: bool, with_mice: bool) -> Any:
             tumours = whole[ROWS + TUMOUR_GROUP]
             of_tumours, square = np.zeros((2, tumours, effects)), np.zeros((5, tumours, effects, effects))
             tumours_information(whole, vector, matrix, of_tumours[0], square[0])
+        if cages:
+            column, sums = np.zeros((matrix.shape[0], effects)), np.zeros((whole[ROWS + CAGE_COMMON_AT], 2))
+            growth_given_readings(whole, matrix, column)
         total += integrate(whole, vector, matrix)
+        if cages:
+            mean, of_part = vector.copy(), np.zeros(sums.shape[0])
+            total += integrate_cages(whole, natural, column, mean, sums)
+            if latents:
+                add_cages(whole, natural, sums, own_vector)
         if mice:
             total += tumours_alone(
                 whole, natural, of_tumours[0], square[0], square[1], square[2], square[3], of_tumours[1], square[4]
@@ -251,6 +268,11 @@ def compiled_density(*, with_latents: bool, with_mice: bool) -> Any:
                 real, whole, natural, growth, arms, weights, own_vector, own_matrix,
                 vector, matrix, of_arms, of_growth, of_weights, of_natural,
             )  # fmt: skip
+        if cages:
+            if latents:
+                parts_backwards(whole, vector, mean, of_part)
+            cages_backwards(whole, natural, column, mean, sums, of_part, vector, matrix, of_natural)
+        if latents:  # noqa: SIM102 - numba leaves out what a constant forbids
             if weights.size > 0:
                 weighted_rows_backwards(real, whole, natural, growth, arms, weights, vector, matrix, of_weights)
                 total += spreads_backwards(real, whole, natural, weights, of_weights, of_natural)
@@ -265,7 +287,8 @@ def compiled_density(*, with_latents: bool, with_mice: bool) -> Any:
             finite = finite and math.isfinite(one)
         return 0 if finite else NOT_FINITE
 
-    return _cached(entry, ENTRY, ("with_latents" if with_latents else "of_measured") + ("_of_mice" if mice else ""))
+    of = {"mouse_share": "_of_mice", "cage_share": "_of_cages", None: ""}[share]
+    return _cached(entry, ENTRY, ("with_latents" if with_latents else "of_measured") + of)
 
 
 @cache

@@ -14,7 +14,7 @@ from scipy.special import betaln, expit, gammaln, logit
 from xenograft.errors import CardError
 from xenograft.fitting import block
 from xenograft.model.card import ModelCard
-from xenograft.model.choice import shares_within_groups
+from xenograft.model.choice import share_within_groups
 from xenograft.model.exposure import Schedule, schedule
 from xenograft.model.latents import capacity
 from xenograft.model.prior import Prior
@@ -225,8 +225,8 @@ def _pieces(study: Study, card: ModelCard, received: Schedule) -> Iterable[Piece
     ):  # fmt: skip
         if name in card.priors:
             yield _piece(card, name, *shapes.get(name, ((), ())))
-    if shares_within_groups(study, card):
-        yield _piece(card, "mouse_share")
+    if share := share_within_groups(study, card):
+        yield _piece(card, share)
     if "sd_cohort" in card.priors:
         yield Piece("cohort_standard", ("cohort",), (len(study.cohorts),), (block.SCALED_COHORT,))
     if card.law.own_curves:
@@ -247,7 +247,9 @@ def _pieces(study: Study, card: ModelCard, received: Schedule) -> Iterable[Piece
     if room.animals:
         yield Piece("own_effect", ("censored_animal", "effect"), (room.animals, room.effects), (block.NORMAL,))
     if room.groups:
-        yield Piece("common_effect", ("censored_mouse", "effect"), (room.groups, room.effects), (block.NORMAL,))
+        yield Piece(
+            "common_effect", (f"censored_{study.group}", "effect"), (room.groups, room.effects), (block.NORMAL,)
+        )
 
 
 def _piece(card: ModelCard, name: str, dims: tuple[str, ...] = (), shape: tuple[int, ...] = ()) -> Piece:

@@ -8,33 +8,24 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from xenograft.fitting.fit import Fit, parameters_of
 from xenograft.model.card import ModelCard
-from xenograft.model.choice import shares_within_groups
+from xenograft.model.choice import share_within_groups
 from xenograft.model.curve import Parameters, course_of_arms, effect_columns, measured
 from xenograft.model.exposure import schedule
 from xenograft.model.groups import (
-    Grouping,
-    as_one_animal,
     by_group,
     effects_of_groups,
-    grouping,
-    log_density_of_groups,
-    share_of_groups,
+    shares_of_groups,
 )
 from xenograft.model.latents import latents_of, weights_of
-from xenograft.model.likelihood import Panel, effects, log_density, moments, panel
+from xenograft.model.likelihood import effects, moments, panel
 from xenograft.model.prior import Prior
-from xenograft.model.quadrature import log_density_by_quadrature
 from xenograft.model.spline import INTERVALS, curves_that_bend
-from xenograft.model.vocabulary import PARAMETERS
+from xenograft.model.vocabulary import PARAMETERS, SHARED_BY
 from xenograft.study.study import Arm, Study
-
-CHUNK = 4_000_000
-"""Numbers held per array while going through posterior draws (32 MB)."""
 
 
 def curves(
@@ -159,8 +150,8 @@ def animal_curves(fit: Fit, day: Sequence[float] | np.ndarray, *, thin: int = 10
             latent = drawn["common_effect"].to_numpy()[..., places.group_position, :]
             common = np.where(hard[:, None], latent, common)
         grouped = by_group(groups, readings.log_volume, mean, precision, columns)
-        share = share_of_groups(groups, parameters.mouse_share)
-        own = effects_of_groups(*grouped, share, noise[..., groups.members, :], common)
+        shares = shares_of_groups(groups, parameters, len(columns))
+        own = effects_of_groups(*grouped, shares, noise[..., groups.members, :], common)
         own = own[..., groups.group_index, groups.member_index, :]
     elapsed = np.asarray(day, dtype=float) - study.first_dose
     untreated, reduction = course_of_arms(elapsed, given, parameters)
@@ -189,44 +180,6 @@ def animal_curves(fit: Fit, day: Sequence[float] | np.ndarray, *, thin: int = 10
     )
 
 
-def log_likelihood(
-    posterior: xr.Dataset, study: Study, card: ModelCard, animals: Sequence[str] | None = None
-) -> xr.DataArray:
-    """Integrated log likelihood of each animal's readings, or each mouse's (docs/mathematics.md#the-likelihood).
-
-    Parameters
-    ----------
-    posterior : Dataset (chain, draw, …)
-        Draws of the card's parameters.
-    study : Study
-        The readings.
-    card : ModelCard
-        The hypothesis.
-    animals : sequence of str, optional
-        Whose, names of `study.groups`; default all.
-
-    Returns
-    -------
-    DataArray (chain, draw, animal)
-        Natural log of a density per log unit for each reading; where mice carry several tumours, the dimension is
-        `mouse`.
-    """
-    names = list(dict.fromkeys(study.groups)) if animals is None else list(animals)
-    readings = _only(panel(study), study.groups, names)
-    given = schedule(study, exposure=card.exposure)
-    parts: list[Any] = []
-    step = max(1, CHUNK // (readings.weight.size * posterior.sizes["chain"]))
-    for start in range(0, posterior.sizes["draw"], step):
-        parameters = parameters_of(posterior.isel(draw=slice(start, start + step)), card)
-        parts.append(_log_likelihood(readings, parameters, *moments(readings, given, parameters)))
-    return xr.DataArray(
-        np.concatenate(parts, axis=1),
-        dims=("chain", "draw", study.group),
-        coords={"chain": posterior["chain"], "draw": posterior["draw"], study.group: names},
-        name="volume_readings",
-    )
-
-
 def new_readings(posterior: xr.Dataset, study: Study, card: ModelCard, *, seed: int) -> xr.DataArray:
     """Readings of new animals with the arms and days of the study's own: the predictive distribution.
 
@@ -242,7 +195,8 @@ def new_readings(posterior: xr.Dataset, study: Study, card: ModelCard, *, seed: 
     own = rng.standard_normal((len(columns), *mean.shape[:-1], 1))
     if readings.groups is not None:
         groups = readings.groups
-        share = share_of_groups(groups, parameters.mouse_share)[..., groups.group_index, None]
+        shares = shares_of_groups(groups, parameters, len(columns))
+        share = np.moveaxis(shares[..., groups.group_index, :], -1, 0)[..., None] if columns else np.zeros(0)
         common = rng.standard_normal((len(columns), *mean.shape[:-2], len(groups.members)))
         own = np.sqrt(share) * common[..., groups.group_index, None] + np.sqrt(1 - share) * own
     drawn = mean + sum(own[k] * column for k, column in enumerate(columns))
@@ -288,7 +242,7 @@ def prior_draws(study: Study, card: ModelCard, draws: int, *, seed: int) -> xr.D
         return rng.standard_normal((1, draws, *(len(labels[dim]) for dim in dims)))
 
     values: dict[str, Any] = {}
-    elsewhere = {"kill", "departure", *(() if shares_within_groups(study, card) else ("mouse_share",))}
+    elsewhere = {"kill", "departure", *(set(SHARED_BY) - {share_within_groups(study, card)})}
     for name in sorted({name for name in card.priors if "." not in name} - elsewhere):
         own = (dims[name],) if name in dims else ()
         values[name] = (("chain", "draw", *own), drawn(card.prior_of(name), *own))
@@ -317,50 +271,6 @@ def _prior_kills(study: Study, card: ModelCard, values: Mapping[str, Any], drawn
     power = values["dose_power"][1] if card.dose_effect == "power" else 1.0
     of_levels = zip(study.levels, study.relative_doses, strict=True)
     return np.stack([top[agent] * dose**power for (agent, _), dose in of_levels], axis=-1)
-
-
-def _only(readings: Panel, groups: pd.Series, names: Sequence[str]) -> Panel:
-    """The panel of the animals of some groups, in the order of their names."""
-    position = pd.Series(np.arange(len(groups)), index=groups.to_numpy())
-    rows = position.loc[list(names)].to_numpy()
-    by_animal = ("arm_index", "cohort_index", "day_index", "log_volume", "weight", "censored")
-    chosen = {name: getattr(readings, name)[rows] for name in by_animal}
-    return replace(readings, **chosen, groups=None if readings.groups is None else grouping(groups.iloc[rows]))
-
-
-def _log_likelihood(readings: Panel, parameters: Parameters, mean: Any, precision: Any, columns: list[Any]) -> Any:
-    """Exact where all readings of an animal, or mouse, are measured with normal errors, else by quadrature."""
-    if readings.groups is not None:
-        return _log_likelihood_of_groups(readings, readings.groups, parameters, mean, precision, columns)
-    if parameters.degrees_of_freedom is not None:
-        return log_density_by_quadrature(
-            readings.log_volume, mean, precision, columns, readings.censored > 0, parameters.degrees_of_freedom
-        )
-    exact = log_density(readings.log_volume, mean, precision, columns)
-    hard = np.flatnonzero((readings.censored * readings.weight).sum(axis=-1))
-    if len(hard):
-        own = [np.broadcast_to(column, mean.shape)[..., hard, :] for column in columns]
-        exact[..., hard] = log_density_by_quadrature(
-            readings.log_volume[hard], mean[..., hard, :], precision[..., hard, :], own, readings.censored[hard] > 0
-        )
-    return exact
-
-
-def _log_likelihood_of_groups(
-    readings: Panel, groups: Grouping, parameters: Parameters, mean: Any, precision: Any, columns: list[Any]
-) -> Any:
-    grouped = by_group(groups, readings.log_volume, mean, precision, columns)
-    share, freedom = share_of_groups(groups, parameters.mouse_share), parameters.degrees_of_freedom
-    found = log_density_of_groups(*grouped, share)
-    censored = (readings.censored * readings.weight > 0)[groups.members] & (groups.present[..., None] > 0)
-    size = groups.present.sum(axis=-1).astype(int)
-    hard = censored.any(axis=(-1, -2)) | (freedom is not None)
-    for members in np.unique(size[hard]):  # the rule has as many dimensions as the members have effects
-        at = np.flatnonzero(hard & (size == members))
-        own = [array[..., at, :members, :] for array in (*grouped[:3], *grouped[3])]
-        flat = as_one_animal(own[0], own[1], own[2], own[3:], share[..., at])
-        found[..., at] = log_density_by_quadrature(*flat, censored[at, :members].reshape(len(at), -1), freedom)
-    return found
 
 
 def _with_predicted_arms(parameters: Parameters, study: Study, arms: Sequence[Arm]) -> Parameters:

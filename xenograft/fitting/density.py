@@ -19,6 +19,7 @@ from xenograft.fitting.coordinates import Coordinates, coordinates_of, labels_of
 from xenograft.fitting.study_block import study_block
 from xenograft.model.card import ModelCard
 from xenograft.model.exposure import schedule
+from xenograft.model.vocabulary import SHARED_BY
 from xenograft.study.study import Study
 
 LATENT = ("own_effect", "common_effect", "spread")
@@ -166,13 +167,15 @@ def density_of(study: Study, card: ModelCard, without: Collection[str] = ()) -> 
     card : ModelCard
         The hypothesis.
     without : collection of str
-        Animals (or mice with their tumours) left out: their readings count for nothing, every label stays.
+        Animals (or mice with their tumours, cages with their animals) left out: their readings count for nothing, every
+        label stays.
     """
     received = schedule(study, exposure=card.exposure)
     coordinates = coordinates_of(study, card, received)
     block = study_block(coordinates, received, without)
     block.flags.writeable = False
     entry = compiled_density(
-        with_latents=any(name in coordinates.start for name in LATENT), with_mice="mouse_share" in coordinates.start
+        with_latents=any(name in coordinates.start for name in LATENT),
+        share=next((name for name in SHARED_BY if name in coordinates.start), None),
     )
     return Density(coordinates, block, entry.address)

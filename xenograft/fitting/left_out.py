@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from xenograft.fitting.curves import log_likelihood
 from xenograft.fitting.density import density_of
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.importance import reweighted
+from xenograft.fitting.integrated import log_likelihood
 from xenograft.fitting.sampling import ENOUGH, FEW_DIMENSIONS, LEAST_PROPOSED, better_agent, sampler_seed
 
 

@@ -13,10 +13,10 @@ from pytensor.tensor.shape import specify_shape
 
 from xenograft.fitting.coordinates import labels_of
 from xenograft.model.card import ModelCard
-from xenograft.model.choice import shares_within_groups
+from xenograft.model.choice import share_within_groups
 from xenograft.model.curve import Parameters
 from xenograft.model.exposure import Schedule, schedule
-from xenograft.model.groups import Grouping, by_group, effects_of_groups, log_density_of_groups, share_of_groups
+from xenograft.model.groups import Grouping, by_group, effects_of_groups, log_density_of_groups, shares_of_groups
 from xenograft.model.latents import Latents, capacity, latents_of, weights_of
 from xenograft.model.likelihood import (
     Panel,
@@ -160,8 +160,8 @@ def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_ag
         )
         if name in card.priors
     }  # fmt: skip
-    if shares_within_groups(study, card):
-        optional["mouse_share"] = _prior("mouse_share", card.prior_of("mouse_share"))
+    if share := share_within_groups(study, card):
+        optional[share] = _prior(share, card.prior_of(share))
     if "sd_growth" in optional and not spread:
         optional["sd_growth"] = optional["sd_growth"][None]
     if "sd_cohort" in card.priors:
@@ -247,8 +247,8 @@ def _below_the_limit(
         of_readings = (readings.log_volume, mean, precision, columns)
         return log_probability_below(*of_readings, censored, own, log_cdf, xp=pt)
     grouped = by_group(groups, readings.log_volume, mean, precision * (1 - censored), columns)
-    share = share_of_groups(groups, parameters.mouse_share)
-    found = effects_of_groups(*grouped, share, own[groups.members], common, xp=pt)
+    shares = shares_of_groups(groups, parameters, len(columns), xp=pt)
+    found = effects_of_groups(*grouped, shares, own[groups.members], common, xp=pt)
     effects = found[groups.group_index, groups.member_index]
     fitted = mean + sum(effects[..., k, None] * column for k, column in enumerate(columns))
     return log_probability_given(readings.log_volume, fitted, precision, censored, log_cdf, xp=pt)
@@ -260,9 +260,18 @@ def _log_cdf_where(censored: Any) -> Callable[[Any], Any]:
 
     def log_cdf(value: Any) -> Any:
         found: Any = pt.zeros_like(value)
-        return found[at].set(pm.logcdf(pm.Normal.dist(), value[at]))
+        return found[at].set(_log_cdf(value[at]))
 
     return log_cdf
+
+
+def _log_cdf(value: Any) -> Any:
+    """As PyMC's, each branch within its own range, so that its derivative is a number everywhere."""
+    low: Any = pt.minimum(value, -1.0)
+    high: Any = pt.maximum(value, -1.0)
+    tail: Any = pt.erfcx(-low / np.sqrt(2.0))
+    above: Any = pt.erfc(high / np.sqrt(2.0))
+    return pt.where(value < -1.0, pt.log(tail / 2) - low**2 / 2, pt.log1p(-above / 2))
 
 
 def _animals_readings(name: str, mean: Any, precision: Any, columns: list[Any], observed: Any) -> None:
@@ -298,32 +307,40 @@ def _groups_readings(
     assert readings.groups is not None
     observed, *given = by_group(readings.groups, readings.log_volume, mean, precision, columns)
 
-    def logp(value: Any, share: Any, mean: Any, precision: Any, *columns: Any) -> Any:
-        return log_density_of_groups(value, mean, precision, columns, share, xp=pt)
+    def logp(value: Any, shares: Any, mean: Any, precision: Any, *columns: Any) -> Any:
+        return log_density_of_groups(value, mean, precision, columns, shares, xp=pt)
 
-    def random(share: Any, mean: Any, precision: Any, *columns: Any, rng: np.random.Generator, size: Any = None) -> Any:
+    def random(
+        shares: Any, mean: Any, precision: Any, *columns: Any, rng: np.random.Generator, size: Any = None
+    ) -> Any:
         shape = np.broadcast_shapes(np.shape(mean), np.shape(precision), *(np.shape(column) for column in columns))
         shape = shape if size is None else (*size, *shape[-2:])
         sd = np.where(precision > 0, 1 / np.sqrt(np.where(precision > 0, precision, 1.0)), 0.0)
-        common = np.sqrt(share)[..., None, None]
+        common = np.sqrt(shares)[..., None, None]
         own = sum(
-            (common * rng.standard_normal((*shape[:-2], 1, 1)) + np.sqrt(1 - common**2) * own) * column
-            for column in columns
+            (
+                common[..., k, :, :] * rng.standard_normal((*shape[:-2], 1, 1))
+                + np.sqrt(1 - common[..., k, :, :] ** 2) * own
+            )
+            * column
+            for k, column in enumerate(columns)
             for own in [rng.standard_normal((*shape[:-1], 1))]
         )
         return mean + own + sd * rng.standard_normal(shape)
 
     mean, precision, columns = given
     matrix = "(m,n)"
+    shares = shares_of_groups(readings.groups, parameters, len(columns), xp=pt)
+    shares = readings.groups.several[:, None] * np.zeros(0) if shares is None else shares
     pm.CustomDist(
         name,
-        share_of_groups(readings.groups, parameters.mouse_share),
+        shares,
         mean,
         precision,
         *columns,
         logp=logp,
         random=random,
-        signature=f"(),{','.join([matrix] * (2 + len(columns)))}->{matrix}",
+        signature=f"(k),{','.join([matrix] * (2 + len(columns)))}->{matrix}",
         dims=(study.group, "member", "reading"),
         observed=observed,
     )

@@ -13,11 +13,12 @@ import numpy as np
 import xarray as xr
 
 from xenograft.errors import InputError
-from xenograft.fitting.curves import curves_of, log_likelihood, new_readings, prior_draws, reference_names
+from xenograft.fitting.curves import curves_of, new_readings, prior_draws, reference_names
 from xenograft.fitting.density import Density, density_of
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.health import Attempt, Health, Status, judge, judge_weights
 from xenograft.fitting.importance import Weighted, importance_draws, reweighted
+from xenograft.fitting.integrated import log_likelihood
 from xenograft.fitting.nutpie_adapter import sample
 from xenograft.fitting.progress import FitProgress
 from xenograft.model.card import ModelCard

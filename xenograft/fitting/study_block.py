@@ -47,7 +47,7 @@ def _tables_of_arms(coordinates: Coordinates, received: Schedule, readings: Pane
     names = (
         "baseline", "growth", "slowing", "", "dose_power", "sd_baseline", "sd_effect", "correlation",
         "small_tumour_error", "degrees_of_freedom", "sd_cohort", "cohort_standard", "smoothness", "bend_scaled",
-        "spread", "mouse_share", "residual",
+        "spread", "mouse_share", "residual", "cage_share",
     )  # fmt: skip
     position = np.array([start.get(name, -1) for name in names])
     position[block.RATES] = start.get("waning", start.get("onset", -1))
@@ -172,6 +172,7 @@ def _tables_of_readings(coordinates: Coordinates, readings: Panel) -> dict[int, 
     }
     latents = np.flatnonzero(below.any(axis=1))
     tables |= _tables_of_mice(coordinates, readings, groups, latents, in_mouse)
+    tables |= _tables_of_cages(coordinates, readings, groups, latents)
     return tables | _tables_of_latents(coordinates, readings, groups, measured, below)
 
 
@@ -210,6 +211,33 @@ def _tables_of_mice(
         block.TUMOUR_LATENT: np.array([latent_of.get(animal, -1) for animal in tumours], dtype=np.int64),
         block.GROUP_IN_MOUSE: np.array([in_mouse[group.animals[0]] for group in groups], dtype=np.int64),
         block.LATENT_IN_MOUSE: in_mouse[latents].astype(np.int64),
+    }
+
+
+def _tables_of_cages(
+    coordinates: Coordinates, readings: Panel, groups: list[_Group], latents: np.ndarray
+) -> dict[int, np.ndarray]:
+    """The animals of each cage that are not left out; an animal by itself is a cage."""
+    animals = [(g, animal) for g, group in enumerate(groups) for animal in group.animals]
+    order = list[tuple[int, int, int]]()
+    common = np.zeros(0, dtype=np.int64)
+    cage_of: dict[int, int] = {}
+    if "cage_share" in coordinates.start and readings.groups is not None:
+        index = readings.groups.group_index
+        kept = np.unique([index[animal] for _, animal in animals])
+        cage_of = {animal: int(np.searchsorted(kept, index[animal])) for _, animal in animals}
+        order = sorted((cage_of[animal], place, g) for place, (g, animal) in enumerate(animals))
+        room = capacity(coordinates.study, coordinates.card)
+        position = latents_of(coordinates.study, coordinates.card, readings).group_position[kept]
+        hard = np.isin(np.arange(len(kept)), [cage_of[int(animal)] for animal in latents])
+        common = np.where(hard, coordinates.start.get("common_effect", 0) + room.effects * position, -1)
+    sizes = np.bincount(np.array([cage for cage, _, _ in order], dtype=np.int64), minlength=len(common))
+    return {
+        block.CAGE_FIRST: np.concatenate([[0], np.cumsum(sizes)]),
+        block.CAGE_GROUP: np.array([g for _, _, g in order], dtype=np.int64),
+        block.CAGE_ANIMAL: np.array([place for _, place, _ in order], dtype=np.int64),
+        block.CAGE_COMMON_AT: common.astype(np.int64),
+        block.CAGE_OF_LATENT: np.array([cage_of[int(animal)] for animal in latents] if cage_of else [], dtype=np.int64),
     }
 
 

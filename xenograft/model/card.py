@@ -20,10 +20,10 @@ from xenograft.model.vocabulary import (
     EXPOSURE,
     GROWTH,
     KEYS,
-    MOUSE_SHARE,
     PARAMETERS,
+    SHARED_BY,
+    SHARES,
     SPREAD,
-    USUAL_MOUSE_SHARE,
     VARIES,
     WITH_OWN_CURVES,
     CardReference,
@@ -114,17 +114,31 @@ class ModelCard(BaseModel):
         """What each animal has of its own, of "baseline", "growth" and "effect"."""
         return tuple(name for name in ("baseline", "growth", "effect") if name in self.varies)
 
+    def shared_in(self, group: str) -> tuple[str, ...]:
+        """Which of the `varying` effects members of a group have in common.
+
+        Parameters
+        ----------
+        group : {"animal", "mouse", "cage"}
+            Tumours of a mouse are alike in all, animals of a cage in how fast they grow.
+        """
+        if group == "mouse":
+            return self.varying
+        return tuple(name for name in self.varying if name == "growth" and group == "cage")
+
     @property
     def digest(self) -> str:
         """SHA-256 of everything in the card that changes a posterior; name and prose do not.
 
-        The prior of `mouse_share` counts where it is not the usual one: without it a card is not fitted to studies that
-        need it, so that a card with the usual one and a card without never have two posteriors for one study.
+        The priors of `mouse_share` and `cage_share` count where they are not the usual ones: without them a card is not
+        fitted to studies that need them, so that a card with the usual one and a card without never have two posteriors
+        for one study.
         """
         content = self.model_dump(exclude={"name", "claim", "priors", *([] if self.residual else ["residual"])})
         priors = {name: prior.says for name, prior in self.priors.items()}
-        if priors.get(MOUSE_SHARE) == USUAL_MOUSE_SHARE:
-            del priors[MOUSE_SHARE]
+        for share, usual in SHARES.values():
+            if priors.get(share) == usual:
+                del priors[share]
         return digest_of(content | {"varies": sorted(set(self.varies)), "priors": priors})
 
     def prior_of(self, parameter: str, agent: str | None = None) -> Prior:
@@ -154,10 +168,11 @@ class ModelCard(BaseModel):
         Parameters
         ----------
         other : ModelCard
-            An answering card of the same growth, exposure, error and residual.
+            An answering card of the same growth, exposure, error, residual, spread and effects.
         """
-        same = all(getattr(self, key) == getattr(other, key) for key in ("growth", "exposure", "error", "residual"))
-        return same and not self.answers and other.answers
+        keys = ("growth", "exposure", "error", "residual", "spread")
+        same = all(getattr(self, key) == getattr(other, key) for key in keys)
+        return same and set(self.varies) == set(other.varies) and not self.answers and other.answers
 
 
 def read_card(path: str | Path) -> ModelCard:
@@ -287,7 +302,7 @@ def _prior_problems(place: str, card: ModelCard) -> list[str]:
         name, _, agent = entry.partition(".")
         if name not in PARAMETERS:
             problems.append(f"{place}: there is no parameter called {name}.{did_you_mean(name, PARAMETERS)}")
-        elif name not in needed and not (name == MOUSE_SHARE and card.varying):
+        elif name not in needed and not (name in SHARED_BY and card.shared_in(SHARED_BY[name])):
             problems.append(f"{place}: the prior of {name} is not used by this card. Delete [priors.{name}].")
         elif agent and name != "kill":
             problems.append(f"{place}: [priors.{entry}] is for one agent; only kill has priors by agent. Delete it.")

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from xenograft.model.card import ModelCard
+from xenograft.model.vocabulary import SHARES
 from xenograft.printing import listed
 from xenograft.study.flattening import shrinks
 from xenograft.study.study import Study
+from xenograft.study.unevenness import differ_by_arm, setting_in, speeding_up
 
 LASTING = (
     "exponential-bliss-departure",
@@ -19,8 +21,8 @@ LASTING = (
     "gompertz-bliss",
     "gompertz-hsa",
 )
-"""Shipped cards that are fitted to every study unless others are named: two growth laws, each compiled once, with their
-nulls; effects last."""
+"""Shipped cards that are fitted to every study unless others are named: two growth laws with their nulls, effects that
+last."""
 
 WANING = (
     "decaying-bliss-departure",
@@ -33,6 +35,28 @@ Their nulls of the highest single agent are not among them: those of `LASTING` a
 
 SHRINKING = ("residual-bliss-departure", "gompertz-residual-bliss-departure")
 """Fitted as well where a treated arm shrinks to half or less: what never shrinks is then a part of what is measured."""
+
+_SHARED_IN_WORDS = {
+    "mouse": "some mice carry several tumours, and it does not say how much tumours of a mouse",
+    "cage": "some cages hold several animals, and it does not say how much animals of a cage",
+}
+
+UNEVEN = (
+    "spread-bliss-departure",
+    "gompertz-spread-bliss-departure",
+    "response-bliss-departure",
+    "gompertz-response-bliss-departure",
+)
+"""Fitted as well where growth rates spread more in some arms than in others: animals differ, or respond, unevenly."""
+
+SETTING_IN = ("delayed-bliss-departure", "gompertz-delayed-bliss-departure")
+"""Fitted as well where a treated arm slows down more than the control."""
+
+WITHOUT_A_LAW = ("spline",)
+"""Fitted as well where a treated arm's course changes, either way."""
+
+IN_COHORTS = ("cohort-bliss-departure", "gompertz-cohort-bliss-departure")
+"""Fitted as well where a column says the cohorts."""
 
 TELLING_GAP = 14.0
 """Days without a dose, from which on an effect that wanes can be told from one that lasts: by the median of the prior
@@ -52,9 +76,16 @@ def why_not(study: Study, card: ModelCard) -> str | None:
     return next(iter(_reasons(study, card)), None)
 
 
-def shares_within_groups(study: Study, card: ModelCard) -> bool:
-    """Whether a card's `mouse_share` is a parameter of a study: some mouse has several tumours, and tumours differ."""
-    return study.group == "mouse" and bool(card.varying) and "mouse_share" in card.priors
+def share_within_groups(study: Study, card: ModelCard) -> str | None:
+    """The card's share that is a parameter on a study, if any.
+
+    `mouse_share` where mice carry several tumours, `cage_share` where cages hold several animals, if what these have in
+    common differs at all.
+    """
+    if study.group == "animal" or not card.shared_in(study.group):
+        return None
+    share, _ = SHARES[study.group]
+    return share if share in card.priors else None
 
 
 def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[str, ModelCard], dict[str, str]]:
@@ -65,7 +96,7 @@ def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[st
     study : Study
         What is fitted.
     cards : mapping of str to ModelCard
-        The shipped cards by name; those that are in none of `LASTING`, `WANING` and `SHRINKING` are left out silently.
+        The shipped cards by name; what readings give no reason for is left out silently.
 
     Returns
     -------
@@ -73,10 +104,15 @@ def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[st
     left_out : dict of str to str
         Why, by name.
     """
-    wanted = (*LASTING, *WANING, *(SHRINKING if shrinks(study) else ()))
+    passing, late = bool(speeding_up(study)), bool(setting_in(study))
+    wanted = (
+        *LASTING, *WANING, *(SHRINKING if shrinks(study) else ()), *(UNEVEN if differ_by_arm(study) else ()),
+        *(SETTING_IN if late else ()), *(WITHOUT_A_LAW if passing or late else ()),
+        *(IN_COHORTS if len(study.cohorts) > 1 else ()),
+    )  # fmt: skip
     considered = {name: cards[name] for name in wanted if name in cards}
     left_out = {name: reason for name, card in considered.items() if (reason := why_not(study, card))}
-    if reason := _why_not_waning(study):
+    if not passing and (reason := _why_not_waning(study)):
         left_out |= {name: reason for name in WANING if name in considered}
     if not study.combinations:  # cards that differ in the departure only are then one and the same
         same = {name: "without a combination it is the card that leaves the departure free"
@@ -95,8 +131,8 @@ def _why_not_waning(study: Study) -> str | None:
     dosings = [dosing for arm in study.arms for dosing in arm.dosings]
     if unknown := list(dict.fromkeys(dosing.agent for dosing in dosings if not dosing.schedule_known)):
         return (
-            f"the study says the start of {listed(unknown)}, not the dosing days; named with -m, the start "
-            "counts as a single dose"
+            f"the study says the start of {listed(unknown)}, not the dosing days, and no treated arm grows faster "
+            "later than earlier; named with -m, the start counts as a single dose"
         )
     given = [[day for day in dosing.days if day < study.horizon] for dosing in dosings]
     longest = max((float(np.diff([*days, study.horizon]).max()) for days in given if days), default=0.0)
@@ -128,10 +164,10 @@ def _reasons(study: Study, card: ModelCard) -> Iterable[str]:
             yield f'dose_effect = "{card.dose_effect}" needs an agent at two doses or more'
     if "cohort" in card.varies and len(study.cohorts) < 2:
         yield "its cohorts vary, and the study's animals are all of one cohort"
-    if study.group == "mouse" and card.varying and not shares_within_groups(study, card):
+    if study.group != "animal" and card.shared_in(study.group) and not share_within_groups(study, card):
         yield (
-            "some mice carry several tumours, and it does not say how much tumours of a mouse have in common; "
-            "add [priors.mouse_share] to it, as the shipped cards have it"
+            f"{_SHARED_IN_WORDS[study.group]} have in common; add [priors.{SHARES[study.group][0]}] to it, as the "
+            "shipped cards have it"
         )
     days = study.fitted_readings["day"].nunique()
     if card.law.own_curves and days < 4:

@@ -59,6 +59,9 @@ class Parameters:
         Of the reading errors; None is normal.
     mouse_share : array (...) or None
         Share of the variances of the animals' own effects that tumours of one mouse have in common (no unit, 0 to 1).
+    cage_share : array (...) or None
+        Share of the variance of how fast animals grow, beyond what their baselines say, that animals of one cage have
+        in common (no unit, 0 to 1).
     of_law : mapping of str to array (...)
         What the growth law has besides `slowing`, by the names of its priors.
     columns : Columns
@@ -84,6 +87,7 @@ class Parameters:
     residual: Any = None
     degrees_of_freedom: Any = None
     mouse_share: Any = None
+    cage_share: Any = None
     of_law: Mapping[str, Any] = field(default_factory=dict[str, Any])
     columns: Columns = slowing_columns
 

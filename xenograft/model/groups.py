@@ -1,8 +1,9 @@
-"""Animals that have something in common: tumours of one mouse, whose effects are alike (docs/mathematics.md).
+"""Animals that have something in common: tumours of one mouse, animals of one cage (docs/mathematics.md).
 
 An animal's standard normal effects are e = √share · m + √(1 − share) · u, m of its group and u its own: each animal by
-itself is as without groups. Given m the animals of a group are independent, so each is integrated as before and leaves
-an information matrix and vector on m, which add up. Written once for NumPy (posterior draws lead) and PyTensor.
+itself is as without groups. Tumours of a mouse share all their effects, animals of a cage how fast they grow. Given m
+the animals of a group are independent, so each is integrated as before and leaves an information matrix and vector on
+m, which add up. Written once for NumPy (posterior draws lead) and PyTensor.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xenograft.model.curve import Parameters
 from xenograft.model.matrices import back_substituted, cholesky, forward_substituted, solved
 
 
@@ -61,21 +63,31 @@ def grouping(groups: pd.Series) -> Grouping | None:
     return Grouping(members, present, group_index.astype(np.int64), member_index.astype(np.int64))
 
 
-def share_of_groups(groups: Grouping, mouse_share: Any) -> Any:
-    """Share of their effects' variances that the animals of each group have in common: 0 in groups of one.
+def shares_of_groups(groups: Grouping, parameters: Parameters, effects: int, *, xp: Any = np) -> Any:
+    """Share of each effect's variance that the animals of a group have in common: 0 for a tumour by itself.
 
     Parameters
     ----------
     groups : Grouping
         NumPy or PyTensor arrays.
-    mouse_share : array (...) or None
-        The parameter; None is 0.
+    parameters : Parameters
+        Their `mouse_share` counts for all effects, their `cage_share` for that of growth alone.
+    effects : int
+        How many effects an animal has.
 
     Returns
     -------
-    array (..., group)
+    array (..., group, effect)
     """
-    return groups.several * (0.0 if mouse_share is None else mouse_share[..., None])
+    of_growth = 0 if parameters.sd_baseline is None else 1
+    found: list[Any] = []
+    for k in range(effects):
+        if parameters.cage_share is not None and k == of_growth:  # an animal by itself is a cage
+            found.append(parameters.cage_share[..., None] + 0 * groups.several)
+        else:
+            share = 0 * parameters.baseline if parameters.mouse_share is None else parameters.mouse_share
+            found.append(groups.several * share[..., None])
+    return xp.stack(found, axis=-1) if found else None
 
 
 def by_group(
@@ -91,7 +103,7 @@ def by_group(
 
 
 def log_density_of_groups(
-    readings: Any, mean: Any, precision: Any, columns: Sequence[Any], share: Any, *, xp: Any = np
+    readings: Any, mean: Any, precision: Any, columns: Sequence[Any], shares: Any, *, xp: Any = np
 ) -> Any:
     """Log density of each group's readings, the effects of its animals and their common part integrated out.
 
@@ -99,8 +111,8 @@ def log_density_of_groups(
     ----------
     readings, mean, precision, columns
         As in `likelihood.log_density`, arrays (..., group, member, reading); precision 0 leaves a reading out.
-    share : array (..., group)
-        Share of the effects' variances that members have in common, 0 to below 1.
+    shares : array (..., group, effect)
+        Shares of the effects' variances that members have in common, 0 to below 1.
 
     Returns
     -------
@@ -108,25 +120,31 @@ def log_density_of_groups(
         Natural log of a density per log unit for each reading.
     """
     residual = readings - mean
-    factor, score, mean_effect, common, projected = _given_common(residual, precision, columns, share, xp=xp)
+    given = _given_common(residual, precision, columns, shares, xp=xp)
     present = precision > 0
     log_precision = xp.where(present, xp.log(xp.where(present, precision, 1.0)) - np.log(2 * np.pi), 0.0)
     fit = (log_precision - precision * residual**2).sum(axis=-1)
-    own = sum(
-        (1 - share[..., None]) * score[k] * mean_effect[k] - 2 * xp.log(factor[k][k]) for k in range(len(columns))
-    )
-    shared = sum(share * v**2 - 2 * xp.log(common[k][k]) for k, v in enumerate(projected))
+    own = sum(given.score[k] * given.mean_effect[k] - 2 * xp.log(given.factor[k][k]) for k in range(len(columns)))
+    shared = sum(v**2 - 2 * xp.log(given.common[k][k]) for k, v in enumerate(given.projected))
     return 0.5 * ((fit + own).sum(axis=-1) + shared)
 
 
 def effects_of_groups(
-    readings: Any, mean: Any, precision: Any, columns: Sequence[Any], share: Any, own: Any, common: Any, *, xp: Any = np
+    readings: Any,
+    mean: Any,
+    precision: Any,
+    columns: Sequence[Any],
+    shares: Any,
+    own: Any,
+    common: Any,
+    *,
+    xp: Any = np,
 ) -> Any:
     """The animals' standard normal effects from standard normal numbers: draws given the readings that have precision.
 
     Parameters
     ----------
-    readings, mean, precision, columns, share
+    readings, mean, precision, columns, shares
         As in `log_density_of_groups`.
     own : array (..., group, member, effect)
         Of each animal, given what its group has in common.
@@ -138,24 +156,22 @@ def effects_of_groups(
     array (..., group, member, effect)
         Standard normal effects (no unit).
     """
-    factor, score, _, of_common, projected = _given_common(readings - mean, precision, columns, share, xp=xp)
-    some = share > 0
-    root = xp.where(some, xp.sqrt(xp.where(some, share, 1.0)), 0.0)
-    part = xp.sqrt(1 - share)[..., None]
-    drawn = back_substituted(of_common, [root * v + common[..., k] for k, v in enumerate(projected)])
-    right = [part**2 * score[k] + (root * drawn[k])[..., None] for k in range(len(columns))]
-    whitened = forward_substituted(factor, right)
-    return xp.stack(back_substituted(factor, [v + part * own[..., k] for k, v in enumerate(whitened)]), axis=-1)
+    given = _given_common(readings - mean, precision, columns, shares, xp=xp)
+    drawn = back_substituted(given.common, [v + common[..., k] for k, v in enumerate(given.projected)])
+    right = [given.score[k] + (given.ratio[k] * drawn[k])[..., None] for k in range(len(columns))]
+    whitened = forward_substituted(given.factor, right)
+    found = back_substituted(given.factor, [v + own[..., k] for k, v in enumerate(whitened)])
+    return xp.stack([given.part[k][..., None] * effect for k, effect in enumerate(found)], axis=-1)
 
 
 def as_one_animal(
-    readings: np.ndarray, mean: np.ndarray, precision: np.ndarray, columns: Sequence[np.ndarray], share: np.ndarray
+    readings: np.ndarray, mean: np.ndarray, precision: np.ndarray, columns: Sequence[np.ndarray], shares: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
     """A group as one animal with as many effects as its members have together.
 
     Parameters
     ----------
-    readings, mean, precision, columns, share
+    readings, mean, precision, columns, shares
         As in `log_density_of_groups`, NumPy arrays.
 
     Returns
@@ -165,39 +181,86 @@ def as_one_animal(
         first member's effects first.
     """
     size = precision.shape[-2]
-    one = np.ones_like(share)
-    factor = cholesky([[one if k == m else share for m in range(k + 1)] for k in range(size)])
+    factors: list[list[list[Any]]] = []
+    for k in range(len(columns)):
+        share, one = shares[..., k], np.ones_like(shares[..., k])
+        factors.append(cholesky([[one if i == j else share for j in range(i + 1)] for i in range(size)]))
 
     def flat(array: np.ndarray) -> np.ndarray:
         return array.reshape(*array.shape[:-2], -1)
 
     found: list[np.ndarray] = []
     for j in range(size):
-        weight = np.stack([factor[i][j] if j <= i else 0 * one for i in range(size)], axis=-1)[..., None]
-        found += [flat(weight * column) for column in columns]
+        for factor, column in zip(factors, columns, strict=True):
+            zero = 0 * factor[0][0]
+            weight = np.stack([factor[i][j] if j <= i else zero for i in range(size)], axis=-1)[..., None]
+            found.append(flat(weight * column))
     return flat(readings), flat(mean), flat(precision), found
 
 
-def _given_common(
-    residual: Any, precision: Any, columns: Sequence[Any], share: Any, *, xp: Any
-) -> tuple[list[list[Any]], list[Any], list[Any], list[list[Any]], list[Any]]:
-    """What an animal's readings say of its effects and of the common part m of its group.
+def common_part(
+    readings: np.ndarray,
+    mean: np.ndarray,
+    precision: np.ndarray,
+    columns: Sequence[np.ndarray],
+    shares: np.ndarray,
+    effect: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and sd of what animals of a group have in common of one effect, given the readings that have precision.
 
-    With S = B'PB and b = B'Pr of an animal and A = I + (1 − share) S: the Cholesky factor of A, b and A⁻¹b of each
-    animal; of each group the Cholesky factor c of I + share Σ A⁻¹S, and c⁻¹ Σ A⁻¹b.
+    Parameters
+    ----------
+    readings, mean, precision, columns, shares
+        As in `log_density_of_groups`, NumPy arrays.
+    effect : int
+        The only one whose share is not 0.
+
+    Returns
+    -------
+    mean, sd : arrays (..., group)
+        No unit; 0 and 1 where nothing is shared.
     """
+    given = _given_common(readings - mean, precision, columns, shares, xp=np)
+    sd = 1 / given.common[effect][effect]
+    return given.projected[effect] * sd, sd
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What the readings say of the effects of each animal and of the common part m of its group.
+
+    With effects √(1 − share) (ratio · m + u), ratio² = share / (1 − share), columns multiplied by √(1 − share), and of
+    each animal S = B'PB, b = B'Pr and A = I + S: `factor` of A (lower Cholesky), `score` b, `mean_effect` A⁻¹b; of each
+    group `common`, the factor c of I + ratio Σ A⁻¹S ratio, and `projected`, c⁻¹ ratio Σ A⁻¹b.
+    """
+
+    part: list[Any]
+    ratio: list[Any]
+    factor: list[list[Any]]
+    score: list[Any]
+    mean_effect: list[Any]
+    common: list[list[Any]]
+    projected: list[Any]
+
+
+def _given_common(residual: Any, precision: Any, columns: Sequence[Any], shares: Any, *, xp: Any) -> _Given:
     size = len(columns)
-    weighted = [precision * column for column in columns]
+    part, ratio = [], []
+    for k in range(size):
+        share = shares[..., k]
+        some = share > 0
+        part.append(xp.sqrt(1 - share))
+        ratio.append(xp.where(some, xp.sqrt(xp.where(some, share / (1 - share), 1.0)), 0.0))
+    own = [part[k][..., None, None] * column for k, column in enumerate(columns)]
+    weighted = [precision * column for column in own]
     score = [(column * residual).sum(axis=-1) for column in weighted]
-    half = [[(weighted[k] * columns[m]).sum(axis=-1) for m in range(k + 1)] for k in range(size)]
-    part = (1 - share)[..., None]
-    factor = cholesky(
-        [[part * half[k][m] + (1.0 if k == m else 0.0) for m in range(k + 1)] for k in range(size)], xp=xp
-    )
+    half = [[(weighted[k] * own[m]).sum(axis=-1) for m in range(k + 1)] for k in range(size)]
+    factor = cholesky([[half[k][m] + (1.0 if k == m else 0.0) for m in range(k + 1)] for k in range(size)], xp=xp)
     mean_effect = solved(factor, score)
     information: list[list[Any]] = []
     for k in range(size):
         row = solved(factor, [half[max(k, m)][min(k, m)] for m in range(size)])
-        information.append([share * row[m].sum(axis=-1) + (1.0 if k == m else 0.0) for m in range(k + 1)])
+        information.append([ratio[k] * ratio[m] * row[m].sum(axis=-1) + (1.0 if k == m else 0.0) for m in range(k + 1)])
     common = cholesky(information, xp=xp)
-    return factor, score, mean_effect, common, forward_substituted(common, [m.sum(axis=-1) for m in mean_effect])
+    projected = forward_substituted(common, [ratio[k] * m.sum(axis=-1) for k, m in enumerate(mean_effect)])
+    return _Given(part, ratio, factor, score, mean_effect, common, projected)

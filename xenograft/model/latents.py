@@ -106,6 +106,7 @@ def weights_of(spread: Any, given: Latents, freedom: Any, *, xp: Any = np) -> tu
 
 
 def _hard_groups(study: Study) -> np.ndarray:
-    """Of each group, in the order of `likelihood.panel`, whether it has several animals and censored readings."""
+    """Of each group, in the order of `likelihood.panel`, whether it has something in common and censored readings."""
     by_group = study.animals["censored"].groupby(study.groups, sort=False)
-    return ((by_group.size() > 1) & (by_group.sum() > 0)).to_numpy()
+    several = (by_group.size() > 1) | (study.group == "cage")  # an animal by itself is a cage
+    return (several & (by_group.sum() > 0)).to_numpy()

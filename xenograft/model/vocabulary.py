@@ -187,8 +187,14 @@ WITH_OWN_CURVES = {"reference": "bliss", "departure": "estimated", "exposure": L
 ALWAYS = ("baseline", "growth", "kill", "error")
 """Priors that every card has."""
 
-MOUSE_SHARE, USUAL_MOUSE_SHARE = "mouse_share", ["Beta", {"alpha": 2.0, "beta": 2.0}]
-"""A prior that a card may have whose animals differ, used where mice carry several tumours; that of shipped cards."""
+SHARES: Mapping[str, tuple[str, list[object]]] = {
+    "mouse": ("mouse_share", ["Beta", {"alpha": 2.0, "beta": 2.0}]),
+    "cage": ("cage_share", ["Beta", {"alpha": 2.0, "beta": 2.0}]),
+}
+"""Priors that a card may have whose animals differ, used where a study has such groups; those of the shipped cards."""
+
+SHARED_BY = {share: group for group, (share, _) in SHARES.items()}
+"""The groups in which a share counts, by its name."""
 
 _POSITIVE = ("HalfNormal", "LogNormal", "Gamma", "Exponential")
 
@@ -211,7 +217,7 @@ PARAMETERS = _by_name(
     Parameter("residual", _POSITIVE, "volume / 100 mm3"),
     Parameter("degrees_of_freedom", ("LogNormal", "Gamma"), "none"),
     Parameter("smoothness", _POSITIVE, "log units per day^1.5"),
-    Parameter(MOUSE_SHARE, ("Beta",), "none"),
+    *(Parameter(share, ("Beta",), "none") for share in SHARED_BY),
 )
 """Everything that a card may have a prior of."""
 

@@ -20,8 +20,9 @@ import numpy as np
 import xarray as xr
 
 from xenograft.errors import InputError
-from xenograft.fitting.curves import curves_of, log_likelihood, new_readings, prior_draws, reference_names
+from xenograft.fitting.curves import curves_of, new_readings, prior_draws, reference_names
 from xenograft.fitting.fit import versions
+from xenograft.fitting.integrated import log_likelihood
 from xenograft.fitting.sampling import Method, SamplerSettings, fit
 from xenograft.model.card import ModelCard
 from xenograft.planning.calibration_record import Calibration, calibration_of

@@ -44,7 +44,7 @@ _PATTERNS: Mapping[str, Sequence[tuple[int, str]]] = {
         (2, r".*\b(?:drug|compound|condition|therapy|agent)\b.*|gruppe|groupe|grupo|behandlung|traitement"),
     ),
     "cohort": ((5, r"cohort|batch"), (2, r".*\b(?:cohort|batch)\b.*")),
-    "cage": ((5, r"cage"), (2, r".*\bcage\b.*")),
+    "cage": ((5, r"cage|housing|home ?cage|cage ?(?:id|no|nr|number|#)"), (2, r".*\b(?:cage|housing)\b.*")),
     "reason_left": (
         (5, r"reason ?left|reason|fate|removal ?reason|reason ?removed|cause ?of ?death|exit ?reason"),
         (2, r".*\b(?:fate|reason)\b.*"),

@@ -160,6 +160,8 @@ def _study(file: StudyFile, sheet: Sheet, said: Sequence[str], rows: pd.DataFram
     entry = file.entry
     if entry.animal_ids == "within arm":
         own = {part: analysed["arm"] + "/" + analysed[part] for part in ("animal", "mouse") if part in analysed}
+        if "cage" in analysed:  # numbered within arms, as the animals are
+            own["cage"] = (analysed["arm"] + "/" + analysed["cage"]).where(analysed["cage"].ne(""), "")
         analysed = analysed.assign(**own)
     readings = _readings(file, analysed)
     animals = rows.drop_duplicates(["arm", "animal"])["arm"].value_counts()

@@ -10,6 +10,7 @@ import pandas as pd
 
 from xenograft.errors import quoted
 from xenograft.printing import listed
+from xenograft.reading.cages import cage_notices, cage_questions
 from xenograft.reading.levels import floor_value
 from xenograft.reading.out_of_line import out_of_line_questions
 from xenograft.reading.problems import place_of
@@ -60,7 +61,7 @@ def notices_of(study: Study, place: str, rows: pd.DataFrame, entry: StudyEntry) 
     entry : StudyEntry
         What study.toml says.
     """
-    return [*_arm_notices(study), *_table_notices(place, rows, entry), *_fit_notices(study, rows)]
+    return [*_arm_notices(study), *_table_notices(place, rows, entry), *_fit_notices(study, rows), *cage_notices(study)]
 
 
 def questions_about(study: Study) -> list[str]:
@@ -80,7 +81,7 @@ def questions_about(study: Study) -> list[str]:
     jumps = list(_jumps(study))
     asked = {sentence.split(" on day ")[0] for sentence in jumps}  # of the same reading, one question is enough
     out_of_line = [line for line in out_of_line_questions(study) if line.split(" on day ")[0] not in asked]
-    others = [*_outlying_growth(study), *_carried_forward(study), *_floors(study)]
+    others = [*_outlying_growth(study), *_carried_forward(study), *_floors(study), *cage_questions(study)]
     return [*_unit_questions(study), *jumps, *out_of_line, *others]
 
 

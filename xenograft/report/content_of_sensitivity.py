@@ -25,6 +25,7 @@ from xenograft.fitting.fit import Fit, Refit
 from xenograft.printing import SHORT_REFERENCES, few, fixed, interval_in_words, listed, share
 from xenograft.quantities.catalogue import shown, summarise
 from xenograft.quantities.estimands import tumour_growth_inhibition
+from xenograft.study.groups import PLURAL
 from xenograft.study.study import Study
 
 DAYS_SHOWN = 4
@@ -202,7 +203,8 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
     good_k : float
         Limit of Pareto k.
     """
-    one_of, of_all = ("mouse", "mice") if table.index.name == "mouse" else ("animal", "animals")
+    one_of: Any = table.index.name or "animal"
+    of_all = PLURAL[one_of]
     inhibition = verdict["kind"] == "inhibition"
     extremes = INHIBITION_WORDS if inhibition else INTERACTION_WORDS
     of, unit, digits = ("TGI", "%", 1) if inhibition else ("excess", "log units", 2)

@@ -80,21 +80,21 @@ def _flattening(study: Study, arm: Arm) -> Flattening | None:
     late = own[own["day"].isin(last)]
     if late["censored"].mean() > 0.5:
         return None
-    slopes = pd.DataFrame({"before": _slopes(own[own["day"].isin(first)]), "after": _slopes(late)}).dropna()
-    if len(slopes) < FEWEST:
+    of_animals = pd.DataFrame({"before": slopes(own[own["day"].isin(first)]), "after": slopes(late)}).dropna()
+    if len(of_animals) < FEWEST:
         return None
-    before, after = slopes["before"].mean(), slopes["after"].mean()
+    before, after = of_animals["before"].mean(), of_animals["after"].mean()
     volume = float(late["volume"].median())
     fallen = float(np.log(own.loc[own["day"] == days[0], "volume"].median() / volume))
     near = volume <= NEAR * float(np.quantile(readings["volume"], 0.05))
     slower = before < 0 and before / 2 < after < RISE / (last[-1] - last[0])
     if fallen < FALLEN or not near or not slower:
         return None
-    test = stats.ttest_rel(slopes["after"], slopes["before"], alternative="greater")
+    test = stats.ttest_rel(of_animals["after"], of_animals["before"], alternative="greater")
     return Flattening(arm.name, float(last[0]), volume) if test.pvalue < ALARM else None
 
 
-def _slopes(readings: pd.DataFrame) -> pd.Series:
+def slopes(readings: pd.DataFrame) -> pd.Series:
     """By how much each animal's log volume changes per day; of animals with two visits or more."""
     kept = readings[readings.groupby("animal")["day"].transform("nunique") >= 2]
     log_volume = np.log(kept["volume"])

@@ -1,27 +1,55 @@
-"""What is independent in a study: its animals, or mice where some mouse carries several tumours."""
+"""What is independent in a study: its animals, mice that carry several tumours, or cages that hold several animals."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+if TYPE_CHECKING:
+    from xenograft.study.study import Study
 
-def group_of(animals: pd.DataFrame) -> Literal["animal", "mouse"]:
-    """What the groups of `Study.animals` are: mice where some mouse carries several tumours, each of them a row."""
-    if "mouse" not in animals:
-        return "animal"
-    return "mouse" if animals["mouse"][animals["mouse"] != ""].duplicated().any() else "animal"
+type Group = Literal["animal", "mouse", "cage"]
+
+PLURAL: Mapping[Group, str] = {"animal": "animals", "mouse": "mice", "cage": "cages"}
+"""The groups in words, when there are several."""
+
+
+def group_of(animals: pd.DataFrame) -> Group:
+    """What the groups of `Study.animals` are.
+
+    Mice where some mouse carries several tumours, each of them a row; else cages where some cage holds several animals.
+    """
+    for group in ("mouse", "cage"):
+        if group in animals and animals[group][animals[group] != ""].duplicated().any():
+            return group
+    return "animal"
 
 
 def groups_of(animals: pd.DataFrame) -> pd.Series:
-    """To which group each animal belongs: its mouse (unknown: a group by itself), or itself; index `animal`."""
-    itself = animals.index.to_series()
-    return itself if group_of(animals) == "animal" else animals["mouse"].where(animals["mouse"] != "", itself)
+    """To which group each animal belongs: its mouse or cage (unknown: a group by itself), or itself; index `animal`."""
+    itself, group = animals.index.to_series(), group_of(animals)
+    return itself if group == "animal" else animals[group].where(animals[group] != "", itself)
 
 
 def counted(animals: pd.DataFrame) -> str:
-    """How many animals there are, in words: "40 animals", or "12 tumours in 6 mice"."""
-    if group_of(animals) == "animal":
+    """How many animals there are, in words: "40 animals", "12 tumours in 6 mice" or "40 animals in 10 cages"."""
+    group = group_of(animals)
+    if group == "animal":
         return f"{len(animals)} animals"
-    return f"{len(animals)} tumours in {groups_of(animals).nunique()} mice"
+    what = "tumours" if group == "mouse" else "animals"
+    return f"{len(animals)} {what} in {groups_of(animals).nunique()} {PLURAL[group]}"
+
+
+def cages_of(study: Study) -> pd.DataFrame:
+    """The `arm` and `cage` of every animal whose cage is known; empty without such a column."""
+    animals = study.animals
+    if "cage" not in animals:
+        return pd.DataFrame({"arm": [], "cage": []})
+    return animals.loc[animals["cage"] != "", ["arm", "cage"]]
+
+
+def nested_in_arms(cages: pd.DataFrame) -> bool:
+    """Whether every cage is of one arm, so that arms differ by their cages too."""
+    return bool(cages.groupby("cage")["arm"].nunique().le(1).all())

@@ -14,7 +14,7 @@ import pandas as pd
 
 from xenograft.files import digest_of
 from xenograft.printing import html_card, html_list, html_table
-from xenograft.study.groups import counted, group_of, groups_of
+from xenograft.study.groups import Group, counted, group_of, groups_of
 from xenograft.study.repeated import once_a_day
 
 REFERENCE_VOLUME = 100.0
@@ -275,7 +275,8 @@ class Study:
 
         Columns `arm`, `cohort` (str, empty without), `baseline` (volume in `unit`, NaN without a baseline reading),
         `last_day` (as recorded), `last_volume`, `readings` (number fitted), `censored` (number of them), `reason_left`
-        (str, empty where unknown); where the readings have it, `mouse` (str, empty where unknown).
+        (str, empty where unknown); where the readings have them, `mouse` and `cage` (str, empty where unknown; the
+        first cage of an animal that moved).
         """
         fitted = self.fitted_readings
         by_animal = fitted.groupby("animal", sort=False)
@@ -283,8 +284,10 @@ class Study:
             arm=("arm", "first"), last_day=("day", "last"), readings=("day", "size"), censored=("censored", "sum"),
         )  # fmt: skip
         table["cohort"] = by_animal["cohort"].first() if "cohort" in fitted else ""
-        if "mouse" in fitted:
-            table["mouse"] = by_animal["mouse"].first()
+        for part in ("mouse", "cage"):
+            if part in fitted:
+                named = fitted[part].where(fitted[part].notna(), "").astype("str")
+                table[part] = named[named != ""].groupby(fitted["animal"]).first().reindex(table.index, fill_value="")
         daily = self.daily_readings
         table.insert(2, "last_volume", daily[daily["fitted"]].groupby("animal", sort=False)["volume"].last())
         table["baseline"] = daily[daily["baseline"]].set_index("animal")["volume"].reindex(table.index)
@@ -301,8 +304,11 @@ class Study:
         return tuple(sorted(set(self.animals["cohort"])))
 
     @cached_property
-    def group(self) -> Literal["animal", "mouse"]:
-        """What is independent of each other and left out by comparisons: "mouse" where mice carry several tumours."""
+    def group(self) -> Group:
+        """What is independent of each other and left out by comparisons.
+
+        "mouse" where mice carry several tumours, "cage" where cages hold several animals.
+        """
         return group_of(self.animals)
 
     @cached_property
@@ -365,7 +371,7 @@ class Study:
     def digest(self) -> str:
         """SHA-256 of everything in the study that changes a posterior; names, prose and layout do not."""
         rows = self.readings.sort_values(["animal", "day", "volume"])
-        more = [*(["cohort"] if "cohort" in rows else []), *(["mouse"] if self.group == "mouse" else [])]
+        more = [*(["cohort"] if "cohort" in rows else []), *([self.group] if self.group != "animal" else [])]
         rows = rows[["animal", "arm", "day", "volume", "fitted", "censored", *more]].itertuples(index=False, name=None)
         arms = sorted(
             (arm.name, arm.control, sorted((d.agent, d.days, d.doses or (), d.ends) for d in arm.dosings))
