@@ -77,10 +77,9 @@ def cards() -> dict[str, ModelCard]:
 def fits(study: Study, cards: Mapping[str, ModelCard]) -> dict[str, Fit]:
     """The six cards of constant exposure on the fixture."""
     from xenograft.fitting.sampling import fit_all
+    from xenograft.model.choice import LASTING
 
-    of_two_laws = {n: c for n, c in cards.items() if n.partition("-")[0] in ("exponential", "gompertz")}
-    constant = {name: card for name, card in of_two_laws.items() if card.exposure == "constant" and not card.residual}
-    return fit_all(study, constant, seed=1, progress=False)
+    return fit_all(study, {name: cards[name] for name in LASTING}, seed=1, progress=False)
 
 
 @pytest.fixture(scope="session")

@@ -27,10 +27,10 @@ from xenograft.model.vocabulary import (
     EXPOSURE,
     GROWTH,
     KEYS,
-    MOUSE_SHARE,
     PARAMETERS,
     REFERENCE,
     RESIDUAL,
+    SHARED_BY,
     VARIES,
     CardReference,
     Exposure,
@@ -198,7 +198,7 @@ def test_every_word_stands_for_a_truth_that_the_simulator_has() -> None:
 
 def test_every_parameter_is_needed_by_a_word_and_every_word_needs_parameters_that_there_are() -> None:
     needed = {prior for words in KEYS.values() for word in words.values() for prior in word.priors}
-    assert needed | {*ALWAYS, *ERROR_SMALL, *RESIDUAL, CORRELATION, MOUSE_SHARE} == set(PARAMETERS)
+    assert needed | {*ALWAYS, *ERROR_SMALL, *RESIDUAL, CORRELATION, *SHARED_BY} == set(PARAMETERS)
     fields = set(Parameters.__dataclass_fields__)
     assert set(PARAMETERS) - fields == {"dose_power", "sd_cohort", "smoothness"}, (
         "these stand behind kill, cohort, bend"

@@ -196,7 +196,7 @@ def _of_floors(verdict: Verdict | Inhibition, study: Study) -> Iterable[Caution]
 
 def _of_cages(study: Study) -> Iterable[Caution]:
     """Cages that differ by nobody knows how much: of which no model knows, or of which each is an arm."""
-    cages = cages_of(study)
+    cages = cages_of(study.animals)
     if not cages["cage"].duplicated().any() or not nested_in_arms(cages):
         return
     if study.group != "cage":

@@ -15,7 +15,7 @@ MOST_IN_A_CAGE = 10
 
 def cage_notices(study: Study) -> Iterable[str]:
     """What was taken for a cage, and what the design then cannot tell apart."""
-    cages = cages_of(study)
+    cages = cages_of(study.animals)
     if not len(cages):
         return
     by_animal = study.fitted_readings.groupby("animal", sort=False)["cage"]
@@ -39,7 +39,7 @@ def cage_notices(study: Study) -> Iterable[str]:
 
 def cage_questions(study: Study) -> Iterable[str]:
     """Cages of more animals than live in one: numbers that begin again in every arm."""
-    cages = cages_of(study)
+    cages = cages_of(study.animals)
     for cage, own in cages.groupby("cage", sort=False):
         if len(own) > MOST_IN_A_CAGE and own["arm"].nunique() > 1:
             yield (

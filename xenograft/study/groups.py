@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import pandas as pd
-
-if TYPE_CHECKING:
-    from xenograft.study.study import Study
 
 type Group = Literal["animal", "mouse", "cage"]
 
@@ -42,9 +39,19 @@ def counted(animals: pd.DataFrame) -> str:
     return f"{len(animals)} {what} in {groups_of(animals).nunique()} {PLURAL[group]}"
 
 
-def cages_of(study: Study) -> pd.DataFrame:
-    """The `arm` and `cage` of every animal whose cage is known; empty without such a column."""
-    animals = study.animals
+def with_groups(animals: pd.DataFrame, readings: pd.DataFrame) -> pd.DataFrame:
+    """The animals with the `mouse` and the `cage` that their readings name, the first that is named; empty: unknown."""
+    named: dict[str, pd.Series] = {}
+    for part in ("mouse", "cage"):
+        if part in readings:
+            known = readings.assign(name=readings[part].fillna("").astype("str"))
+            first = known[known["name"] != ""].groupby("animal")["name"].first()
+            named[part] = first.reindex(animals.index, fill_value="")
+    return animals.assign(**named)
+
+
+def cages_of(animals: pd.DataFrame) -> pd.DataFrame:
+    """The `arm` and `cage` of every animal of `Study.animals` whose cage is known; empty without such a column."""
     if "cage" not in animals:
         return pd.DataFrame({"arm": [], "cage": []})
     return animals.loc[animals["cage"] != "", ["arm", "cage"]]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from xenograft.files import digest_of
 from xenograft.printing import html_card, html_list, html_table
-from xenograft.study.groups import Group, counted, group_of, groups_of
+from xenograft.study.groups import Group, counted, group_of, groups_of, with_groups
 from xenograft.study.repeated import once_a_day
 
 REFERENCE_VOLUME = 100.0
@@ -275,8 +275,7 @@ class Study:
 
         Columns `arm`, `cohort` (str, empty without), `baseline` (volume in `unit`, NaN without a baseline reading),
         `last_day` (as recorded), `last_volume`, `readings` (number fitted), `censored` (number of them), `reason_left`
-        (str, empty where unknown); where the readings have them, `mouse` and `cage` (str, empty where unknown; the
-        first cage of an animal that moved).
+        (str, empty where unknown); where the readings have them, `mouse` and `cage` (str, empty where unknown).
         """
         fitted = self.fitted_readings
         by_animal = fitted.groupby("animal", sort=False)
@@ -284,10 +283,7 @@ class Study:
             arm=("arm", "first"), last_day=("day", "last"), readings=("day", "size"), censored=("censored", "sum"),
         )  # fmt: skip
         table["cohort"] = by_animal["cohort"].first() if "cohort" in fitted else ""
-        for part in ("mouse", "cage"):
-            if part in fitted:
-                named = fitted[part].where(fitted[part].notna(), "").astype("str")
-                table[part] = named[named != ""].groupby(fitted["animal"]).first().reindex(table.index, fill_value="")
+        table = with_groups(table, fitted)
         daily = self.daily_readings
         table.insert(2, "last_volume", daily[daily["fitted"]].groupby("animal", sort=False)["volume"].last())
         table["baseline"] = daily[daily["baseline"]].set_index("animal")["volume"].reindex(table.index)
@@ -305,10 +301,7 @@ class Study:
 
     @cached_property
     def group(self) -> Group:
-        """What is independent of each other and left out by comparisons.
-
-        "mouse" where mice carry several tumours, "cage" where cages hold several animals.
-        """
+        """What is independent of each other and left out by comparisons (`study.groups.group_of`)."""
         return group_of(self.animals)
 
     @cached_property

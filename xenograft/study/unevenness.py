@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -56,6 +58,8 @@ def _above(first: np.ndarray, second: np.ndarray) -> bool:
     """Whether the first numbers are larger than the second, or (none) than 0."""
     if len(first) < FEWEST or (len(second) and len(second) < FEWEST):
         return False
-    if not len(second):
-        return bool(stats.ttest_1samp(first, 0.0, alternative="greater").pvalue < STEADY)
-    return bool(stats.ttest_ind(first, second, equal_var=False, alternative="greater").pvalue < STEADY)
+    if len(second):
+        found: Any = stats.ttest_ind(first, second, equal_var=False, alternative="greater")
+    else:
+        found = stats.ttest_1samp(first, 0.0, alternative="greater")
+    return bool(found.pvalue < STEADY)
