@@ -769,3 +769,15 @@ def test_an_interval_far_beyond_the_medians_ends_in_an_arrow() -> None:
     axis = forest(study, rows).axes[0]
     assert [list(line.get_xdata()) for line in axis.lines if line.get_marker() == ">"] == [[30.0]]
     assert max(axis.get_xlim()) < 50
+
+
+def test_a_median_of_another_size_does_not_flatten_the_others() -> None:
+    study = STUDIES["four"]
+    rows = pd.DataFrame(
+        {"arm": name, "measure": "days", "median": median, "lower": median / 2, "upper": upper, "reason": ""}
+        for name, median, upper in (("A", 20.0, 25.0), ("B", 38.0, 50.0), ("A + B", 3240.0, np.inf))
+    )
+    axis = forest(study, rows).axes[0]
+    assert max(axis.get_xlim()) < 150
+    assert [text.get_text().strip() for text in axis.texts] == ["3,240"]
+    assert [list(line.get_xdata()) for line in axis.lines if line.get_marker() == "o"] == [[20.0], [38.0]]

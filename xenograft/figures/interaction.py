@@ -28,6 +28,7 @@ from xenograft.figures.theme import (
     short,
     signed,
 )
+from xenograft.printing import number
 from xenograft.study.study import Study
 from xenograft.study.tables import unit_in_print
 
@@ -232,8 +233,8 @@ def forest(study: Study, measures: pd.DataFrame, *, width: float = WIDE) -> Figu
     measures : DataFrame
         `arm`, `measure` (what a panel is called, with its unit), `median`, `lower`, `upper`, `reason` (written in
         place of a median that is not finite, such as the doubling time of a tumour that does not grow). An interval
-        without upper limit, or with one far beyond the medians, ends in an arrow. A line stands at 0, a dashed one
-        at the control's median.
+        without upper limit, or with one far beyond the medians, ends in an arrow; a median ten times the smallest
+        or more is written beside it. A line stands at 0, a dashed one at the control's median.
     width : float
         Inches; panels stand side by side in a wide figure.
     """
@@ -257,8 +258,14 @@ def forest(study: Study, measures: pd.DataFrame, *, width: float = WIDE) -> Figu
                 )  # fmt: skip
                 continue
             upper = float(row["upper"]) if pd.notna(row["upper"]) else np.inf
-            axis.plot([row["lower"], min(upper, edge)], [place] * 2, color=colour)
-            axis.plot([row["median"]], [place], "o", color=colour, markersize=5)
+            axis.plot([min(row["lower"], edge), min(upper, edge)], [place] * 2, color=colour)
+            if row["median"] <= edge:
+                axis.plot([row["median"]], [place], "o", color=colour, markersize=5)
+            else:
+                axis.annotate(
+                    f"{number(row['median'])} ", (edge, place), xytext=(-4, 5), textcoords="offset points",
+                    fontsize=7.5, color=colour, ha="right",
+                )  # fmt: skip
             if upper > edge:
                 axis.plot([edge], [place], ">", color=colour, markersize=6)
         axis.set_title(measure, fontsize=9)
@@ -273,12 +280,16 @@ def forest(study: Study, measures: pd.DataFrame, *, width: float = WIDE) -> Figu
 
 
 def _edge(rows: pd.DataFrame) -> float:
-    """How far a panel goes: where an upper limit is missing or ten times the largest median, to three times that."""
+    """How far a panel goes: where an upper limit is missing or ten times the medians, to three times the largest one.
+
+    Medians of ten times the smallest one or more do not count: a tumour that hardly grows doubles in years.
+    """
     medians = rows["median"][np.isfinite(rows["median"])]
     if not len(medians) or float(medians.min()) <= 0:
         return np.inf
-    far = rows.loc[medians.index, "upper"].astype(float).fillna(np.inf).max() > 10 * medians.max()
-    return 3 * float(medians.max()) if far else np.inf
+    largest = float(medians[medians < 10 * medians.min()].max())
+    far = rows.loc[medians.index, "upper"].astype(float).fillna(np.inf).max() > 10 * largest
+    return 3 * largest if far else np.inf
 
 
 def _same_scale(axes: Sequence[Axes]) -> None:

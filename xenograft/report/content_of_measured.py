@@ -72,25 +72,35 @@ def time_table(study: Study, results: Mapping[str, Any], responses: Responses | 
     if not arms:
         return None
     event = event_key(study, responses)
-    what = "endpoint volume" if event == "endpoint" else EVENT_WORDS[event]
+    what = "the endpoint volume" if event == "endpoint" else EVENT_WORDS[event]
     had = _events(results, event)
+    delays = [
+        multiple
+        for multiple in (2, 4)
+        if any(
+            numbers[f"growth_delay_{multiple}x"]["value"] is not None
+            for name, numbers in arms.items()
+            if name != study.control.name
+        )
+    ]
     rows = [
         [
             name,
             f"{had.get(name, 0)} of {numbers[f'median_time_to_{event}']['animals']}",
             _time(numbers[f"median_time_to_{event}"]),
-            *(_value(numbers[f"growth_delay_{multiple}x"]) for multiple in (2, 4)),
+            *(_value(numbers[f"growth_delay_{multiple}x"]) for multiple in delays),
             "–" if name == study.control.name else _value(numbers[f"log_rank_{event}"], share),
         ]
         for name, numbers in arms.items()
         if f"median_time_to_{event}" in numbers
     ]
     headings = [
-        "Arm", "Animals with the event", f"Median days to the {what} (95 %)", "Growth delay to 2 × baseline (days)",
-        "Growth delay to 4 × baseline (days)", f"Log-rank p against {study.control.name}",
+        "Arm", "Animals with the event", f"Median days to {what} (95 %)",
+        *(f"Growth delay to {multiple} × baseline (days)" for multiple in delays),
+        f"Log-rank p against {study.control.name}",
     ]  # fmt: skip
     return {
-        "caption": f"Times from the first dose, from the readings alone; the event is the {what} (Kaplan–Meier)",
+        "caption": f"Times from the first dose, from the readings alone; the event is {what} (Kaplan–Meier)",
         "headings": headings, "rows": rows, "note": _left_and_events(study, had, what),
     }  # fmt: skip
 
@@ -146,7 +156,7 @@ def _left_and_events(study: Study, had: Mapping[str, int], what: str) -> str:
     told = "; ".join(f"{arm}: {had[arm]} with the event, {int(counts.get(arm, 0))} that left" for arm in differ)
     return (
         f"Not the same count as the animals that left before the last day ({told}): an event is the first reading at "
-        f"or above the {what}, also of an animal that is measured to the last day; and an animal may leave without it."
+        f"or above {what}, also of an animal that is measured to the last day; and an animal may leave without it."
     )
 
 
