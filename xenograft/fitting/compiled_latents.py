@@ -34,7 +34,7 @@ from xenograft.fitting.block import (
     jitted,
 )
 from xenograft.fitting.compiled_arms import COLUMNS, PRECISION
-from xenograft.fitting.compiled_readings import LOG_2_PI, factorise, mean_backwards, mean_of
+from xenograft.fitting.compiled_readings import LOG_2_PI, factorise, matrix_of_factor, mean_backwards, mean_of
 
 FAR_BELOW = -35.0
 """Standard deviations below which the normal distribution function is taken from its asymptotic series."""
@@ -215,16 +215,4 @@ def _own_effects_backwards(whole, own_vector, latent, factor, inverse, own, of_o
             for n in range(m + 1):
                 whitened += inverse[m, n] * own_vector[latent, n]
             of_factor[k, m] = -own[k] * projected[m] - back[k] * whitened
-    # from derivatives by a Cholesky factor to those by its symmetric matrix (Murray 2016)
-    for k in range(effects):
-        for m in range(k + 1):
-            for n in range(k, effects):
-                middle[k, m] += factor[n, k] * of_factor[n, m]
-        middle[k, k] *= 0.5
-    for i in range(effects):
-        for j in range(effects):
-            total = 0.0
-            for k in range(i, effects):
-                for m in range(j, effects):
-                    total += inverse[k, i] * (middle[k, m] + middle[m, k]) * inverse[m, j]
-            of_matrix[g, i, j] += 0.5 * total
+    matrix_of_factor(factor, inverse, of_factor, middle, of_matrix[g])

@@ -28,7 +28,7 @@ from xenograft.fitting.block import (
     jitted,
 )
 from xenograft.fitting.compiled_latents import censored_readings
-from xenograft.fitting.compiled_readings import factorise
+from xenograft.fitting.compiled_readings import factorise, matrix_of_factor
 
 
 @jitted
@@ -244,7 +244,7 @@ def below_the_limit_of_mice(
                 for n in range(effects):
                     of_inner_factor[k, n] = -spread[k] * projected[n] if n <= k else 0.0
                     of_inner[t, k, n] -= back[k] * middle[n]
-            _matrix_of_factor(factors[t], inverses[t], of_inner_factor, work, of_inner[t])
+            matrix_of_factor(factors[t], inverses[t], of_inner_factor, work, of_inner[t])
         # m backwards
         of_root += _inner(of_m, shift)
         for k in range(effects):
@@ -260,7 +260,7 @@ def below_the_limit_of_mice(
         for k in range(effects):
             for n in range(effects):
                 of_information[k, n] = -back[k] * shift[n]
-        _matrix_of_factor(factor, inverse, of_factor, work, of_information)
+        matrix_of_factor(factor, inverse, of_factor, work, of_information)
         for k in range(effects):
             for n in range(k):
                 both = 0.5 * (of_information[k, n] + of_information[n, k])
@@ -284,23 +284,3 @@ def below_the_limit_of_mice(
                     of_matrix[g, n, k] += 0.5 * by_matrix
     gradient[share_at] += 0.5 * of_root / root - 0.5 * of_part / part - of_own_share
     return value
-
-
-@jitted
-def _matrix_of_factor(factor, inverse, of_factor, work, of_matrix):
-    """Add to derivatives by a symmetric matrix those by its Cholesky factor (Murray 2016)."""
-    size = factor.shape[0]
-    for k in range(size):
-        for m in range(size):
-            work[k, m] = 0.0
-        for m in range(k + 1):
-            for n in range(k, size):
-                work[k, m] += factor[n, k] * of_factor[n, m]
-        work[k, k] *= 0.5
-    for i in range(size):
-        for j in range(size):
-            total = 0.0
-            for k in range(i, size):
-                for m in range(j, size):
-                    total += inverse[k, i] * (work[k, m] + work[m, k]) * inverse[m, j]
-            of_matrix[i, j] += 0.5 * total

@@ -138,6 +138,26 @@ def factorise(matrix, g, factor, inverse):
 
 
 @jitted
+def matrix_of_factor(factor, inverse, of_factor, work, of_matrix):
+    """Add to derivatives by a symmetric matrix those by its Cholesky factor (Murray 2016)."""
+    size = factor.shape[0]
+    for k in range(size):
+        for m in range(size):
+            work[k, m] = 0.0
+        for m in range(k + 1):
+            for n in range(k, size):
+                work[k, m] += factor[n, k] * of_factor[n, m]
+        work[k, k] *= 0.5
+    for i in range(size):
+        for j in range(size):
+            total = 0.0
+            for k in range(i, size):
+                for m in range(j, size):
+                    total += inverse[k, i] * (work[k, m] + work[m, k]) * inverse[m, j]
+            of_matrix[i, j] += 0.5 * total
+
+
+@jitted
 def integrate(whole, vector, matrix):
     """What the animals' effects add to the density; `vector` and `matrix` become its derivatives by themselves.
 
