@@ -42,7 +42,12 @@ def said(verdict: Verdict | Inhibition = SOUND, study: Study | None = None, **gi
         for name in weights
     }
     ranking: Any = SimpleNamespace(answer_weights=weights)
-    checks: Any = {name: SimpleNamespace(warnings=given.get("missed", {}).get(name, ())) for name in weights}
+    checks: Any = {
+        name: SimpleNamespace(
+            warnings=given.get("missed", {}).get(name, ()), spread=given.get("spread", {}).get(name, pd.DataFrame())
+        )
+        for name in weights
+    }
     found = cautions_about(
         verdict, study or study_of(), fits, ranking, checks, given.get("priors", {}), given.get("without")
     )
@@ -127,6 +132,14 @@ def test_cages_that_no_model_can_tell_from_treatments_are_a_doubt() -> None:
     assert (
         "know the mice, not the cages" in said(study=study_of(cage=nested.to_numpy(), mouse=mice.to_numpy()))["Cages"]
     )
+
+
+def test_animals_that_differ_otherwise_than_the_heaviest_model_says_are_a_doubt_about_new_animals() -> None:
+    spread = pd.DataFrame({"arm": ["vehicle", "A", "A + B"], "probability": [0.999, 0.5, 0.001]})
+    words = said(spread={E: spread})["Spread of animals"]
+    assert f"Animals of A + B differ more than {E} says" in words
+    assert f"Animals of vehicle differ less than {E} says" in words
+    assert "Spread of animals" not in said(spread={G: spread})
 
 
 def test_laws_that_differ_in_priors_alone_are_one_law() -> None:

@@ -16,6 +16,7 @@ from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import AGREEMENT_WORDS, CARRIES, INTERACTION_WORDS, VERDICT_REFERENCES, Verdict
 from xenograft.evidence.predictive_check import PredictiveCheck
 from xenograft.evidence.sensitivity import SENSITIVE, on_single_animals_in_words, prior_sensitivity
+from xenograft.evidence.spread_check import unlike
 from xenograft.fitting.fit import Fit
 from xenograft.printing import few
 from xenograft.quantities.catalogue import shown
@@ -28,7 +29,15 @@ HEAVY = 0.05
 """Answer weight from which a card's dependence on its priors is the answer's."""
 
 type About = Literal[
-    "Health of the fits", "Verdict", "Growth laws", "Predictive check", "Single animals", "Priors", "Floor", "Cages"
+    "Health of the fits",
+    "Verdict",
+    "Growth laws",
+    "Predictive check",
+    "Single animals",
+    "Priors",
+    "Floor",
+    "Cages",
+    "Spread of animals",
 ]
 
 
@@ -82,6 +91,7 @@ def cautions_about(
         *_of_priors(verdict, ranking, priors),
         *_of_floors(verdict, study),
         *_of_cages(study),
+        *_of_spread(ranking, checks),
     )
 
 
@@ -179,6 +189,25 @@ def _of_priors(
 
 def _rows(table: pd.DataFrame, label: str) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in table[table.index == label].to_dict("records")]
+
+
+def spread_in_words(ranking: Comparison, checks: Mapping[str, PredictiveCheck]) -> str:
+    """Where animals do not differ as the heaviest card says, and what rests on that; empty where they do."""
+    heaviest = next(iter(carrying(ranking)), "")
+    spread = checks[heaviest].spread if heaviest in checks else pd.DataFrame()
+    found = unlike(spread) if len(spread) else {}
+    effects = {"more": "narrow", "less": "wide"}
+    told = [
+        f"Animals of {few(arms)} differ {how} than {heaviest} says: predicted intervals of new animals, response "
+        f"classes and survival there are too {effects[how]}."
+        for how, arms in found.items()
+    ]
+    return " ".join(told)
+
+
+def _of_spread(ranking: Comparison, checks: Mapping[str, PredictiveCheck]) -> Iterable[Caution]:
+    if words := spread_in_words(ranking, checks):
+        yield Caution("Spread of animals", words)
 
 
 def _of_floors(verdict: Verdict | Inhibition, study: Study) -> Iterable[Caution]:

@@ -5,7 +5,7 @@ See docs/estimands.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import xarray as xr
 from scipy import stats
 from scipy.special import ndtr, ndtri, softmax
 
+from xenograft.evidence.spread_check import spread_of_slopes
 from xenograft.fitting.fit import Fit, parameters_of
 from xenograft.model.card import ModelCard
 from xenograft.model.curve import Parameters
@@ -52,12 +53,16 @@ class PredictiveCheck:
         and 90 % intervals), `mean_pit` (below 0.5: tumours smaller than predicted).
     warnings : tuple of str
         What the card cannot reproduce, in words.
+    spread : DataFrame
+        From `spread_of_slopes`: how animals of an arm differ, which the readings given their animals' earlier ones do
+        not show; empty where only probabilities were at hand.
     """
 
     readings: pd.DataFrame
     by_day: pd.DataFrame
     by_arm: pd.DataFrame
     warnings: tuple[str, ...]
+    spread: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def _repr_html_(self) -> str:
         return self.by_arm.round(3).to_html(index=False)
@@ -71,7 +76,8 @@ def predictive_check(fit: Fit) -> PredictiveCheck:
     fit : Fit
         Posterior draws.
     """
-    return check_of(reading_probabilities(fit.posterior, fit.study, fit.card))
+    of_readings = check_of(reading_probabilities(fit.posterior, fit.study, fit.card))
+    return replace(of_readings, spread=spread_of_slopes(fit.posterior, fit.study, fit.card))
 
 
 def check_of(readings: pd.DataFrame) -> PredictiveCheck:

@@ -16,6 +16,7 @@ from xenograft.answers.findings import averaged_numbers
 from xenograft.answers.inhibition import Inhibition
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import VERDICT_REFERENCES
+from xenograft.evidence.cautions import spread_in_words
 from xenograft.fitting.curves import animal_curves
 from xenograft.fitting.fit import Fit
 from xenograft.model.card import ModelCard
@@ -87,6 +88,8 @@ class ReportContent:
         Further checks.
     predictive_check : tuple of str or None
         What the answering models cannot reproduce, in words; empty: nothing found; None: not checked.
+    unlike : str
+        Where animals do not differ as the heaviest answering model says, and what rests on that; empty where they do.
     left_out : mapping of str to str
         Why a card that is fitted to other studies was not fitted to this one, by name.
     arms : DataFrame
@@ -115,6 +118,7 @@ class ReportContent:
     responses: Responses | None = None
     sensitivity: tuple[SensitivityTable, ...] = ()
     predictive_check: tuple[str, ...] | None = None
+    unlike: str = ""
     left_out: Mapping[str, str] = field(default_factory=dict)
     arms: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -183,6 +187,7 @@ def report_content(
             priors=analysis.priors,
             without=_without(analysis, results["verdict"]),
         ),
+        unlike=spread_in_words(ranking, analysis.checks),
         predictive_check=_predictive_warnings(analysis),
     )
 

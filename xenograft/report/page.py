@@ -20,6 +20,7 @@ from xenograft.fitting.processes import Worker
 from xenograft.model.card import ModelCard
 from xenograft.model.choice import by_reason
 from xenograft.model.prior import Prior
+from xenograft.model.vocabulary import SHARED_BY
 from xenograft.quantities.catalogue import shown
 from xenograft.report import sentences
 from xenograft.report import words as words
@@ -278,6 +279,8 @@ def _priors(cards: Mapping[str, ModelCard], study: Study) -> list[dict[str, Any]
     users: dict[tuple[str, Prior], list[str]] = {}
     for name, card in cards.items():
         for parameter, prior in card.priors.items():
+            if SHARED_BY.get(parameter, study.group) != study.group:  # of groups that the study does not have
+                continue
             users.setdefault((parameter, prior), []).append(name)
     return [
         {

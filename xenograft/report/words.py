@@ -261,6 +261,12 @@ def level_of(content: ReportContent) -> Level:
     return "doubt" if doubts or health != {"pass"} else "good"
 
 
+_RESIDUAL = (
+    "Where something that never shrinks is measured with every tumour (the models with a residual), predicted readings "
+    "are with it; curves, TGI, T/C and the excess are those of the tumour without it."
+)
+
+
 def model_in_words(cards: Mapping[str, ModelCard]) -> list[str]:
     """What the fitted cards assume, a sentence per choice, with every word that any of them uses."""
     return [
@@ -268,6 +274,7 @@ def model_in_words(cards: Mapping[str, ModelCard]) -> list[str]:
         f"Exposure e(t): {_listed('exposure', cards)}.",
         f"Animals differ in {_listed('varies', cards, 'and')}.",
         f"Reading error: {_listed('error', cards)}.",
+        *([_RESIDUAL] if any(card.residual for card in cards.values()) else []),
     ]
 
 
