@@ -44,7 +44,7 @@ CONTRACT = {
         "as_measured", "interaction_tests", "verdicts", "verdict", "reason", "references", "nulls", "notices",
         "provenance",
     },
-    "study": {"name", "digest", "unit", "animals", "mice", "readings", "censored", "arms", "first_dose", "horizon"},
+    "study": {"name", "digest", "unit", "animals", "mice", "cages", "readings", "censored", "arms", "first_dose", "horizon"},
     "models[]": {
         "name", "claim", "digest", "answers", "answer_weight", "weight", "method", "health", "refused", "elpd",
         "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo", "bad_k", "cautions", "chains", "draws", "attempts", "seconds",
@@ -190,7 +190,7 @@ def test_a_number_that_json_does_not_know_is_refused() -> None:
 def test_the_study_is_counted(results: Mapping[str, Any], study: Study) -> None:
     assert results["schema"] == "xenograft-results/1"
     assert results["study"] == {
-        "name": study.name, "digest": study.digest, "unit": "mm3", "animals": 40, "mice": 40,
+        "name": study.name, "digest": study.digest, "unit": "mm3", "animals": 40, "mice": 40, "cages": None,
         "readings": len(study.fitted_readings), "censored": 0, "arms": {arm.name: 10 for arm in study.arms},
         "first_dose": 0.0, "horizon": study.horizon,
     }  # fmt: skip
