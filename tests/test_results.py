@@ -44,7 +44,9 @@ CONTRACT = {
         "as_measured", "interaction_tests", "verdicts", "verdict", "reason", "references", "nulls", "notices",
         "provenance",
     },
-    "study": {"name", "digest", "unit", "animals", "mice", "cages", "readings", "censored", "arms", "first_dose", "horizon"},
+    "study": {
+        "name", "digest", "unit", "animals", "mice", "cages", "readings", "censored", "arms", "first_dose", "horizon",
+    },
     "models[]": {
         "name", "claim", "digest", "answers", "answer_weight", "weight", "method", "health", "refused", "elpd",
         "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo", "bad_k", "cautions", "chains", "draws", "attempts", "seconds",
