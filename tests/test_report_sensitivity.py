@@ -196,6 +196,12 @@ def test_weights_that_may_not_be_used_are_replaced_by_a_fit_or_said_not_to_be_tr
         return replace(fit, health=replace(fit.health, status=status))
 
     alone = replace(ranking, refits={})
+    weighted = without_each_animal(fits, alone, combination=COMBINATION, refit=refit)
+    assert set(weighted["how"]) == {"importance"}, "the chains' own draws may be weighted"
+    assert not asked
+    high = ranking.pareto_k.copy()
+    high.loc[animal] = 0.95
+    alone = replace(alone, pareto_k=high)
     again = without_each_animal(fits, alone, combination=COMBINATION, refit=refit)
     assert again.loc[animal, "how"] == "fitted again"
     assert set(asked) == {animal}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 import arviz as az
@@ -86,10 +87,10 @@ def without_each_animal(
 ) -> pd.DataFrame:
     """The averaged answer at the horizon when one animal is left out, for every animal in turn.
 
-    The posterior without an animal is drawn by importance sampling; where its weights may not be trusted, the card is
-    fitted again without the animal. A card with hundreds of latent variables has its own draws weighted instead
-    (Pareto-smoothed, Vehtari et al. 2017), or those of the ranking's fit without the animal. The cards keep their
-    answer weights.
+    The posterior without an animal is drawn by importance sampling. Where its weights may not be trusted, and of a card
+    with hundreds of latent variables, the draws of the chains are weighted instead (Pareto-smoothed, Vehtari et al.
+    2017); where these may not be trusted either, the ranking's fit without the animal serves, or a new one. The cards
+    keep their answer weights.
 
     Parameters
     ----------
@@ -134,33 +135,45 @@ def without_each_animal(
         return found.to_numpy().ravel()
 
     exact = drawn_without_each(fits, ranking) if drawn is None else drawn
-    left = {name: exact[name] or _by_own_draws(fits[name], ranking) for name in weights}
-    answers = {name: answer_of(one.posterior, fits[name].card) for name, one in left.items()}
+
+    @cache
+    def of_chains(name: str) -> LeftOut:
+        return _by_own_draws(fits[name], ranking)
+
+    @cache
+    def answers(name: str, chains: bool) -> np.ndarray:
+        left = exact[name]
+        return answer_of(fits[name].posterior if chains or left is None else left.posterior, fits[name].card)
+
+    def without(name: str, animal: str) -> tuple[np.ndarray, np.ndarray, float, str]:
+        """Draws, their weights, Pareto k, and how they were made."""
+        left, how = exact[name] or of_chains(name), "importance"
+        chains = exact[name] is None
+        again = ranking.refits.get((name, animal))
+        if again is None and not chains and animal in left.untrusted and animal not in of_chains(name).untrusted:
+            left, chains = of_chains(name), True
+        k = float(left.pareto_k[animal])
+        if again is None and not chains and animal in left.untrusted:
+            fitted = (refit or refit_without)(fits[name], [animal])
+            again = None if fitted.health.status == "fail" else fitted.posterior
+        if again is not None:
+            how = "fitted again"
+        elif animal in left.untrusted:
+            how = "not to be trusted"
+        apart = left.apart.get(animal) if again is None else again
+        if apart is None:
+            return answers(name, chains), left.weight.loc[animal].to_numpy(), k, how
+        values = answer_of(apart, fits[name].card)
+        return values, np.full(len(values), 1 / len(values)), k, how
+
     rows: list[dict[str, Any]] = []
     for animal, own_arm in arm_of_groups(study).items():
-        values: list[np.ndarray] = []
-        shares: list[np.ndarray] = []
-        how = {"importance"}
-        for name, weight in weights.items():
-            trusted = str(animal) not in left[name].untrusted
-            again = ranking.refits.get((name, str(animal)))
-            if again is None and not trusted and exact[name]:
-                fitted = (refit or refit_without)(fits[name], [str(animal)])
-                again = None if fitted.health.status == "fail" else fitted.posterior
-            if again is not None:
-                how.add("fitted again")
-            else:
-                how |= set() if trusted else {"not to be trusted"}
-                again = left[name].apart.get(str(animal))
-            values.append(answers[name] if again is None else answer_of(again, fits[name].card))
-            share = (
-                left[name].weight.loc[str(animal)] if again is None else np.full(len(values[-1]), 1 / len(values[-1]))
-            )
-            shares.append(weight * np.asarray(share))
+        found = [without(name, str(animal)) for name in weights]
+        values, shares, k, how = zip(*found, strict=True)
         told = next(word for word in ("not to be trusted", "fitted again", "importance") if word in how)
-        worst = max(float(one.pareto_k[str(animal)]) for one in left.values())
-        row = _weighted(np.concatenate(values), np.concatenate(shares))
-        rows.append({"animal": str(animal), "arm": own_arm, "pareto_k": worst, "how": told} | row)
+        scaled = [weight * share for weight, share in zip(weights.values(), shares, strict=True)]
+        row = _weighted(np.concatenate(values), np.concatenate(scaled))
+        rows.append({"animal": str(animal), "arm": own_arm, "pareto_k": max(k), "how": told} | row)
     return pd.DataFrame(rows).set_index("animal")[columns].rename_axis(study.group)
 
 
