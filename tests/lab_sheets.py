@@ -40,6 +40,13 @@ DAYS: dict[str, Callable[[int], str]] = {
     "Jour 0": lambda d: f"Jour {d}",
     "Tag 0": lambda d: f"Tag {d}",
     "t=0": lambda d: f"t={d}",
+    "Day 0 (n=3)": lambda d: f"Day {d} (n=3)",
+    "0th day": lambda d: f"{d}th day",
+    "Rx0": lambda d: f"Rx{d}",
+    "J+0": lambda d: f"J+{d}",
+    "0. Tag": lambda d: f"{d}. Tag",
+    "TV_20260105": lambda d: f"TV_{START + timedelta(d):%Y%m%d}",
+    "X2026.01.05": lambda d: f"X{START + timedelta(d):%Y.%m.%d}",
     "24 h": lambda d: f"{24 * d} h",
     "24hrs": lambda d: f"{24 * d}hrs",
     "2026-01-05": lambda d: f"{START + timedelta(d):%Y-%m-%d}",
@@ -78,7 +85,9 @@ NAMES = (
     ("Mouse #", "Treatment group", "Days after treatment", "Volume"),
     ("ID", "Compound", "Date", "Tumor size"),
 )
-MARKS = ("", "*", "†", "(a)", "#")
+MARKS = ("", "*", "†", "(a)", "#", "(ulcerated)")
+INSTEAD = ("", "<16", "< 16", "NA", "n/a", "not done", "found dead", "Euth.", "lost")
+"""Cells in place of a last reading: below a limit of its own, or words."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,10 @@ class Lab:
         Behind some of the volumes.
     unit : {"mm3", "cm3"}
         Unit in which volumes are written.
+    decimal : {".", ","}
+        The decimal sign.
+    instead : str
+        One of INSTEAD, in place of the last reading of every fourth animal.
     """
 
     volumes: dict[tuple[str, str, int], float]
@@ -105,12 +118,26 @@ class Lab:
     names: tuple[str, str, str, str] = NAMES[0]
     mark: str = ""
     unit: str = "mm3"
+    decimal: str = "."
+    instead: str = ""
     rows: list[list[str]] = field(default_factory=list[list[str]])
 
     @property
     def days(self) -> list[int]:
         """Days with readings, ascending."""
         return sorted({day for _, _, day in self.volumes})
+
+    @property
+    def readings(self) -> dict[tuple[str, str, int], float]:
+        """What is to be read: the volumes, or 16 for those below it, without those in whose place is a word."""
+        limit = 16.0 if self.instead.startswith("<") else None
+        told = {key: limit if self.is_instead(key) else volume for key, volume in self.volumes.items()}
+        return {key: volume for key, volume in told.items() if volume is not None}
+
+    def is_instead(self, key: tuple[str, str, int]) -> bool:
+        """Whether something else is written in place of a reading."""
+        last = key[2] == self.days[-1] and self.animals.index(key[:2]) % 4 == 1
+        return bool(self.instead) and last
 
     @property
     def animals(self) -> list[tuple[str, str]]:
@@ -146,6 +173,7 @@ def written(lab: Lab) -> Lab:
     if lab.unit == "cm3":
         volume = "Tumor volume (cm3)"
     cell = {key: _cell(lab, number, value) for number, (key, value) in enumerate(lab.volumes.items())}
+    cell |= {key: lab.instead for key in cell if lab.is_instead(key)}
     days, animals = lab.days, lab.animals
     match lab.layout:
         case "long":
@@ -166,7 +194,7 @@ def written(lab: Lab) -> Lab:
 
 
 def _cell(lab: Lab, number: int, value: float) -> str:
-    text = f"{value:g}" if lab.unit == "mm3" else f"{value / 1000:.7g}"
+    text = (f"{value:g}" if lab.unit == "mm3" else f"{value / 1000:.7g}").replace(".", lab.decimal)
     return text + lab.mark if lab.mark and number % 17 == 5 else text
 
 
@@ -175,7 +203,7 @@ def save(lab: Lab, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if lab.layout != "sheets":
         text = io.StringIO()
-        csv.writer(text).writerows(lab.rows)
+        csv.writer(text, delimiter=";" if lab.decimal == "," else ",").writerows(lab.rows)
         (folder / "table.csv").write_text(text.getvalue(), encoding="utf-8")
         return folder / "table.csv"
     book = openpyxl.Workbook()

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+import openpyxl
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
@@ -116,10 +117,13 @@ def test_a_study_file_that_is_there_is_replaced_by_force_only(tmp_path: Path) ->
 
 def test_the_sheet_of_a_workbook_is_chosen_by_its_option(tmp_path: Path) -> None:
     shutil.copy(FIXTURES / "layouts" / "workbook-long" / "volumes.xlsx", tmp_path)
+    book = openpyxl.load_workbook(tmp_path / "volumes.xlsx")
+    book.copy_worksheet(book["Volumes"]).title = "Second study"
+    book.save(tmp_path / "volumes.xlsx")
     run = CliRunner()
     asked = run.invoke(app, ["init", str(tmp_path / "volumes.xlsx")])
     assert isinstance(asked.exception, StudyError)
-    assert 'has 2 sheets ("Volumes", "Weights")' in str(asked.exception)
+    assert 'has 3 sheets ("Volumes", "Weights", "Second study")' in str(asked.exception)
     assert run.invoke(app, ["init", str(tmp_path / "volumes.xlsx"), "--sheet", "Volumes"]).exit_code == 0
     assert 'sheet = "Volumes"' in (tmp_path / "study.toml").read_text()
 

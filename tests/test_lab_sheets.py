@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lab_sheets import DAYS, LAYOUTS, MARKS, NAMES, VISITS, WEEKS, Lab, invented, save, written
+from lab_sheets import DAYS, INSTEAD, LAYOUTS, MARKS, NAMES, VISITS, WEEKS, Lab, invented, save, written
 
 from xenograft.errors import StudyError
 from xenograft.reading.guess_study import Guess, guess_study, toml_of_guess
@@ -45,7 +45,7 @@ def readings_of(study: Study) -> dict[tuple[str, str, float], float]:
 
 def assert_same(lab: Lab, study: Study) -> None:
     first = min(lab.days)
-    expected = {(arm, animal, float(day - first)): volume for (arm, animal, day), volume in lab.volumes.items()}
+    expected = {(arm, animal, float(day - first)): volume for (arm, animal, day), volume in lab.readings.items()}
     found = readings_of(study)
     assert found.keys() == expected.keys()
     assert all(abs(found[key] - volume) <= 1e-6 * volume for key, volume in expected.items())
@@ -169,6 +169,7 @@ def laboratories(draw: st.DrawFn) -> Lab:
     return replace(
         lab, layout=draw(st.sampled_from(LAYOUTS)), heading=heading, names=draw(st.sampled_from(NAMES)),
         mark=draw(st.sampled_from(MARKS)), unit=draw(st.sampled_from(("mm3", "mm3", "cm3"))),
+        decimal=draw(st.sampled_from((".", ".", ","))), instead=draw(st.sampled_from(INSTEAD)),
     )  # fmt: skip
 
 
@@ -176,6 +177,8 @@ def assert_right_or_refused(lab: Lab) -> bool:
     """Whether it was read; anything but the same readings or a refusal fails."""
     if lab.unit == "cm3" and lab.layout != "long":
         lab = replace(lab, unit="mm3")  # nothing in such a sheet says cm³
+    if lab.unit == "cm3" and lab.instead.startswith("<"):
+        lab = replace(lab, instead="")  # "<16" is cm³ there
     lab = written(lab)
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from xenograft.errors import quoted
 from xenograft.reading.schema import Meaning, StudyEntry
-from xenograft.reading.times import IN_DAYS, date_in, serial_date, times_in
+from xenograft.reading.times import IN_DAYS, date_said, serial_date, times_in
 
 WORDS: Mapping[str, Meaning] = {
     **dict.fromkeys(("", "na", "nan", "n/a", "#n/a", ".", "-", "–", "—", "x", "missing", "not done"), "missing"),
@@ -145,7 +145,7 @@ def _days_since(text: str, entry: StudyEntry) -> float:
 
 def moment_of(text: str, entry: StudyEntry) -> datetime | None:
     """The date (and time of day) that a cell says, None where it is none or its order of day and month is not known."""
-    if (written := date_in(text)) is not None:
+    if (written := date_said(text)) is not None:
         return written.at(entry.date_order, entry.day_0)
     if re.fullmatch(r"\d{5}(?:[.,]\d+)?", text):
         return serial_date(float(text.replace(",", ".")))
@@ -154,7 +154,7 @@ def moment_of(text: str, entry: StudyEntry) -> datetime | None:
 
 def looks_like_a_date(text: str) -> bool:
     """Whether a cell is written as a date, in whatever order."""
-    return date_in(text) is not None
+    return date_said(text) is not None
 
 
 def why_no_day(text: str, place: str, entry: StudyEntry) -> str:
@@ -169,7 +169,7 @@ def why_no_day(text: str, place: str, entry: StudyEntry) -> str:
     entry : StudyEntry
         What study.toml says of days.
     """
-    written = date_in(text)
+    written = date_said(text)
     if written is not None:
         if written.order == "asked" and entry.date_order is None:
             asked = 'Write date_order = "day first" or "month first"'

@@ -12,7 +12,7 @@ import pandas as pd
 from xenograft.errors import did_you_mean, quoted
 from xenograft.reading.cells import below_pattern, days, looks_like_a_date, meanings, moment_of, numbers, text_of
 from xenograft.reading.layouts import Cells
-from xenograft.reading.marks import plain_cells
+from xenograft.reading.marks import plain_cells, thousands
 from xenograft.reading.schema import Columns, ExcludeEntry, Formula, StudyEntry
 from xenograft.reading.study_toml import CUBIC_CENTIMETRES, StudyFile
 
@@ -163,6 +163,7 @@ def _with_plain_numbers(rows: pd.DataFrame, part: str, file: StudyFile) -> pd.Da
     chosen = {word.strip().lower() for word in entry.words}
     words = [word for word in unread.unique().tolist() if any(map(str.isdigit, word)) and word.lower() not in chosen]
     plain = plain_cells(words, unit, entry.decimal, entry.marks, units=entry.units_in_cells)
+    plain.text.update(thousands(words, entry.decimal))
     if plain.marks:
         marks = unread.map(plain.marks).dropna()
         rows["mark"] = marks.reindex(rows.index).combine_first(rows["mark"]) if "mark" in rows else marks

@@ -108,6 +108,9 @@ def _names_unlike(names: Sequence[str]) -> Iterable[str]:
     """One name written unlike all the others."""
     forms = {name: re.sub(r"[a-z]+", "a", re.sub(r"[A-Z]+", "A", re.sub(r"\d", "9", name))) for name in names}
     often = Counter(forms.values())
+    plain = [name for name in names if not re.search(r"\d", name)]
+    if len(names) >= FEWEST and 1 < len(plain) <= 0.25 * len(names):
+        yield f"Animals {listed(plain[:5])} have no number in their names, and the others have: are they animals?"
     odd = [name for name, form in forms.items() if often[form] == 1]
     if len(names) >= FEWEST and len(odd) == 1 and len(often) == 2:
         other = next(name for name in names if name != odd[0])

@@ -26,8 +26,13 @@ _OTHER_THINGS = (
     r"ph|pressure|rate|value of|p value|rank|rand|random|key|code|sort"
 )
 _BEGINS = (
-    r"start|started|begin|beginning|first dose|randomi[sz]ation|randomi[sz]ed|enrol?lment|enrolled|staging|on study"
+    r"start|started|begin|beginning|(?:first|1st|initial) (?:dose|dosing|treatment|injection)|treated|randomi[sz]ation|"
+    r"randomi[sz]ed|enrol?lment|enrolled|staging|on study"
 )
+_TWO_TUMOURS = (
+    ("primary", "distant"), ("primary", "secondary"), ("proximal", "distal"), ("ipsilateral", "contralateral"),
+    ("injected", "uninjected"), ("injected", "noninjected"), ("treated", "untreated"), ("irradiated", "abscopal"),
+)  # fmt: skip
 _OTHER_DATES = r"birth|dob|born|death|sacrifice|arrival|implant(?:ation)?|inoculation|removal|euthanasia|end|necropsy"
 _PATTERNS: Mapping[str, Sequence[tuple[int, str]]] = {
     "animal": (
@@ -35,13 +40,15 @@ _PATTERNS: Mapping[str, Sequence[tuple[int, str]]] = {
         (4, r".*\b(?:animal|mouse|mice|subject|ear ?tag|rat)\b.*\b(?:ids?|no|nr|number|#|name|tag|code)\b.*"),
         (3, r"ids?|tag|name|#|no|number|eartag|mouseid|animalid|subjectid|.*\b(?:animal|mouse|subject)"),
         (2, r".*\b(?:animal|mouse|mice|subject|rat|tag|ids?)\b.*"),
-        (2, r"(?:maus|m[aä]use|tier|souris|raton|ratón|topo|muis)(?: ?(?:nr|nummer|id|no|n°))?|tiernummer|mausnummer"),
+        (2, r"(?:maus|m[aä]use|tier|souris|raton|ratón|topo|muis|dier)(?: ?(?:nr|nummer|id|no|n°))?"),
+        (2, r"tiernummer|mausnummer|diernummer|(?:sample|specimen|individual)(?: ?(?:ids?|no|nr|name|#))?"),
     ),
     "arm": (
         (6, r"arm|group|treatment ?group|treatment ?arm|study ?arm|study ?group|dose ?group|treatment"),
         (5, r"regimen|drug|compound|condition|therapy|agent|cohort ?name|test ?article|intervention|group ?name"),
         (4, r".*\b(?:arm|group|treatment|regimen)\b.*"),
-        (2, r".*\b(?:drug|compound|condition|therapy|agent)\b.*|gruppe|groupe|grupo|behandlung|traitement"),
+        (2, r".*\b(?:drug|compound|condition|therapy|agent)\b.*|gruppe|groupe|grupo|groep|gruppo|behandlung"),
+        (2, r"traitement|tratamiento|behandeling|trattamento|behandlungsgruppe|tx|trt|rx|treated ?with|given"),
     ),
     "cohort": ((5, r"cohort|batch"), (2, r".*\b(?:cohort|batch)\b.*")),
     "cage": ((5, r"cage|housing|home ?cage|cage ?(?:id|no|nr|number|#)"), (2, r".*\b(?:cage|housing)\b.*")),
@@ -53,7 +60,8 @@ _PATTERNS: Mapping[str, Sequence[tuple[int, str]]] = {
     "width": ((5, r"width|w|short|short ?axis|shortest ?diameter|width ?mm|tumou?r ?width|smallest ?diameter|wid"),),
     "height": ((5, r"height|h|depth|tumou?r ?height|tumou?r ?depth"),),
     "weight": ((5, r"weight|body ?weight|bw|bwt|body ?wt|mouse ?weight|animal ?weight"),
-               (3, r".*\b(?:body ?weight|bw)\b.*"), (1, r"(?!.*\btumou?r\b).*\bweight\b.*")),
+               (3, rf"(?!.*\b(?:{_DERIVED})\b).*\b(?:body ?weight|bw)\b.*"),
+               (1, rf"(?!.*\b(?:tumou?r|{_DERIVED})\b).*\bweight\b.*")),
     "tumour": (
         (5, rf"(?:{_TUMOUR})|flank|side|location|site|(?:{_TUMOUR}) ?(?:id|no|nr|number|#|side|site|location|name)"),
         (3, rf"(?:{_TUMOUR}) (?:position|flank)|implant(?:ation)? ?(?:site|side)|.*\bflank\b.*"),
@@ -98,7 +106,8 @@ def named_columns(header: Sequence[str]) -> Named:
     scores = {part: {name: own[name][part] if name in own else 0 for name in names} for part in parts_of_columns}
     if timed > 1:  # "Day 0" among "Day 4" and "Day 7" is a heading, alone it may be a date
         scores["start"] = {
-            name: 0 if name in own and own[name]["timed"] else score for name, score in scores["start"].items()
+            name: 0 if name in own and own[name]["timed"] and "date" not in name.lower() else score
+            for name, score in scores["start"].items()
         }
     parts: dict[str, str] = {}
     also: dict[str, tuple[str, ...]] = {}
@@ -141,6 +150,21 @@ def _scores(name: str) -> dict[str, int]:
     return found
 
 
+def says_another_date(name: str) -> bool:
+    """Whether a name is that of a date which is no visit: of birth, of implantation, of a start of treatment."""
+    plain = plain_name(name)
+    return bool(_start_score(plain)) or re.search(rf"\b(?:{_OTHER_DATES})\b", plain) is not None
+
+
+def is_derived(name: str) -> bool:
+    """Whether a heading says that its numbers are made of others: a change, a ratio, a percentage."""
+    derived = (
+        r"percent|pct|change|relative|rel|rtv|normali[sz]ed|norm|fold|delta|ratio|log\d*|ln|growth|rate|tgi|t/c|"
+        "inhibition"
+    )
+    return re.search(rf"%|Δ|\b(?:{derived})\b", name.lower().replace("_", " ")) is not None
+
+
 def says_nothing(name: str) -> bool:
     """Whether a name tells neither a part of a table, nor a time, nor one of the things that sheets also hold."""
     if _NUMBER.fullmatch(name) or any(_scores(name).values()):
@@ -174,20 +198,25 @@ def plain_name(name: str, *, keep_brackets: bool = False) -> str:
 
 
 def _day_score(plain: str) -> int:
+    if re.search(r"\b(?:day|d|week|wk|w) ?\d|\bday zero", plain):  # "BW Day 0", "Day 0 date" and "Week 1 Day 3"
+        return 0
     if re.fullmatch(
         r"days?|study days?|days? of study|experiment(?:al)? day|dp[a-z]{1,2}|pid|day (?:no|number|nr|#)", plain
     ):
         return 8
     if re.match(r"days?\b", plain) or re.search(r"\bdays?$", plain):
-        return 7 if not re.search(r"\b(?:start|first|birth|removed|left|death|endpoint|end)\b", plain) else 0
+        told = re.sub(rf"^(?:study )?days? (?:after|since|post|from) .*(?:{_BEGINS}|first day).*", "", plain)
+        return 7 if not re.search(r"\b(?:start|first|birth|removed|left|death|endpoint|end)\b", told) else 0
     if _start_score(plain) or (
         re.search(rf"\b(?:{_OTHER_DATES})\b", plain) and not re.search(r"\b(?:after|since|post|from)\b", plain)
     ):
         return 0
     if re.fullmatch(
-        r"time ?points?|time|date|dates|visit date|measurement date|date of measurement|date measured|tag|jour", plain
+        r"time ?points?|time|date|dates|visit date|measurement date|date of measurement|date measured|tag|jour|datum|"
+        r"measured (?:at|on)|time ?stamp|date ?time|d[ií]a|giorno|dag|data|fecha|messdatum|messtag|zeitpunkt|elapsed|d",
+        plain,
     ):
-        return 6 if plain != "tag" else 1
+        return 6 if plain not in ("tag", "d", "data", "elapsed") else 1
     if re.fullmatch(
         r"weeks?|wks?|hours?|hrs?|h|months?|study weeks?|time (?:h|hrs?|hours?|weeks?|wks?|days?|d|months?)", plain
     ):
@@ -227,10 +256,10 @@ def _volume_score(name: str, plain: str) -> int:
     unit = re.search(r"(?:mm|cm)\s*(?:\^?3|³)", name, flags=re.IGNORECASE) is not None
     score = 0
     if re.search(
-        rf"\b(?:{_TUMOUR}) (?:volumes?|vol|size|burden)\b|\bm?tv\b|\b(?:{_TUMOUR})(?:volume|vol|size)\b", plain
+        rf"\b(?:{_TUMOUR}) (?:volumes?|vol|size|burden)\b|\bm?tv\b|\b(?:{_TUMOUR})(?:volumen?|vol|size)\b", plain
     ):
         score = 50
-    elif re.search(r"\b(?:volumes?|vol)\b", plain):
+    elif re.search(r"\b(?:volumes?|volumen|vol)\b", plain):
         score = 40
     elif re.search(r"\b(?:flux|bli|radiance|luminescence|total flux|photons?|signal|rlu|fluorescence)\b", plain):
         score = 30
@@ -246,7 +275,8 @@ def _volume_score(name: str, plain: str) -> int:
 
 def _sides(names: Sequence[str]) -> dict[str, str]:
     """Columns of volume whose names differ in nothing but left and right (or 1 and 2, A and B, L and R)."""
-    for pairs in (("left", "right"), ("l", "r"), ("lt", "rt"), ("lf", "rf"), ("1", "2"), ("a", "b"), ("t1", "t2")):
+    sides = (("left", "right"), ("l", "r"), ("lt", "rt"), ("lf", "rf"), ("1", "2"), ("a", "b"), ("t1", "t2"))
+    for pairs in (*sides, *_TWO_TUMOURS):
         found: dict[str, dict[str, str]] = {}
         for name in names:
             words = re.split(r"[\s_.()\[\]-]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from xenograft.files import toml_text
 from xenograft.reading.cells import WORDS, meanings, numbers
 from xenograft.reading.guess_times import Finding
-from xenograft.reading.marks import begins_with_a_number, mark_of, plain_cells
+from xenograft.reading.marks import begins_with_a_number, mark_of, plain_cells, thousands
 from xenograft.reading.schema import StudyEntry
 
 MOST_APART = 1.5
@@ -27,6 +28,15 @@ def identities_guessed(texts: Mapping[str, pd.Series]) -> Finding:
     if shared.any() and rows.loc[shared, "animal"].nunique() > rows["animal"].nunique() / 2:
         found.keys["animal_ids"] = '"within arm"'
         found.said.append("Every arm numbers its own animals.")
+    return found
+
+
+def written_once(texts: Mapping[str, pd.Series]) -> list[str]:
+    """Parts that are written once for the rows below: an arm with a blank cell, animals or days with two in five."""
+    found: list[str] = []
+    for part, least in (("arm", 0.0), ("animal", 0.4), ("day", 0.4)):
+        if part in texts and len(texts[part]) and texts[part].iloc[0] and texts[part].eq("").mean() > least:
+            found.append(part)
     return found
 
 
@@ -53,19 +63,35 @@ def repeats_guessed(texts: Mapping[str, pd.Series]) -> Finding:
             question = "Is every tumour of a mouse measured on its own? The mouse is a level above its tumours."
             found.asked.append(question)
             return found
+    if "cage" in texts and texts["cage"].ne("").any():
+        key = pd.DataFrame({part: texts[part] for part in (*columns, "cage")}).loc[rows.index]
+        if not key.duplicated().any():
+            question = (
+                "Animals seem to be numbered within their cage: write cage and number as one name of each animal."
+            )
+            found.asked.append(question)
+            return found
     number = numbers(rows["volume"].loc[twice], ".").where(lambda value: value > 0)
     group = [rows.loc[twice, part] for part in columns]
     apart = float((number.groupby(group).transform("max") / number.groupby(group).transform("min")).median())
-    found.keys["repeats"] = '"mean"'
-    sentence = (
-        f"{int(twice.sum())} readings share an animal and a day, {apart:.2f}-fold apart (median): their geometric "
-        "mean was "
-        'written. Or repeats = "readings", to use them all.'
-    )
+    shared = f"{int(twice.sum())} readings share an animal and a day, {apart:.2f}-fold apart (median)"
     if apart > MOST_APART:
-        sentence += " Callipers do not differ so much: are they two tumours, or two mice with one name?"
-    found.asked.append(sentence)
+        found.asked.append(
+            f"{shared}. Callipers do not differ so much: are they two tumours, or two mice with one name?"
+        )
+    elif 2 * twice.sum() < len(rows):
+        found.asked.append(f"{shared}: are they repeated measurements (repeats), or is a day or a name wrong?")
+    else:
+        found.keys["repeats"] = '"mean"'
+        written = 'their geometric mean was written. Or repeats = "readings", to use them all'
+        found.asked.append(f"{shared}: {written}.")
     return found
+
+
+def _meant(word: str) -> str:
+    """A guess at what a word in place of a reading means."""
+    gone = r"\s*(?:found dead|dead|died|death|euth|sac|cull|kill|removed|terminated|moribund|taken|humane|end ?point)"
+    return '"left"' if re.match(gone, word, flags=re.IGNORECASE) else '"missing"'
 
 
 def one_tumour_a_mouse(texts: Mapping[str, pd.Series]) -> bool:
@@ -90,6 +116,10 @@ def readings_guessed(texts: pd.Series, unit: str, decimal: str) -> Finding:
     number = numbers(texts, decimal)
     meaning = meanings(texts[number.isna()], _PLAIN.model_copy(update={"decimal": decimal}))
     unknown = [word for word in dict.fromkeys(texts[meaning.index[meaning == ""]]) if word]
+    grouped = thousands(unknown, decimal)
+    if grouped:
+        found.said.append(f"Digits are grouped: {next(iter(grouped))} is {next(iter(grouped.values()))}.")
+    unknown = [word for word in unknown if word not in grouped]
     plain = plain_cells(unknown, unit, decimal, {}, units=True)
     if plain.diameters:
         found.said.append(f"Cells such as {next(iter(plain.diameters))} hold two diameters: volume = 1/2 L W^2.")
@@ -106,9 +136,10 @@ def readings_guessed(texts: pd.Series, unit: str, decimal: str) -> Finding:
     words = [word for word in odd if not begins_with_a_number(word)]
     if words:
         shown = ", ".join(words[:5]) + (", …" if len(words) > 5 else "")
-        found.keys["words"] = "{ " + ", ".join(f'{toml_text(word)} = "missing"' for word in words[:20]) + " }"
+        found.keys["words"] = "{ " + ", ".join(f"{toml_text(word)} = {_meant(word)}" for word in words[:20]) + " }"
         rest = f" Only the first 20 of {len(words)} such words were written." if len(words) > 20 else ""
-        question = f'What {shown} means: "missing" was written; "below limit" and "left" are the others.{rest}'
+        written = " and ".join(dict.fromkeys(_meant(word) for word in words))
+        question = f'What {shown} means: {written} was written, of "missing", "below limit" and "left".{rest}'
         found.asked.append(question)
     if left := [word for word in odd if begins_with_a_number(word)]:
         shown = ", ".join(left[:5]) + (", …" if len(left) > 5 else "")

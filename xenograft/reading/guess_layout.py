@@ -5,55 +5,21 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from xenograft.errors import quoted
 from xenograft.reading.body import joined_names
+from xenograft.reading.guess_across import wide_by_animal
 from xenograft.reading.guess_columns import Named, named_columns
-from xenograft.reading.headings import Heading, headings_of, is_moment
-from xenograft.reading.numbered import arms_of_headings, as_animals
+from xenograft.reading.guess_times import column_of_times, weeks_and_days
+from xenograft.reading.headings import Heading, headings_of, is_moment, measure_said, side_said
+from xenograft.reading.laid_out import LaidOut
 from xenograft.reading.sheet import letters
 from xenograft.reading.summaries import summaries_among
 from xenograft.reading.times import Times, times_in
 
 HEADER_ROWS = 30
 _ROW_PARTS = ("animal", "arm", "cohort", "cage", "reason_left", "tumour", "start")
-_MEASURES = {"l", "w", "h", "length", "width", "height", "volume", "v", "tv", "vol"}
-_SIDES = {"l", "r", "left", "right"}
-
-
-@dataclass(frozen=True)
-class LaidOut:
-    """A guess at the layout of a sheet.
-
-    Parameters
-    ----------
-    row : int
-        Row of the header, from 1.
-    layout : {"long", "wide by day", "wide by animal"}
-    parts : tuple of str
-        What each row of the header says; empty where the layout's own parts do.
-    columns : dict of str to str
-        Part to column.
-    named : Named
-        All that the header's names say.
-    headings : tuple of str
-        Of a wide table by day: the headings that say when, as far as they are understood.
-    times : Times
-        What the headings say.
-    said, asked : tuple of str
-        Sentences.
-    """
-
-    row: int
-    layout: str
-    parts: tuple[str, ...] = ()
-    columns: dict[str, str] = field(default_factory=dict[str, str])
-    named: Named = field(default_factory=lambda: Named({}))
-    headings: tuple[str, ...] = ()
-    times: Times = field(default_factory=Times)
-    said: tuple[str, ...] = ()
-    asked: tuple[str, ...] = ()
 
 
 def laid_out(rows: Sequence[Sequence[str]]) -> LaidOut | None:
@@ -69,6 +35,7 @@ def laid_out(rows: Sequence[Sequence[str]]) -> LaidOut | None:
     cells = [[text.strip() for text in row] for row in rows]
     first = _named_row(cells)
     if first is not None:
+        first = next((n for n in range(first) if _says_again(cells[first], cells[n])), first)
         return _under_names(cells, first)
     for position, row in enumerate(cells[:HEADER_ROWS]):
         found = _without_names(cells, position, row)
@@ -89,10 +56,16 @@ def _named_row(cells: Sequence[Sequence[str]]) -> int | None:
             if part in ("animal", "arm", "day", "volume", "length", "width")
             and not _repeated_below(cells, position, row.index(name))
         }
-        worth = 2 * len(parts) + (1 if times_in(row).count > 1 else 0) if {"animal", "arm", "day"} & set(parts) else 0
+        worth = 2 * len(parts) + (1 if times_in(row).count > 1 or "day" in parts else 0)
+        worth *= bool({"animal", "arm", "day"} & set(parts))
         if worth > most:
             best, most = position, worth
     return best
+
+
+def _says_again(row: Sequence[str], earlier: Sequence[str]) -> bool:
+    """Whether an earlier row is the same header, with another arm in its first cell."""
+    return sum(bool(text) for text in earlier) > 2 and list(row[1:]) == list(earlier[1:])
 
 
 def _mostly_readings(row: Sequence[str]) -> bool:
@@ -120,7 +93,7 @@ def _under_names(cells: Sequence[Sequence[str]], row: int) -> LaidOut | None:
     header = list(cells[row])
     below = cells[row + 1 :]
     second = list(below[0]) if below else []
-    named = named_columns(header)
+    named = _with_arms_in_words(named_columns(header), header, below)
     parts = named.parts
     rowwise = {part: name for part, name in parts.items() if part in _ROW_PARTS}
     summaries = summaries_among(header)
@@ -130,15 +103,23 @@ def _under_names(cells: Sequence[Sequence[str]], row: int) -> LaidOut | None:
     days = [header[j] for j in others if header[j] in said]
     if parts.get("start") in said and len(said) > 1:
         rowwise.pop("start", None)
+    if (two := _two_rows(cells, row, rowwise)) is not None:
+        return two
     bare = times.unit is None and not times.dates
     if (
         len(days) >= 2
         and not (bare and not _ascending_numbers(days))
+        and not ("day" in parts and _one_row_per_reading(below, header, parts))
         and _filled_with_readings(below, [header.index(d) for d in days])
     ):
         return _wide_by_day(cells, row, header, second, named, said, times, days, others)
     if measured and "day" in parts:
-        return _long(cells, row, named)
+        found = _long(cells, row, named)
+        return replace(found, parts=("name", "ignore")) if _units_only(second, header) else found
+    if measured and "animal" in parts and (day := column_of_times(header, below, parts.values())) is not None:
+        asked = f'day is "{day}", because all its cells say when.'
+        found = _long(cells, row, replace(named, parts={**parts, "day": day}))
+        return replace(found, asked=(*found.asked, asked))
     two = _second_row_of_days(header, second, below[1:], rowwise)
     if two is not None and "day" not in parts:
         words = {**_rowwise(second), **rowwise}
@@ -149,7 +130,7 @@ def _under_names(cells: Sequence[Sequence[str]], row: int) -> LaidOut | None:
     joined = joined_names([header, padded], ["name", "name"])
     under = named_columns(joined)
     if (not measured and "day" not in parts) or "animal" not in parts:
-        by_animal = _wide_by_animal(cells, row)
+        by_animal = wide_by_animal(cells, row)
         if by_animal is not None:
             return by_animal
     if (
@@ -160,15 +141,13 @@ def _under_names(cells: Sequence[Sequence[str]], row: int) -> LaidOut | None:
         sentence = "Long: one row per reading, under a header of two rows."
         return LaidOut(row + 1, "long", ("name", "name"), _long_columns(under), under, said=(sentence,))
     if "day" in parts:
-        by_animal = _wide_by_animal(cells, row)
+        by_animal = wide_by_animal(cells, row)
         if by_animal is not None:
             return by_animal
     numeric = [header[j] for j in others if header[j] and header[j] not in parts.values() and _mostly_numbers(below, j)]
     if len(numeric) >= 2 and "day" not in parts:
         return _not_understood(row, named, numeric)
-    missing = ", ".join(part for part in ("animal", "day", "volume") if part not in parts)
-    question = f"The columns of {missing} were not recognised: name them under [columns]."
-    return LaidOut(row + 1, "long", (), _long_columns(named), named, asked=(question,) if missing else ())
+    return LaidOut(row + 1, "long", (), _long_columns(named), named)
 
 
 def _without_names(cells: Sequence[Sequence[str]], position: int, row: Sequence[str]) -> LaidOut | None:
@@ -186,7 +165,7 @@ def _without_names(cells: Sequence[Sequence[str]], position: int, row: Sequence[
             named = named_columns(row)
             second = list(below[0]) if below else []
             return _wide_by_day(cells, position, list(row), second, named, said, times, days, range(len(row)))
-    return _wide_by_animal(cells, position)
+    return wide_by_animal(cells, position)
 
 
 def _wide_by_day(
@@ -195,8 +174,7 @@ def _wide_by_day(
     days: Sequence[str], others: Sequence[int],
 ) -> LaidOut:  # fmt: skip
     parts: tuple[str, ...] = ()
-    measured = {text.lower() for j, text in enumerate(second) if text and j in others}
-    if (measured and measured <= _SIDES and measured & {"r", "right"}) or (measured and measured <= _MEASURES):
+    if _measures_or_sides([text for j, text in enumerate(second) if text and j in others]):
         parts = ("day", "measure")
     asked: list[str] = []
     if lost := [text for text in times.unread if is_moment(text)]:
@@ -213,6 +191,63 @@ def _wide_by_day(
         row + 1, "wide by day", parts, _rowwise(header), named, tuple(shown), times, tuple(sentences), tuple(asked)
     )
     return _with_unnamed(cells, found)
+
+
+def _units_only(second: Sequence[str], header: Sequence[str]) -> bool:
+    """Whether the row below the names holds their units, and nothing else."""
+    filled = [text for text in second if text]
+    unit = r"[(\[]?\s*(?:days?|d|hours?|h|weeks?|mm|cm|(?:mm|cm)\s*\^?[32³²]|g|mg|µl|ul|mg/kg|%)\s*[)\]]?"
+    return len(filled) > 1 and not second[0] and all(re.fullmatch(unit, text, re.IGNORECASE) for text in filled)
+
+
+def _with_arms_in_words(named: Named, header: Sequence[str], below: Sequence[Sequence[str]]) -> Named:
+    """The names with the column that has words for arms, where the best one has numbers only and another would do."""
+    if "arm" not in named.parts or not _numbers_only(header, below, named.parts["arm"]):
+        return named
+    others = [text for text in header if text not in named.parts.values()]
+    other = named_columns(others).parts.get("arm")
+    if other is None or _numbers_only(header, below, other):
+        return named
+    return replace(named, parts={**named.parts, "arm": other})
+
+
+def _numbers_only(header: Sequence[str], below: Sequence[Sequence[str]], name: str) -> bool:
+    position = list(header).index(name)
+    return all(re.fullmatch(r"\d*", line[position]) for line in below if position < len(line))
+
+
+def _one_row_per_reading(below: Sequence[Sequence[str]], header: Sequence[str], parts: dict[str, str]) -> bool:
+    """Whether animals stand in several rows, beside days: what looks like days in the header is something else then."""
+    if "animal" not in parts or re.search(r"\d", parts["day"]):
+        return False
+    animals = [line[header.index(parts["animal"])] for line in below if len(line) == len(header)]
+    return 2 * len({name for name in animals if name}) <= len([name for name in animals if name])
+
+
+def _measures_or_sides(texts: Sequence[str]) -> bool:
+    """Whether headings say nothing but what was measured, or nothing but left and right."""
+    sides = {side_said(text) for text in texts}
+    return bool(texts) and (all(map(measure_said, texts)) or (None not in sides and "right" in sides))
+
+
+def _two_rows(cells: Sequence[Sequence[str]], row: int, rowwise: dict[str, str]) -> LaidOut | None:
+    """Days and what was measured (or left and right) in two rows of which the lower names the animals."""
+    above, header = list(cells[row - 1]), list(cells[row])
+    beyond = [text for text in header if text and text not in rowwise.values()]
+    upper = [text for text in above if text]
+    repeated = len(beyond) > len(set(beyond)) > 1
+    if row == 0 or len(set(upper)) < 2 or not repeated:
+        return None
+    if _measures_or_sides(beyond) and len(headings_of(upper)[0]) == len(upper):
+        parts, days = ("day", "measure"), upper
+    elif _measures_or_sides(upper) and len(headings_of(beyond)[0]) == len(set(beyond)):
+        parts, days = ("measure", "day"), beyond
+    else:
+        return None
+    said, times = headings_of(days)
+    shown = [said[day].when for day in dict.fromkeys(days)]
+    sentence = f"Wide by day, under two rows of {' and '.join(f'{part}s' for part in parts)}."
+    return LaidOut(row, "wide by day", parts, rowwise, named_columns(header), tuple(shown), times, (sentence,))
 
 
 def _long(cells: Sequence[Sequence[str]], row: int, named: Named) -> LaidOut:
@@ -290,56 +325,28 @@ def _second_row_of_days(
     return found if _filled_with_readings(below, [list(second).index(day) for day in found]) else None
 
 
-def _wide_by_animal(cells: Sequence[Sequence[str]], row: int) -> LaidOut | None:
-    """Days down the first column and animals across: under a row of arms, of animals, or of both."""
-    header = list(cells[row])
-    below = [line for line in cells[row + 1 :] if any(line)]
-    second = list(below[0]) if below else []
-    if len([text for text in header[1:] if text]) < 2 or not second:
+_WEIGHTS = r"\b(?:body ?weights?|weights?|bw|k[oö]rpergewicht|gewicht|poids)\b"
+
+
+def row_of_weights(rows: Sequence[Sequence[str]], header_row: int) -> int | None:
+    """Where a block of weights begins below the readings: its title, or a header with weights in it; None without.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of str
+        All cells of the sheet.
+    header_row : int
+        The header of the readings, from 1.
+    """
+    header = [text.strip() for text in rows[header_row - 1]]
+    if any(re.search(_WEIGHTS, text, flags=re.IGNORECASE) for text in header):
         return None
-    first = [line[0] if line else "" for line in below]
-    summaries = summaries_among(first)
-    kept = [text for text in first if text not in summaries]
-    columns = {}
-    if _days_going_down(kept) and kept and kept[0] == first[0] and not _text_beyond(second):
-        numbered = arms_of_headings([text for text in header[1:] if text])
-        parts: tuple[str, ...] = ("numbered arm",) if numbered else ("arm",)
-        columns = {"day": header[0]} if header[0] else {}
-    elif _days_going_down(
-        [text for text in kept if text != second[0]]
-        if second[0]
-        else kept[1:]
-        if not kept[:1] or kept[0] == second[0]
-        else kept
-    ):
-        parts = ("arm", "animal")
-        if len(set(header[1:])) > len(set(second[1:])):
-            parts = ("animal", "arm")
-        corner = header[0] or second[0]
-        columns = {"day": corner} if corner else {}
-    else:
-        return None
-    said: tuple[str, ...] = ("Wide by animal: one column per animal.",)
-    if parts == ("numbered arm",):
-        said = (*said, f"H{as_animals(arms_of_headings([text for text in header[1:] if text]))[1:]}.")
-    return LaidOut(row + 1, "wide by animal", parts, columns, named_columns(header), said=said)
-
-
-def _text_beyond(row: Sequence[str]) -> bool:
-    return sum(bool(text) and not re.match(r"[<+-]?\s*[\d.]", text) for text in row[1:]) > len(row[1:]) / 2
-
-
-def _days_going_down(texts: Sequence[str]) -> bool:
-    words = [text for text in texts if text]
-    if len(words) < 2 or len(set(words)) < len(words):
-        return False
-    times = times_in(words)
-    if times.visits or times.count < len(words):
-        return False
-    if times.dates:
-        return len(times.dates) == len(words)
-    numbers = list(times.numbers.values())
-    return all(earlier < later for earlier, later in itertools.pairwise(numbers))
+    for number, row in enumerate(rows[header_row:], start=header_row + 1):
+        filled = [text.strip() for text in row if text.strip()]
+        says = [text for text in filled if re.search(_WEIGHTS, text.replace("_", " "), flags=re.IGNORECASE)]
+        if says and (len(filled) == 1 or (len(says) > 1 and filled[0] == next(text for text in header if text))):
+            return number
+    return None
 
 
 def _not_understood(row: int, named: Named, headings: Sequence[str]) -> LaidOut:
@@ -350,7 +357,8 @@ def _not_understood(row: int, named: Named, headings: Sequence[str]) -> LaidOut:
         f"day_of = {{ {quoted(headings[0])} = 0, … }}."
     )
     columns = {part: name for part, name in named.parts.items() if part in _ROW_PARTS}
-    return LaidOut(row + 1, "wide by day", (), columns, named, tuple(headings), times, asked=(question,))
+    asked = () if weeks_and_days(headings) else (question,)
+    return LaidOut(row + 1, "wide by day", (), columns, named, tuple(headings), times, asked=asked)
 
 
 def _ascending_numbers(texts: Sequence[str]) -> bool:

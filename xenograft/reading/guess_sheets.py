@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from xenograft.errors import StudyError
+from xenograft.errors import StudyError, quoted
 from xenograft.files import toml_text
-from xenograft.reading.guess_layout import LaidOut, laid_out
+from xenograft.reading.guess_layout import laid_out
+from xenograft.reading.guess_times import Finding, times_guessed
+from xenograft.reading.laid_out import LaidOut
 from xenograft.reading.schema import StudyEntry
 from xenograft.reading.sheet import Sheet
 from xenograft.reading.sheets import read_sheet
@@ -60,23 +62,42 @@ def sheets_guessed(table: Path, names: Sequence[str]) -> Sheets | None:
             return None
         read[name] = (sheet, laid_out(sheet.rows))
     with_readings = {name: found for name, (_, found) in read.items() if found is not None and _has_readings(found)}
+    readings = {name: found for name, found in with_readings.items() if _has_animals(found)}
     groups = [name for name, (_, found) in read.items() if found is not None and _is_groups(found)]
-    pair = _volumes_and_weights(names)
+    pair = _volumes_and_weights([name for name, (_, found) in read.items() if found is not None])
     known = {name: found for name, (sheet, found) in read.items() if found is not None and len(sheet.rows) > found.row}
-    if len(known) == len(names) == 2 and pair and (pair[1] in with_readings or "weight" in known[pair[1]].columns):
-        return _with_weights(*pair, known)
-    if len(with_readings) == 1 and len(groups) == 1 and len(names) == 2:
-        return _with_groups(next(iter(with_readings.items())), groups[0], read[groups[0]][1])
+    if (
+        pair
+        and set(readings) <= set(pair) <= set(known)
+        and (pair[1] in readings or "weight" in known[pair[1]].columns)
+    ):
+        return _left_out(_with_weights(*pair, known), names, pair)
+    if len(readings) == 1:
+        name = next(iter(readings))
+        if len(groups) == 1 and (two := _with_groups((name, readings[name]), groups[0], read[groups[0]][1])):
+            return _left_out(two, names, [name, groups[0]])
+        return _left_out(Sheets(name, {"sheet": toml_text(name)}), names, [name])
     alike = {
-        tuple(text.strip().lower() for text in read[name][0].rows[found.row - 1])
-        for name, found in with_readings.items()
+        tuple(text.strip().lower() for text in read[name][0].rows[found.row - 1]) for name, found in readings.items()
     }
-    same = len({(found.layout, found.row) for found in with_readings.values()}) == 1 and len(with_readings) == len(
-        names
-    )
-    if same and (len(alike) == 1 or all("arm" not in found.columns for found in with_readings.values())):
-        return _one_each(names, with_readings)
-    return None
+    if len({(found.layout, found.row, found.parts) for found in readings.values()}) != 1:
+        return None
+    if len(alike) > 1 and any("arm" in found.columns for found in readings.values()):
+        return None
+    return _left_out(_one_each(list(readings), readings), names, list(readings))
+
+
+def _has_animals(found: LaidOut) -> bool:
+    return found.layout == "wide by animal" or "animal" in found.columns
+
+
+def _left_out(found: Sheets | None, names: Sequence[str], kept: Sequence[str]) -> Sheets | None:
+    """The sheets with a question about those that have no readings of animals."""
+    others = [name for name in names if name not in kept]
+    if not others or found is None:
+        return found
+    asked = f"No readings of animals were found on {', '.join(map(quoted, others))}: left out."
+    return replace(found, asked=(*found.asked, asked))
 
 
 def _has_readings(found: LaidOut) -> bool:
@@ -130,4 +151,7 @@ def _one_each(names: Sequence[str], found: dict[str, LaidOut]) -> Sheets | None:
         return None
     listed = f"[{', '.join(map(toml_text, names))}]"
     keys = {"sheets": listed} | ({"sheets_are": '"days"'} if days else {})
-    return Sheets(names[0], keys, said=(f"Every sheet is {'a day' if days else 'an arm'} ({', '.join(names)}).",))
+    when = times_guessed(names) if days else Finding()
+    said = f"Every sheet is {'a day' if days else 'an arm'} ({', '.join(names)})."
+    asked = [sentence for sentence in when.asked if not sentence.startswith("The days of dosing")]
+    return Sheets(names[0], keys | when.keys, said=(said, *when.said), asked=tuple(asked))

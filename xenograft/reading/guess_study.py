@@ -11,20 +11,27 @@ from typing import Any
 
 from xenograft.errors import StudyError, quoted
 from xenograft.files import toml_key, toml_text
-from xenograft.reading.delimited import SEPARATORS
 from xenograft.reading.folder import number_text
 from xenograft.reading.guess_arms import GuessedArm, guess_arms
-from xenograft.reading.guess_contents import identities_guessed, one_tumour_a_mouse, readings_guessed, repeats_guessed
-from xenograft.reading.guess_layout import HEADER_ROWS, LaidOut, laid_out
+from xenograft.reading.guess_contents import (
+    identities_guessed,
+    one_tumour_a_mouse,
+    readings_guessed,
+    repeats_guessed,
+    written_once,
+)
+from xenograft.reading.guess_layout import row_of_weights
+from xenograft.reading.guess_read import read_unknown
 from xenograft.reading.guess_sheets import sheets_guessed
-from xenograft.reading.guess_times import Finding, times_guessed
+from xenograft.reading.guess_times import Finding, times_guessed, weeks_and_days
+from xenograft.reading.laid_out import LaidOut
 from xenograft.reading.layouts import Cells
-from xenograft.reading.schema import Columns, StudyEntry
+from xenograft.reading.numbered import arms_of_headings, as_animals, without_their_summaries
+from xenograft.reading.schema import Columns
 from xenograft.reading.sheet import Sheet
-from xenograft.reading.sheets import read_sheet
 from xenograft.reading.sources import read_source, titles_of
 from xenograft.reading.study_toml import study_file_of
-from xenograft.reading.summaries import summaries_among
+from xenograft.reading.summaries import is_beside, summaries_among
 from xenograft.reading.xlsx import SPREADSHEETS, visible_sheets
 
 _UNITS = {
@@ -32,6 +39,8 @@ _UNITS = {
     r"(?<![a-z])mm\s*(?:\^?3|³)": "mm3",
     r"\b(?:photons?|p)\s*/\s*s(?:ec)?\b": "photons/s",
 }
+
+_LENGTH_IN_CM = r"\b(?:length|width|diameter|long|short|l|w)\s*[(\[]\s*cm\s*[)\]]"
 
 
 @dataclass(frozen=True)
@@ -80,12 +89,12 @@ def guess_study(table: Path, *, sheet: str | None = None) -> Guess:
     """
     guess = Guess({"name": toml_text(table.stem), "data": toml_text(table.name)})
     guess, sheet = _with_sheets(guess, table, sheet)
-    read, found, decimal, doubts = _read(table, sheet)
+    read, found, decimal, doubts = read_unknown(table, sheet)
     guess = _asked(guess, *doubts)
     if decimal == ",":
         guess.keys["decimal"] = '","'
         guess = _said(guess, "Decimals are written with a comma.")
-    guess = _with_layout(guess, read, found)
+    guess, read = _with_layout(guess, read, found)
     guess = _with_unit(guess, read.rows[: found.row + 1])
     guess = _with_times(guess, read, found)
     return _with_contents(guess, table, decimal, read, found)
@@ -144,56 +153,12 @@ def _with_sheets(guess: Guess, table: Path, sheet: str | None) -> tuple[Guess, s
     return _asked(_said(replace(guess, tables=found.tables), *found.said), *found.asked), found.sheet
 
 
-def _read(table: Path, sheet: str | None) -> tuple[Sheet, LaidOut, str, tuple[str, ...]]:
-    """The sheet, how it is laid out, its decimal sign, and questions about cells that look unlike their value."""
-    doubts: tuple[str, ...] = ()
-    for decimal in (".", ","):
-        keys = {"name": "?", "data": table.name, "decimal": decimal, "sheet": sheet}
-        entry = StudyEntry.model_validate(keys)
-        read, found = None, None
-        for row in range(1, HEADER_ROWS + 1):
-            if read is None or table.suffix.lower() in SEPARATORS:  # which sign separates the cells may hang on the row
-                try:
-                    read = read_sheet(table, entry.model_copy(update={"header_row": row}))
-                except StudyError as error:
-                    plainly = {"superscripts": "footnotes", "struck_through": "read", "header_row": row}
-                    read = read_sheet(table, entry.model_copy(update=plainly))
-                    doubts = error.problems
-            if row > len(read.rows):
-                break
-            if read.says:
-                layout = read.says.get("layout", '"long"').strip('"')
-                found = LaidOut(1, layout, columns=dict(read.columns))
-                break
-            if sum(bool(text.strip()) for text in read.rows[row - 1]) >= 2:
-                found = laid_out(read.rows)
-                break
-        if read is None:
-            raise StudyError(f"{table.name}: has no rows. Give a header and one row per reading.")
-        if found is None:
-            row = next((n for n, line in enumerate(read.rows, start=1) if sum(bool(t.strip()) for t in line) >= 3), 0)
-            if not row:
-                finding = "no row with three headings or more was found"
-                raise StudyError(f"{table.name}: {finding}. Write study.toml by hand.")
-            question = "The columns of animal, day, volume were not recognised: name them under [columns]."
-            found = LaidOut(row, "long", asked=(question,))
-        if decimal == "," or not _has_decimal_commas(read.rows[found.row :]):
-            return read, found, decimal, doubts
-    raise AssertionError
-
-
-def _has_decimal_commas(rows: Sequence[Sequence[str]]) -> bool:
-    texts = [text.strip() for row in rows for text in row]
-    written = [text for text in texts if re.fullmatch(r"[+-]?\d+,\d+", text)]
-    return bool(written) and any(len(text.split(",")[1]) != 3 for text in written)
-
-
-def _with_layout(guess: Guess, read: Sheet, found: LaidOut) -> Guess:
-    """The guess with layout, header and columns."""
+def _with_layout(guess: Guess, read: Sheet, found: LaidOut) -> tuple[Guess, Sheet]:
+    """The guess with layout, header and columns, and the part of the sheet that holds readings."""
     if read.says:
         guess.keys.update(read.says)
         guess = _said(guess, f"Laid out as the file itself says: {found.layout}.")
-        return _with_columns(guess, dict(read.columns))
+        return _with_columns(guess, dict(read.columns)), read
     if found.row > 1:
         guess.keys["header_row"] = str(found.row)
         guess = _said(guess, f"The header is in row {found.row}.")
@@ -202,15 +167,44 @@ def _with_layout(guess: Guess, read: Sheet, found: LaidOut) -> Guess:
     if found.parts:
         guess.keys["header"] = f"[{', '.join(map(toml_text, found.parts))}]"
     guess = _asked(_said(guess, *found.said), *found.asked)
-    if "arm" not in found.columns and "sheets" not in guess.keys and found.layout != "wide by animal":
+    if found.layout == "long" and (
+        lost := [part for part in ("animal", "day", "volume") if not _is_said(part, found, guess)]
+    ):
+        guess = _asked(guess, f"The columns of {', '.join(lost)} were not recognised: name them under [columns].")
+    across = found.layout == "wide by animal"
+    if (weights := row_of_weights(read.rows, found.row)) is not None:
+        guess.keys["last_row"] = str(weights - 1)
+        title = next(text for text in read.rows[weights - 1] if text.strip())
+        guess = _asked(guess, f"The rows from {weights} on ({quoted(title)}) are taken for weights, and left out.")
+        read = replace(read, rows=read.rows[: weights - 1])
+    if "arm" not in found.columns and "sheets" not in guess.keys and found.parts in ((), ("day", "measure"), ("arm",)):
         titles = titles_of(read.rows, found.row, max(len(found.parts), 1))
         if len(titles) > 1:
             guess.keys["arm_from"] = '"heading rows"'
-            guess = _said(guess, f"Rows with one cell name the arms: {', '.join(titles)}.")
+            guess = _said(guess, f"Titles of blocks name the arms: {', '.join(titles)}.")
+    if across and found.parts == ("arm",) and {"sheets", "arm_from"} & set(guess.keys):
+        guess.keys["header"] = '["animal"]'
     columns: dict[str, str | dict[str, str]] = dict(found.columns)
+    if (
+        not across
+        and not {"sheets", "arm_from"} & set(guess.keys)
+        and "arm" not in columns
+        and "animal" in found.columns
+    ):
+        named = dict.fromkeys(_column(read, found.row + max(len(found.parts) - 1, 0), found.columns["animal"]))
+        if arms := arms_of_headings(without_their_summaries([name for name in named if name])):
+            guess.keys["arm_from"] = '"animal names"'
+            guess = _said(guess, f"H{as_animals(arms)[1:]}.")
     if found.layout == "long" and found.named.sides and "tumour" not in columns:
         columns["volume"] = dict(found.named.sides)
-    return _with_columns(guess, columns)
+    return _with_columns(guess, columns), read
+
+
+def _is_said(part: str, found: LaidOut, guess: Guess) -> bool:
+    """Whether a column of a long table, or the name of its sheet, says a part."""
+    lengths = {"length", "width"} <= set(found.columns)
+    by_sheet = part == "day" and guess.keys.get("sheets_are") == '"days"'
+    return part in found.columns or by_sheet or (part == "volume" and (lengths or bool(found.named.sides)))
 
 
 def _with_columns(guess: Guess, columns: Mapping[str, str | dict[str, str]]) -> Guess:
@@ -224,6 +218,9 @@ def _with_columns(guess: Guess, columns: Mapping[str, str | dict[str, str]]) -> 
 def _with_unit(guess: Guess, rows: Sequence[Sequence[str]]) -> Guess:
     texts = " ".join(text for row in rows for text in row)
     unit = next((unit for pattern, unit in _UNITS.items() if re.search(pattern, texts, flags=re.IGNORECASE)), None)
+    if unit is None and (found := re.search(_LENGTH_IN_CM, texts, flags=re.IGNORECASE)):
+        guess.keys["unit"] = '"cm3"'
+        return _said(guess, f"Lengths are in cm ({found[0]}), so volumes in cm3.")
     guess.keys["unit"] = toml_text(unit or "mm3")
     return _said(guess, f"Volumes are in {unit}.") if unit else _asked(guess, "No unit is given: mm³ was written.")
 
@@ -233,14 +230,22 @@ def _with_times(guess: Guess, read: Sheet, found: LaidOut) -> Guess:
     rows = read.rows[found.row :]
     if found.layout == "wide by day":
         if found.times.visits or not found.times.count:
-            return guess  # asked already
+            both = weeks_and_days(found.headings)
+            return guess if both is None else _with(guess, both)  # else asked already
         return _with(guess, times_guessed(found.headings))
     name = found.columns.get("day", "")
     if found.layout == "wide by animal":
-        first = [row[0].strip() for row in rows if row]
+        rows = rows[max(len(found.parts) - 1, 0) :]
+        first = [row[0].strip() for row in rows if sum(bool(text.strip()) for text in row) > 1]
         summaries = summaries_among(first)
-        return _with(guess, times_guessed([text for text in first if text not in summaries and text != name], name))
-    return _with(guess, times_guessed(_column(read, found.row, name), name)) if name else guess
+        return _with(
+            guess,
+            times_guessed(
+                [text for text in first if text not in summaries and text != name and not is_beside(text)], name
+            ),
+        )
+    cells = _column(read, found.row, name)[max(len(found.parts) - 1, 0) :]
+    return _with(guess, times_guessed(cells, name)) if name else guess
 
 
 def _column(sheet: Sheet, row: int, name: str) -> list[str]:
@@ -265,30 +270,33 @@ def _with_contents(guess: Guess, table: Path, decimal: str, sheet: Sheet, found:
     """The guess with what the readings themselves say: words, marks, limits, arms."""
     cells = _cells_of(guess, table)
     if isinstance(cells, StudyError):
-        if not found.times.visits:
+        if not any("not understood as days" in question for question in guess.open):
             guess = _asked(guess, *cells.problems)
         arms_named = dict.fromkeys(_column(sheet, found.row, found.columns.get("arm", "")))
         return _with_arms(replace(guess, arms=tuple(guess_arms([name for name in arms_named if name]))))
     guess = _said(guess, *(notice.removeprefix(f"{sheet.place}: ") for notice in cells.notices if "left out" in notice))
-    names: dict[str, str] = {part: part for part in ("animal", "arm", "day", "volume", "tumour")}
+    names: dict[str, str] = {part: part for part in ("animal", "arm", "day", "volume", "tumour", "cage")}
     if not cells.wide:
         ours: dict[str, Any] = {**Columns().model_dump(), **guess.columns}
         names = {part: name if isinstance(name, str) else part for part, name in ours.items()}
     texts = {part: cells.rows[name].str.strip() for part, name in names.items() if cells.header.count(name) == 1}
     if "start" in texts and "start" in guess.columns:
         guess.keys.pop("day_0", None)
+        guess = replace(guess, open=tuple(text for text in guess.open if not text.startswith("The date of day 0")))
         sentence = f'Days count from each animal\'s own "{guess.columns["start"]}": is that the day of its first dose?'
         guess = _asked(replace(guess, start=0.0), sentence)
     if "volume" in texts:
         guess = _with(guess, readings_guessed(texts["volume"], guess.keys["unit"].strip('"'), decimal))
+    down = written_once(texts)
+    if down:
+        guess.keys["fill_down"] = f"[{', '.join(map(toml_text, down))}]"
+        guess = _said(guess, f"{' and '.join(down)} is written once for all rows below it.".capitalize())
+        texts |= {part: texts[part].mask(texts[part] == "").ffill().fillna("") for part in down}
     guess = _with(guess, repeats_guessed(texts))
     if "tumour" in guess.columns and "tumour" in texts and "animal" in texts and one_tumour_a_mouse(texts):
         guess = replace(guess, columns={part: name for part, name in guess.columns.items() if part != "tumour"})
     if "arm" not in texts:
         return _asked(guess, "The column of arms was not recognised: name it under [columns] and add the arms.")
-    if texts["arm"].iloc[0] and (blank := int((texts["arm"] == "").sum())):
-        guess.keys["fill_down"] = '["arm"]'
-        guess = _said(guess, f"An arm is written once for all rows below it ({blank} cells are blank).")
     if {"animal", "day"} <= set(texts):
         guess = _with(guess, identities_guessed(texts))
     names_of_arms = [name for name in dict.fromkeys(texts["arm"]) if name]

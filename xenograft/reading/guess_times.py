@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from xenograft.errors import quoted
 from xenograft.reading.cells import FIRST_SERIAL
-from xenograft.reading.guess_columns import unit_of_name
+from xenograft.reading.guess_columns import says_another_date, unit_of_name
 from xenograft.reading.times import IN_DAYS, Written, date_in, serial_date, times_in
+
+LONGEST_GAP = timedelta(days=27)
+"""Between two visits; the same day of the next month is further away, and is another order of day and month."""
 
 
 @dataclass
@@ -35,6 +38,8 @@ def times_guessed(texts: Sequence[str], name: str = "") -> Finding:
         Name of the column, which may name a unit ("Time (h)").
     """
     words = [text for text in dict.fromkeys(text.strip() for text in texts) if text]
+    if (both := weeks_and_days(words)) is not None:
+        return both
     found = Finding()
     times = times_in(words)
     dates = dict(times.dates)
@@ -73,6 +78,37 @@ def times_guessed(texts: Sequence[str], name: str = "") -> Finding:
     return found
 
 
+def weeks_and_days(texts: Sequence[str]) -> Finding | None:
+    """What "W1D1", "W1D3", "Week 2 Day 1" say: days, where the first week is the lowest; None for other texts."""
+    parted = [re.fullmatch(r"w(?:ee)?k?\s*(\d+)[\s_.,:/-]*d(?:ay)?\s*(\d+)", text.strip(), re.I) for text in texts]
+    pairs = [(int(found[1]), int(found[2])) for found in parted if found]
+    if len(pairs) < 2 or len(pairs) < len(texts):
+        return None
+    first = min(week for week, _ in pairs)
+    told = {text: 7 * (week - first) + day for text, (week, day) in zip(texts, pairs, strict=True)}
+    found = Finding(start=float(min(told.values())))
+    found.keys["day_of"] = "{ " + ", ".join(f"{quoted(text)} = {day}" for text, day in told.items()) + " }"
+    found.asked.append(
+        f"{_some(texts)} name a week and a day: they were written as days ({quoted(texts[0])} is day {told[texts[0]]}, "
+        f"{quoted(texts[-1])} is day {told[texts[-1]]}). Are they?"
+    )
+    found.asked.append(f"The days of dosing: day {found.start:g} was written as the first of every agent.")
+    return found
+
+
+def column_of_times(header: Sequence[str], below: Sequence[Sequence[str]], taken: Collection[str]) -> str | None:
+    """The only column whose cells all are dates, or say a unit of time ("Day 4"); None where there is none, or two."""
+    found: list[str] = []
+    for position, name in enumerate(header):
+        cells = list(dict.fromkeys(line[position] for line in below if position < len(line) and line[position]))
+        if not name or name in taken or not 2 <= len(cells) <= 5_000 or says_another_date(name):
+            continue
+        times = times_in(cells[:200])
+        if times.count == len(cells[:200]) and (times.unit is not None or len(times.dates) == times.count):
+            found.append(name)
+    return found[0] if len(found) == 1 else None
+
+
 def _of_serial(number: float) -> Written:
     shown = serial_date(number)
     assert shown is not None
@@ -92,6 +128,8 @@ def _with_dates(found: Finding, dates: dict[str, Written]) -> Finding:
         near = first.date()
     found_moments = [one.at(order, near) for one in written]  # "2-Jan" after "22-Dec" is of the next year
     moments = [moment for moment in found_moments if moment is not None]
+    if not moments and order is None and any(one.order == "asked" for one in written):
+        return found
     if not moments:
         found.asked.append("The date of day 0: no date of the table is one of the calendar.")
         return found
@@ -103,7 +141,11 @@ def _with_dates(found: Finding, dates: dict[str, Written]) -> Finding:
         )
         found.said.append(f"Dates have a time of day, {told}.")
     found.keys["day_0"] = f"{min(moments):%Y-%m-%d}"
-    found.start = 0.0
+    fractions = found.keys.get("clock") == '"fractions"'
+    first = min(moments)
+    found.start = (
+        (first - datetime.combine(first.date(), datetime.min.time())) / timedelta(days=1) if fractions else 0.0
+    )
     question = "The date of day 0: the first date of the table was written, and every agent starts on day 0."
     found.asked.append(question)
     return found
@@ -118,8 +160,7 @@ def _moment(one: Written, order: str | None, near: date | None) -> datetime | No
 def _several_visits(dates: dict[str, Written]) -> bool:
     """Whether the dates of a study carry few times of day, so that these tell visits apart rather than animals."""
     clocks = {one.clock for one in dates.values()}
-    days = {(one.year, one.first, one.second) for one in dates.values()}
-    return len(dates) == len(clocks) * len(days) and 2 <= len(clocks) <= 3
+    return 2 <= len(clocks) <= 3 and 2 * len(clocks) <= len(dates)
 
 
 def _order(found: Finding, dates: dict[str, Written]) -> str | None:
@@ -131,19 +172,25 @@ def _order(found: Finding, dates: dict[str, Written]) -> str | None:
     if day_first and month_first:
         found.asked.append("Some dates have the day first, others the month: correct the table, then write date_order.")
     if not day_first and not month_first:
-        rising = {order: _rises(list(asked.values()), order) for order in ("day first", "month first")}
-        dotted = all("." in text for text in asked)
-        month_first = not dotted and rising["month first"] and not rising["day first"]
-        order = "month first" if month_first else "day first"
-        found.asked.append(f"Whether dates have the day or the month first: {order.replace('_', ' ')} was written.")
+        likely = [order for order in ("day first", "month first") if _rises(list(asked.values()), order)]
+        if all("." in text for text in asked):
+            likely = ["day first"]
+        if len(likely) != 1:
+            found.asked.append("Whether dates have the day or the month first: write date_order.")
+            return None
+        month_first = likely == ["month first"]
+        found.asked.append(f"Whether dates have the day or the month first: {likely[0].replace('_', ' ')} was written.")
     order = "month first" if month_first and not day_first else "day first"
     found.keys["date_order"] = f'"{order}"'
     return order
 
 
 def _rises(dates: Sequence[Written], order: str) -> bool:
+    """Whether dates ascend as written, without a gap that no laboratory leaves between two visits."""
     moments = [_moment(one, order, date(2025, 7, 1)) for one in dates]
-    return all(a is not None and b is not None and a < b for a, b in itertools.pairwise(moments))
+    return all(
+        a is not None and b is not None and timedelta(0) < b - a <= LONGEST_GAP for a, b in itertools.pairwise(moments)
+    )
 
 
 def _some(texts: Sequence[str]) -> str:

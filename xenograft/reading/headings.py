@@ -26,6 +26,7 @@ SIDE_WORDS = {
     **dict.fromkeys(("left", "l", "lt", "lf", "lhs", "left flank", "flank l", "flank left", "left side"), "left"),
     **dict.fromkeys(("right", "r", "rt", "rf", "rhs", "right flank", "flank r", "flank right", "right side"), "right"),
 }
+_ABOUT_A_TUMOUR = r"\b(?:tumou?rs?|flank|side|volumes?|vol|tv|size)\b"
 _MOMENTS = (
     r"base ?line|pre|pre[- ]?(?:treatment|dose|tx|study)|before|initial|start|beginning|randomi[sz]ation|enrol?lment|"
     r"staging|(?:first|last) (?:day|visit|measurement|reading)|"
@@ -50,6 +51,18 @@ class Heading:
     when: str
     measure: str | None = None
     tumour: str = ""
+
+
+def measure_said(text: str) -> str | None:
+    """The measure that a heading names, "volume" for "Tumor volume (mm3)"; None where it names none."""
+    plain = re.sub(r"[(\[].*?[)\]]|\b(?:mm|cm)[³²23]?\b|\bg$", " ", text.lower())
+    return MEASURE_WORDS.get(" ".join(re.sub(r"[_\W]+", " ", plain).split()))
+
+
+def side_said(text: str) -> str | None:
+    """Left or right, for "Left tumor" and "R flank"; None for any other heading."""
+    plain = " ".join(re.sub(r"[_\W]+", " ", re.sub(_ABOUT_A_TUMOUR, " ", text.lower())).split())
+    return SIDE_WORDS.get(plain)
 
 
 def headings_of(texts: Sequence[str]) -> tuple[dict[str, Heading], Times]:
@@ -117,12 +130,12 @@ def with_labels(headings: Mapping[int, Mapping[str, str]], entry: StudyEntry) ->
 
 def with_sides(headings: Mapping[int, Mapping[str, str]]) -> dict[int, dict[str, str]]:
     """The headings with left and right, where these stand in the row of measures, as tumours."""
-    words = {said.get("measure", "").lower() for said in headings.values()} - {""}
-    if not words or not words <= SIDE_WORDS.keys() or "right" not in {SIDE_WORDS[word] for word in words}:
+    words = {said.get("measure", "") for said in headings.values()} - {""}
+    if "right" not in {side_said(word) for word in words} or not all(map(side_said, words)):
         return {position: dict(said) for position, said in headings.items()}
     return {
         position: {part: text for part, text in said.items() if part != "measure"}
-        | ({"tumour": SIDE_WORDS[said["measure"].lower()]} if said.get("measure") else {})
+        | ({"tumour": side} if (side := side_said(said.get("measure", ""))) else {})
         for position, said in headings.items()
     }
 

@@ -6,22 +6,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from xenograft.errors import StudyError, quoted
 from xenograft.reading.body import filled_from_above, fitted_to, joined_names, with_letters, without_repeated_headers
-from xenograft.reading.cells import days, why_no_day
-from xenograft.reading.headings import is_moment, problem_of_all_times, with_labels, with_sides
-from xenograft.reading.numbered import arms_of_headings
+from xenograft.reading.headings import with_labels, with_sides
 from xenograft.reading.schema import StudyEntry
 from xenograft.reading.sheet import Sheet, letters
 from xenograft.reading.study_toml import StudyFile, counted
 from xenograft.reading.summaries import summaries_among, without_summaries, without_summary_rows
+from xenograft.reading.wide_columns import MEASURED, READ_DOWN, WideColumn, names_of, reading_columns
 
-READ_DOWN = ("animal", "arm", "day", "tumour", "start", "cohort", "cage", "study", "reason_left")
-MEASURED = ("volume", "length", "width", "height", "weight")
-_SHORT = {"v": "volume", "l": "length", "w": "width", "h": "height"}
+_NO_MEANS = " If its rows are means of arms, give the volumes of each animal instead."
 
 
 @dataclass(frozen=True)
@@ -99,12 +95,6 @@ def one_row_per_reading(file: StudyFile, sheet: Sheet, said: Mapping[str, str] |
     return _melted(file, sheet, header, body, top, said)
 
 
-def names_of(entry: StudyEntry) -> dict[str, str]:
-    """What the table calls its columns, by part; volume is "volume" where there is a column for each tumour."""
-    names: dict[str, str | dict[str, str]] = entry.columns.model_dump()
-    return {part: part if isinstance(name, dict) else name for part, name in names.items()}
-
-
 def _with_sides(
     file: StudyFile,
     place: str,
@@ -129,15 +119,6 @@ def _with_sides(
     return Cells(rows, (*others, "volume", file.entry.columns.tumour), notices=notices)
 
 
-@dataclass(frozen=True)
-class _Column:
-    """A column of a wide sheet that holds readings: its position and what its heading says."""
-
-    position: int
-    said: Mapping[str, str]
-    measure: str
-
-
 def _melted(
     file: StudyFile, sheet: Sheet, header: list[list[str]], body: pd.DataFrame, top: int, known: Mapping[str, str]
 ) -> Cells:
@@ -152,7 +133,7 @@ def _melted(
     if "day" in entry.header_parts:
         headings = with_labels(headings, entry)
     headings = with_sides(headings)
-    columns, problems, unread = _reading_columns(file, sheet, headings, body, top)
+    columns, problems, unread = reading_columns(file, sheet, headings, body, top)
     if missing := list(_missing_parts(file, place, {*named, *known}, header)):
         raise StudyError(missing)
     if unread:
@@ -160,7 +141,7 @@ def _melted(
         notices.append(f"{place}: {counted(len(unread), 'column')} not read ({names}).")
     if not columns:
         if not problems:
-            problems.append(_no_reading_columns(file, place, header))
+            problems.append(_no_reading_columns(file, place, header, unread))
         raise StudyError(problems)
     blocks = [_block(sheet, body, named, group) for group in _grouped(columns)]
     rows = pd.concat(blocks).sort_index(kind="stable").assign(**known)
@@ -218,104 +199,9 @@ def _headings(
     return said
 
 
-def _reading_columns(
-    file: StudyFile, sheet: Sheet, headings: Mapping[int, Mapping[str, str]], body: pd.DataFrame, top: int
-) -> tuple[list[_Column], list[str], list[str]]:
-    """The columns that hold readings, what is wrong with the others, and those left unread."""
-    entry = file.entry
-    columns: list[_Column] = []
-    problems: list[str] = []
-    unread: list[str] = []
-    headings, unnumbered = _numbered(sheet.place, headings)
-    problems += unnumbered
-    dated = _days_of_headings(headings, entry) if "day" in entry.header_parts else {}
-    if problem := problem_of_all_times(file, sheet.place, dated):
-        return [], [problem], []
-    counts: dict[str, int] = {}
-    row_of = {part: top + level for level, part in enumerate(entry.header_parts)}
-    texts = [text for said in headings.values() for part, text in said.items() if part in ("day", "animal")]
-    summaries = summaries_among(texts, (said.get("arm", "") for said in headings.values()))
-    arms_of_summaries = summaries_among(said.get("arm", "") for said in headings.values())
-    for position, said in headings.items():
-
-        def cell(part: str, position: int = position) -> str:
-            return f"{sheet.place}, cell {sheet.address(row_of[part], position)}"
-
-        if not said.get("animal", "named") and said.get("arm") in arms_of_summaries:
-            unread.append(said["arm"])
-            continue
-        blank = [part for part, text in said.items() if not text and part not in ("measure", "tumour")]
-        if blank:
-            filled = counted(int(body[position].str.strip().ne("").sum()), "cell")
-            finding = f"the heading is blank ({blank[0]}) above {filled}"
-            problems.append(f"{cell(blank[0])}: {finding}. Fill it in, or empty the column.")
-            continue
-        if summary := next((text for part, text in said.items() if part != "arm" and text in summaries), None):
-            unread.append(summary)
-            continue
-        if "day" in said and np.isnan(dated[said["day"]]):
-            if is_moment(said["day"]):
-                finding = f"the heading {quoted(said['day'])} is no day"
-                remedy = f"Say which in {file.place}, for example day_of = {{ {quoted(said['day'])} = 0 }}"
-                problems.append(f"{cell('day')}: {finding}. {remedy}, or add it to ignore_columns.")
-            elif re.search(r"\d", said["day"]) or not re.search(r"[^\W\d_]", said["day"]):
-                why = why_no_day(said["day"], file.place, entry)
-                problems.append(f"{cell('day')}: the day of the column {why} Else add it to ignore_columns.")
-            else:
-                unread.append(said["day"])
-            continue
-        measure = _measure(entry, said.get("measure"))
-        if measure is None:
-            words = ", ".join(MEASURED)
-            finding = f"the heading says {quoted(said['measure'])}, which is none of {words}"
-            problems.append(f"{cell('measure')}: {finding}. Name it under [columns] in {file.place}.")
-            continue
-        known = {part: text for part, text in said.items() if part != "measure"}
-        if "arm" in known and "animal" not in known:
-            counts[known["arm"]] = counts.get(known["arm"], 0) + 1
-            known["animal"] = f"{known['arm']}/{counts[known['arm']]}"
-        columns.append(_Column(position, known, measure))
-    return columns, problems, unread
-
-
-def _numbered(
-    place: str, headings: Mapping[int, Mapping[str, str]]
-) -> tuple[Mapping[int, Mapping[str, str]], list[str]]:
-    """Headings that name an arm and count its animals ("Vehicle_1"), as arm and animal; and what is wrong with them."""
-    if not any("numbered arm" in said for said in headings.values()):
-        return headings, []
-    texts = list(dict.fromkeys(said["numbered arm"] for said in headings.values()))
-    arms = arms_of_headings(texts)
-    if not arms:
-        shown = ", ".join(quoted(text) for text in texts[:4])
-        finding = f"the headings ({shown}, …) do not count the animals of two arms or more"
-        return {}, [f'{place}: {finding}. Write header = ["arm"], or two rows with arms and animals.']
-    return {
-        position: {**{part: text for part, text in said.items() if part != "numbered arm"},
-                   "arm": arms[said["numbered arm"]], "animal": said["numbered arm"]}
-        for position, said in headings.items()
-    }, []  # fmt: skip
-
-
-def _days_of_headings(headings: Mapping[int, Mapping[str, str]], entry: StudyEntry) -> dict[str, float]:
-    texts = pd.Series(list(dict.fromkeys(said["day"] for said in headings.values())), dtype="str")
-    return dict(zip(texts, days(texts, entry), strict=True)) if len(texts) else {}
-
-
-def _measure(entry: StudyEntry, text: str | None) -> str | None:
-    if not text:
-        return "volume" if text is None else None
-    names = names_of(entry)
-    plain = re.sub(r"\s*[(\[].*[)\]]$", "", text).strip().lower()  # "Length (mm)"
-    for part in MEASURED:
-        if text == names[part] or plain == part:
-            return part
-    return _SHORT.get(plain)
-
-
-def _grouped(columns: Iterable[_Column]) -> list[list[_Column]]:
+def _grouped(columns: Iterable[WideColumn]) -> list[list[WideColumn]]:
     """Columns that hold the measures of the same readings, for example a length and a width, together."""
-    groups: list[list[_Column]] = []
+    groups: list[list[WideColumn]] = []
     open_groups: dict[tuple[tuple[str, str], ...], int] = {}
     for column in columns:
         key = tuple(sorted(column.said.items()))
@@ -328,7 +214,7 @@ def _grouped(columns: Iterable[_Column]) -> list[list[_Column]]:
     return groups
 
 
-def _block(sheet: Sheet, body: pd.DataFrame, named: Mapping[str, int], group: Sequence[_Column]) -> pd.DataFrame:
+def _block(sheet: Sheet, body: pd.DataFrame, named: Mapping[str, int], group: Sequence[WideColumn]) -> pd.DataFrame:
     first = group[0]
     block = pd.DataFrame({part: body[position].str.strip() for part, position in named.items()}, index=body.index)
     for part, text in first.said.items():
@@ -366,6 +252,7 @@ def _missing_parts(file: StudyFile, place: str, named: Iterable[str], header: li
         if part not in said:
             names = ", ".join(dict.fromkeys(text for row in header for text in row if text and not _numeric(text)))
             remedy = f"Name it under [columns] in {file.place}." + (f" Its columns: {names}." if names else "")
+            remedy += _NO_MEANS if part == "animal" and "arm" in said else ""
             yield f'{place}: there is no column "{part}". {remedy}'
     columns = file.entry.columns
     for part in sorted(columns.model_fields_set & set(READ_DOWN) - said):
@@ -374,7 +261,10 @@ def _missing_parts(file: StudyFile, place: str, named: Iterable[str], header: li
             yield f"{file.place}: [columns] {part} = {quoted(name)} is not a column of {place}. Correct it."
 
 
-def _no_reading_columns(file: StudyFile, place: str, header: list[list[str]]) -> str:
+def _no_reading_columns(file: StudyFile, place: str, header: list[list[str]], unread: Sequence[str]) -> str:
+    if len(unread) > 1 and all(text in summaries_among(unread) for text in unread):
+        shown = ", ".join(map(quoted, unread[:3]))
+        return f"{place}: {shown}, … are means and the like, and no animals. Give the volumes of each animal."
     thing = "day" if file.entry.layout == "wide by day" else "animal"
     row = file.entry.header_row
     finding = (

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 from xenograft.reading.cells import number_pattern
 
-_MARK = r"[*†‡§¶#^~?!°$&ª]+|\([a-zA-Z*†‡§#]{1,2}\)|\[[a-zA-Z0-9*†‡§#]{1,2}\]|[¹²³⁴-⁹ᵃ-ᶜ]+"
+_MARK = (
+    r"[*†‡§¶#^~?!°$&ª]+|\((?!(?:mm|cm|µl|ul)[³23]?\))[a-zA-Z*†‡§#][a-zA-Z ]{0,19}\)|"
+    r"\[[a-zA-Z0-9*†‡§#]{1,2}\]|[¹²³⁴-⁹ᵃ-ᶜ]+"
+)
 _UNITS = {
     "mm3": r"(?:mm|cu\.? ?mm|cubic ?mm)\s*(?:\^?3|³)?",
     "cm3": r"(?:cm\s*(?:\^?3|³)|cc|ml)",
     "mm": r"mm",
 }
-_BY = r"\s*[x×X✕]\s*"
+_BY = r"\s*[x×X✕*]\s*"
 MEANINGS_OF_MARKS = ("keep", "exclude", "missing", "below limit")
 
 
@@ -78,6 +81,26 @@ def plain_cells(
         elif text != cell:
             found.text[cell] = text
     return found
+
+
+def thousands(texts: Sequence[str], decimal: str) -> dict[str, str]:
+    """Cells whose digits are grouped by blanks or apostrophes ("1 234,5", "1'234"), and the number in them.
+
+    Commas and points between thousands are the decimal sign of somewhere else: such cells are refused. So is "120 130",
+    which may be two numbers.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Cells that are no plain numbers.
+    decimal : {".", ","}
+        The decimal sign.
+    """
+    fraction = rf"{re.escape(decimal)}\d+"
+    grouped = re.compile(
+        rf"[<≤]?\s*[+-]?[1-9]\d{{0,2}}(?:(?:['’]\d{{3}})+(?:{fraction})?|(?:[ \u00a0\u202f]\d{{3}})+{fraction})"
+    )
+    return {text: re.sub(r"(?<=\d)[ '’\u00a0\u202f](?=\d)", "", text) for text in texts if grouped.fullmatch(text)}
 
 
 def mark_of(text: str, decimal: str) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from xenograft.reading.summaries import summaries_among
+
 _LAST_NUMBER = re.compile(
     r"(?P<arm>.*\S)\s*(?:_|:Y|\.|-|\s#|\s*#|\s(?:m|mouse|animal|rep|y)\s*\.?)\s*(?P<number>\d{1,3})", re.I
 )
@@ -36,6 +38,13 @@ def arms_of_headings(headings: Sequence[str]) -> dict[str, str]:
         numbers.setdefault(arms[heading], []).append(int(found["number"]) if found else 0)
     fits = len(parted) == len(headings) and len(numbers) >= 2 and all(map(_counts, numbers.values()))
     return arms if fits else {}
+
+
+def without_their_summaries(headings: Sequence[str]) -> list[str]:
+    """The headings without those that sum an arm up ("Vehicle mean" beside "Vehicle_1")."""
+    parted = [_LAST_NUMBER.fullmatch(heading.strip()) for heading in headings]
+    summaries = summaries_among(headings, {found["arm"].strip() for found in parted if found})
+    return [heading for heading in headings if heading not in summaries]
 
 
 def _counts(numbers: Sequence[int]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -163,6 +164,11 @@ def _decimal_advice(file: StudyFile, text: str) -> str | None:
     here, other = (".", ",") if file.entry.decimal == "." else (",", ".")
     if numbers(pd.Series([text], dtype="str"), other).isna().iloc[0]:
         return None
+    if re.fullmatch(rf"[1-9]\d{{0,2}}{re.escape(other)}\d{{3}}", text):
+        plain = text.replace(other, "")
+        return (
+            f'Write {plain} if it is more than a thousand, or decimal = "{other}" in {file.place} if it is a fraction.'
+        )
     name = "point" if here == "." else "comma"
     return f'Write decimals with a {name}, or decimal = "{other}" in {file.place}.'
 
@@ -231,11 +237,11 @@ def _identity_problems(file: StudyFile, place: str, rows: pd.DataFrame) -> Itera
             row,
             (
                 f"{place_of(place, rows, row)}: a second reading on day {repeated.at[row, 'day_number']:g} (the "
-                f"first is in {other}), "
-                f"the first of {len(repeated)} such readings. Are they repeated measurements of one tumour? Then write "
-                f'repeats = "mean" in {file.place}. Are they several tumours of a mouse? Then name the column that '
-                "tells them "
-                "apart as tumour under [columns]. Are they two mice with one name? Then correct it."
+                f"first is in {other}), the first of {len(repeated)} such readings. Are they repeated measurements "
+                f'of one tumour? Then write repeats = "mean" in {file.place}. Are they several tumours of a mouse? '
+                "Then name the column that tells them apart as tumour under [columns]. Are they two mice with one "
+                "name? Then correct it. Are they something else, such as body weights? Then leave them out: "
+                'only_columns = "A:H", or last_row.'
             ),
         )
         return

@@ -197,7 +197,7 @@ class StudyEntry(_Entry):
     sheets: Annotated[tuple[str, ...], PlainValidator(_list_of_text)] = ()
     sheets_are: Literal["arms", "days"] = "arms"
     only_columns: Annotated[str, PlainValidator(_column_range)] | None = None
-    arm_from: Literal["heading rows"] | None = None
+    arm_from: Literal["heading rows", "animal names"] | None = None
     layout: Layout = "long"
     header: Annotated[tuple[HeaderPart, ...], PlainValidator(_header)] | None = None
     header_row: _Row = 1
@@ -233,6 +233,8 @@ class StudyEntry(_Entry):
         if self.header is None:
             return True
         parts: set[str] = set(self.header)
+        if "animal" in parts and (self.sheets or self.arm_from or self.groups):
+            parts |= {"arm"}  # it is said elsewhere
         if "numbered arm" in parts and not {"arm", "animal"} & parts:
             parts |= {"arm", "animal"}  # it says both
         return NEEDED_IN_HEADER[self.layout] in parts and parts <= {*ALLOWED_IN_HEADER[self.layout]}

@@ -10,17 +10,13 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
-import pandas as pd
 
-from xenograft.errors import quoted
 from xenograft.printing import listed
-from xenograft.reading.formulas import formula_followed
+from xenograft.reading.as_written import AsWritten
+from xenograft.reading.columns_unused import columns_not_used, formula_questions
 from xenograft.reading.gaps import gap_questions
-from xenograft.reading.guess_columns import named_columns, says_nothing
 from xenograft.reading.levels import (
     drop_questions,
     fall_questions,
@@ -28,10 +24,9 @@ from xenograft.reading.levels import (
     relative_questions,
     unit_questions,
 )
-from xenograft.reading.sheet import Sheet, letters
+from xenograft.reading.sheet import Sheet
 from xenograft.reading.study_toml import counted
 from xenograft.reading.summaries import summaries_among
-from xenograft.reading.times import date_in
 from xenograft.study.study import Study
 
 LONGEST_DAYS = 365
@@ -54,13 +49,13 @@ def second_look(sheets: Sequence[Sheet], study: Study) -> list[str]:
     list of str
         About days, the order of readings, animals, rows and columns that did not arrive, names, and smallest values.
     """
-    raw = [_Cells.of(sheet) for sheet in sheets]
+    raw = [AsWritten.of(sheet) for sheet in sheets]
     return [
         *_days(study),
         *_no_baseline(study),
         *_order(raw, study),
         *_not_arrived(raw, study),
-        *_columns_not_used(raw, study),
+        *columns_not_used(raw, study),
         *_names(study),
         *_pairs(study),
         *unit_questions(study),
@@ -69,28 +64,8 @@ def second_look(sheets: Sequence[Sheet], study: Study) -> list[str]:
         *drop_questions(study),
         *relative_questions(study),
         *gap_questions(study, list(dict.fromkeys(_own_names(study).values()))),
-        *_formulas(raw),
+        *formula_questions(raw),
     ]
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """The cells of a sheet as text and as numbers (NaN), one array each."""
-
-    place: str
-    text: np.ndarray
-    number: np.ndarray
-
-    @staticmethod
-    def of(sheet: Sheet) -> _Cells:
-        width = max(map(len, sheet.rows), default=0)
-        text = np.array([[*row, *[""] * (width - len(row))] for row in sheet.rows], dtype=object)
-        if not text.size:
-            return _Cells(sheet.place, text.reshape(0, 0), np.empty((0, 0)))
-        flat = pd.Series(text.ravel(), dtype="str").str.strip()
-        plain = flat.str.replace(",", ".", n=1) if flat.str.fullmatch(r"[+-]?\d+,\d{1,2}").any() else flat
-        number = pd.to_numeric(plain.where(plain.str.match(r"[+-]?\.?\d")), errors="coerce").to_numpy(dtype=float)
-        return _Cells(sheet.place, flat.to_numpy(dtype=object).reshape(text.shape), number.reshape(text.shape))
 
 
 def _days(study: Study) -> Iterable[str]:
@@ -116,12 +91,19 @@ def _daily_growth(study: Study) -> float:
 
 
 def _no_baseline(study: Study) -> Iterable[str]:
-    if study.fit_from is None and study.animals["baseline"].isna().all():
-        first = study.readings["day"].min()
+    without = study.animals["baseline"].isna()
+    if study.fit_from is not None or without.mean() <= 0.5:
+        return
+    first = study.readings["day"].min()
+    if without.all():
         yield (
             f"No animal has a reading on or before the first dose (day {study.first_dose:g}; the first reading is on "
-            "day "
-            f"{first:g}): is the first dose on the right day?"
+            f"day {first:g}): is the first dose on the right day?"
+        )
+    else:
+        yield (
+            f"{without.sum()} of {len(without)} animals have no reading on or before the first dose (day "
+            f"{study.first_dose:g}): is it on the right day, or has every animal a day 0 of its own?"
         )
 
 
@@ -135,7 +117,7 @@ def _own_names(study: Study) -> dict[str, str]:
     return names
 
 
-def _order(raw: Sequence[_Cells], study: Study) -> Iterable[str]:
+def _order(raw: Sequence[AsWritten], study: Study) -> Iterable[str]:
     """Animals whose volumes stand in another order in the table than their days."""
     if len(raw) != 1:
         return
@@ -171,20 +153,23 @@ def _order(raw: Sequence[_Cells], study: Study) -> Iterable[str]:
         )
 
 
-def _not_arrived(raw: Sequence[_Cells], study: Study) -> Iterable[str]:
+def _not_arrived(raw: Sequence[AsWritten], study: Study) -> Iterable[str]:
     """Names among the animals that are none of the study, and rows of numbers without a name."""
     names = set(_own_names(study).values())
     volumes = set(study.readings["volume"].tolist())
+    arms = [arm.name for arm in study.arms]
     for cells in raw:
         found = np.isin(cells.text, list(names))
         if not found.any():
             continue
         column = int(found.sum(axis=0).argmax())
+        if found.sum(axis=1).max() >= found[:, column].sum():
+            continue  # animals stand across
         rows = np.nonzero(found[:, column])[0]
         if len({cells.text[row, column] for row in rows}) < 2:
             continue
         masks = {_mask(cells.text[row, column]) for row in rows}
-        summaries = summaries_among(cells.text[:, column].tolist(), [arm.name for arm in study.arms])
+        summaries = summaries_among(cells.text[:, column].tolist(), arms)
         lost: list[str] = []
         for row in range(len(cells.text)):
             text = cells.text[row, column]
@@ -198,13 +183,15 @@ def _not_arrived(raw: Sequence[_Cells], study: Study) -> Iterable[str]:
                 continue
             if above and text and _ascends(cells.number[row]):
                 continue
+            if summaries_among(cells.text[row].tolist(), [*arms, *cells.text[row].tolist()]):
+                continue
             lost.append(f"row {row + 1}" + (f" ({text})" if text else ""))
         if lost:
             shown = ", ".join(lost[:SHOWN]) + (", …" if len(lost) > SHOWN else "")
             yield f"{cells.place}: {counted(len(lost), 'row')} with numbers did not arrive: {shown}. Should they?"
 
 
-def _continues(cells: _Cells, row: int, column: int, volumes: set[float]) -> bool:
+def _continues(cells: AsWritten, row: int, column: int, volumes: set[float]) -> bool:
     """Whether a row without a name holds readings of the study, as where an animal is named once for several rows."""
     return any(number in volumes for number in cells.number[row].tolist())
 
@@ -216,104 +203,6 @@ def _ascends(numbers: np.ndarray) -> bool:
 
 def _mask(text: str) -> str:
     return re.sub(r"[A-Za-z]+", "a", re.sub(r"\d+", "9", text))
-
-
-def _columns_not_used(raw: Sequence[_Cells], study: Study) -> Iterable[str]:
-    """Columns whose name says tumour volume, or the start of a treatment, and whose cells are not in the study."""
-    volumes = np.unique(study.readings["volume"])
-    scaled = np.concatenate([volumes, volumes / 1000.0])
-    for cells in raw:
-        row = _header_row(cells)
-        if row is None:
-            continue
-        header = cells.text[row].tolist()
-        named = named_columns(header)
-        likely = [name for name in (named.parts.get("volume"), *named.also.get("volume", ())) if name]
-        shares: dict[str, float] = {}
-        for name in likely:
-            number = cells.number[row + 1 :, header.index(name)]
-            number = number[np.isfinite(number)]
-            if len(number) >= 3:
-                shares[name] = float(np.mean(_among(number, scaled)))
-        used = max(shares.values(), default=0.0)
-        for name, share in shares.items():
-            if share < 0.5 and used > 0.8:
-                finding = f"the column {quoted(name)} also looks like volumes, and was not used"
-                yield f"{cells.place}: {finding}. Is that right?"
-            elif share < 0.5 and len(shares) == 1 and "length" not in named.parts and study.unit == "mm3":
-                yield (
-                    f"{cells.place}: the numbers of the column {quoted(name)} are not the volumes that were read. "
-                    "Is the right column used?"
-                )
-        yield from _unknown_columns(cells, row, header, set(likely), study)
-        yield from _start_not_used(cells, row, header, named.parts, study)
-
-
-def _unknown_columns(cells: _Cells, row: int, header: Sequence[str], known: set[str], study: Study) -> Iterable[str]:
-    """Columns of numbers as large as tumours under a word that says nothing of volumes, nor of anything else."""
-    volumes, days = np.unique(study.readings["volume"]), np.unique(study.readings["day"])
-    low, high = np.quantile(volumes, [0.05, 0.95])
-    for position, name in enumerate(header):
-        if not name or name in known or not says_nothing(name):
-            continue
-        number = cells.number[row + 1 :, position]
-        number = number[np.isfinite(number)]
-        different = len(np.unique(number))
-        if different < 4 or len(number) < 0.5 * (len(cells.text) - row - 1) or set(number) <= set(days.tolist()):
-            continue
-        if np.mean(_among(number, volumes)) > 0.5 or _runs(number) or not low <= np.median(number) <= high:
-            continue
-        finding = f"the column {quoted(name)} holds numbers as large as the volumes, and was not used"
-        yield f"{cells.place}: {finding}. Are they readings?"
-
-
-def _runs(numbers: np.ndarray) -> bool:
-    """Whether numbers count something: whole, each by one more than the one before."""
-    return bool((np.diff(numbers) == 1).mean() > 0.8)
-
-
-def _among(numbers: np.ndarray, known: np.ndarray) -> np.ndarray:
-    known = np.sort(known)
-    at = (
-        np.clip(np.searchsorted(known, numbers), 1, len(known) - 1)
-        if len(known) > 1
-        else np.zeros(len(numbers), dtype=int)
-    )
-    near = np.minimum(np.abs(known[at] - numbers), np.abs(known[at - 1] - numbers))
-    return near <= 1e-9 * np.maximum(np.abs(numbers), 1.0)
-
-
-def _start_not_used(
-    cells: _Cells, row: int, header: Sequence[str], parts: dict[str, str], study: Study
-) -> Iterable[str]:
-    if "start" not in parts or "day" not in parts:
-        return
-    day, start = header.index(parts["day"]), header.index(parts["start"])
-    once = study.readings.drop_duplicates("volume", keep=False)
-    day_of = dict(zip(once["volume"], once["day"], strict=True))
-    began: set[datetime] = set()
-    apart: list[bool] = []
-    for line, numbers in zip(cells.text[row + 1 :], cells.number[row + 1 :], strict=True):
-        when, own = _date(line[day]), _date(line[start])
-        known = [day_of[number] for number in numbers.tolist() if number in day_of]
-        if when is not None and own is not None and len(known) == 1:
-            began.add(own)
-            apart.append(known[0] != (when - own).days)
-    if len(began) > 1 and any(apart):
-        finding = f"the column {quoted(parts['start'])} has a date for each animal, and days do not count from it"
-        remedy = f"Then write start = {quoted(parts['start'])} under [columns]"
-        yield f"{cells.place}: {finding}. Should they? {remedy}."
-
-
-def _date(text: str) -> datetime | None:
-    found = date_in(text)
-    return None if found is None or found.order == "asked" else found.at(None, None)
-
-
-def _header_row(cells: _Cells) -> int | None:
-    """The row of text that names the most columns."""
-    worth = [len(named_columns(row.tolist()).parts) for row in cells.text[:30]]
-    return int(np.argmax(worth)) if worth and max(worth) >= 2 else None
 
 
 def _names(study: Study) -> Iterable[str]:
@@ -337,7 +226,7 @@ def _pairs(study: Study) -> Iterable[str]:
         for animal, arm in zip(animals.index, animals["arm"], strict=True):
             plain = str(animal).removeprefix(f"{arm}/")
             if split := re.fullmatch(
-                rf"(.*\w)(?:[\s_.\-/]+|(?<=\d))(?:{first}|{second})\)?", plain, flags=re.IGNORECASE
+                rf"(.*\w)(?:[\s_.\-/]+\(?|(?<=\d)\(?)(?:{first}|{second})\)?", plain, flags=re.IGNORECASE
             ):
                 bases.setdefault((arm, split[1].rstrip(" _.-(/")), []).append(str(animal))
         couples = [names for names in bases.values() if len(names) == 2]
@@ -352,28 +241,3 @@ def _pairs(study: Study) -> Iterable[str]:
                 "side, and leave together: are they two tumours of one mouse? Then give a column tumour."
             )
             return
-
-
-def _formulas(raw: Sequence[_Cells]) -> Iterable[str]:
-    for cells in raw:
-        row = _header_row(cells)
-        if row is None:
-            continue
-        header = cells.text[row].tolist()
-        parts = named_columns(header).parts
-        if not {"length", "width", "volume"} <= set(parts):
-            continue
-        long, wide, volume = (
-            cells.number[row + 1 :, header.index(parts[part])] for part in ("length", "width", "volume")
-        )
-        found = formula_followed(long, wide, volume)
-        if found is None or not found[1].any():
-            continue
-        rows = np.nonzero(found[1])[0] + row + 2
-        column = letters(header.index(parts["volume"]))
-        shown = ", ".join(f"{column}{number}" for number in rows[:SHOWN]) + (", …" if len(rows) > SHOWN else "")
-        yield (
-            f"{cells.place}: volumes follow {found[0]}, but not in {counted(len(rows), 'cell')} ({shown}): is a "
-            "length or a volume "
-            "misread there?"
-        )

@@ -11,11 +11,13 @@ import pandas as pd
 from openpyxl.utils.cell import column_index_from_string
 
 from xenograft.errors import StudyError, quoted
-from xenograft.reading.layouts import Cells, names_of, one_row_per_reading
+from xenograft.reading.layouts import Cells, one_row_per_reading
+from xenograft.reading.numbered import arms_of_headings
 from xenograft.reading.schema import Another, StudyEntry
 from xenograft.reading.sheet import Sheet, letters
 from xenograft.reading.sheets import read_sheet
 from xenograft.reading.study_toml import StudyFile
+from xenograft.reading.wide_columns import names_of
 
 _GROUP_WORDS = r"(?:group|arm|treatment|cohort|regimen)"
 
@@ -56,7 +58,8 @@ def read_source(file: StudyFile, folder: Path) -> Source:
     """
     entry = file.entry
     table = folder / str(file.table)
-    said: dict[str, str] = {} if entry.groups is None else {"arm": ""}
+    named = entry.arm_from == "animal names"
+    said: dict[str, str] = {"arm": ""} if named or entry.groups is not None else {}
     if entry.sheets:
         part = "arm" if entry.sheets_are == "arms" else "day"
         sheets = [read_sheet(table, entry.model_copy(update={"sheet": name})) for name in entry.sheets]
@@ -67,11 +70,13 @@ def read_source(file: StudyFile, folder: Path) -> Source:
     else:
         sheets = [read_sheet(table, entry)]
         pieces = [(file, _limited(sheets[0], entry), said)]
-    if entry.arm_from is not None:
+    if entry.arm_from == "heading rows":
         pieces = [block for piece in pieces for block in blocks_of(*piece)]
     cells = _joined([one_row_per_reading(*piece) for piece in pieces], list(entry.sheets), pieces)
     if entry.groups is not None:
         cells = _with_arms(file, cells, _pairs(file, folder, entry.groups))
+    if named:
+        cells = _with_arms(file, cells, _arms_in_names(file, cells))
     weights = None if entry.weights is None else _weights(file, folder, entry.weights)
     return Source(tuple(sheets), cells, weights)
 
@@ -110,6 +115,9 @@ def blocks_of(file: StudyFile, sheet: Sheet, said: Mapping[str, str]) -> list[tu
                 row if header <= number < header + deep or first <= number < last else []
                 for number, row in enumerate(rows)
             ]
+            if rows[header] and title in rows[header]:
+                animals = names_of(file.entry)["animal"]
+                kept[header] = [animals if text.strip() == title else text for text in rows[header]]
             entry = file.entry.model_copy(update={"header_row": header + 1})
             blocks.append((replace(file, entry=entry), replace(sheet, rows=kept), {**said, "arm": title}))
     return blocks
@@ -143,6 +151,10 @@ def _one_below_another(
     """Of each block: the row of its header, the first and the end of its rows (from 0), and its title."""
     header = [text.strip().lower() for text in rows[top]]
     corner = next((j for j, text in enumerate(header) if text), 0)
+    if starts := _headers_with_titles(rows, top):
+        for at, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+            yield at, at + deep, end, rows[at][corner].strip()
+        return
     ids = {_mask(row[corner]) for row in rows[top + deep :] if _filled(row) > 1 and corner < len(row)}
     title = _title_above(rows, top)
     at, first = top, top + deep
@@ -163,6 +175,22 @@ def _one_below_another(
         yield at, first, len(rows), title
     else:
         yield at, first, len(rows), ""
+
+
+def _headers_with_titles(rows: Sequence[Sequence[str]], top: int) -> list[int]:
+    """Rows that say the header again with another arm where its first heading stands, and the header; else none."""
+    header = [text.strip() for text in rows[top]]
+    corner = next((j for j, text in enumerate(header) if text), 0)
+    rest = header[corner + 1 :]
+    if sum(bool(text) for text in rest) < 2:
+        return []
+    found = [
+        number
+        for number in range(top, len(rows))
+        if len(rows[number]) > corner and [text.strip() for text in rows[number][corner + 1 :]] == rest
+    ]
+    titles = {rows[number][corner].strip() for number in found}
+    return found if len(titles) == len(found) > 1 and all(titles) else []
 
 
 def _title_above(rows: Sequence[Sequence[str]], top: int) -> str | None:
@@ -218,6 +246,8 @@ def _joined(cells: Sequence[Cells], names: Sequence[str], pieces: Sequence[tuple
             found["cell"] += f" of the sheet {quoted(names[number])}"
         rows.append(found)
     header = tuple(dict.fromkeys(name for part in cells for name in part.header if name != "cell"))
+    if all(part.header == cells[0].header for part in cells):
+        header = cells[0].header  # names that are there twice are refused as such
     return Cells(
         pd.concat(rows, ignore_index=True).fillna(""),
         (*header, "cell") if cells[0].wide else header,
@@ -264,8 +294,25 @@ def _other(file: StudyFile, folder: Path, another: Another) -> tuple[str, Sheet]
     return where, sheet
 
 
+def _words(file: StudyFile, cells: Cells) -> Mapping[str, str]:
+    return {"animal": "animal", "arm": "arm"} if cells.wide else names_of(file.entry)
+
+
+def _arms_in_names(file: StudyFile, cells: Cells) -> dict[str, str]:
+    """Animal to arm, where animals are called "Vehicle_1", "Vehicle_2", …"""
+    animal = _words(file, cells)["animal"]
+    if animal not in cells.rows:
+        return {}
+    names = [name for name in dict.fromkeys(cells.rows[animal].str.strip()) if name]
+    arms = arms_of_headings(names)
+    if not arms:
+        finding = f"the animals ({', '.join(map(quoted, names[:3]))}, …) are not called by their arm and a number"
+        raise StudyError(f"{file.place}: {finding}. Remove arm_from, and name a column of arms.")
+    return arms
+
+
 def _with_arms(file: StudyFile, cells: Cells, pairs: Mapping[str, str]) -> Cells:
-    words = {"animal": "animal", "arm": "arm"} if cells.wide else names_of(file.entry)
+    words = _words(file, cells)
     if words["animal"] not in cells.rows:
         return cells
     animals = cells.rows[words["animal"]].str.strip()

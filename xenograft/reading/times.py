@@ -133,6 +133,14 @@ def date_in(text: str) -> Written | None:
     return None
 
 
+def date_said(text: str) -> Written | None:
+    """The date of a heading or a cell, words before it taken off ("TV_2026-01-05"); None where it says none."""
+    if (plain := date_in(text)) is not None:
+        return plain
+    found = _said(text)
+    return None if found is None else found.date
+
+
 def _written(said: dict[str, str | None]) -> Written | None:
     year = None if (digits := said.get("year")) is None else int(digits)
     if year is not None and year < 100:
@@ -252,20 +260,19 @@ def _said(text: str) -> _Said | None:
 
 
 def _one(text: str) -> _Said | None:
-    plain = re.sub(r"[(\[]\s*(?:in\s+)?(?:mm|cm|µl|ul|mg|g|p/s|photons?)[^)\]]*[)\]]", " ", text).strip()
+    plain = re.sub(r"[(\[]\s*(?:(?:in\s+)?(?:mm|cm|µl|ul|mg|g|p/s|photons?)|n\s*=)[^)\]]*[)\]]", " ", text).strip()
+    plain = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b(?=\s*days?\b)", "", plain, flags=re.IGNORECASE)  # "4th day"
     if found := re.fullmatch(rf"[+-]?{_NUMBER}", plain):
         return _Said("bare", float(plain))
     if (found := date_in(plain)) is not None:
         return _Said("date", date=found)
     plain = re.sub(r"[(\[](.*?)[)\]]", r" \1 ", plain).strip()
     number = re.search(rf"(?<!\d)(?<!\d\.)(?P<number>{_NUMBER})(?![\d.]*\d)", _without_units(plain))
-    if number is None:
-        return None
+    if number is None or re.fullmatch(r"\d{8}", number["number"]):
+        return _date_behind_words(plain)
     before, after = _without_units(plain)[: number.start()], _without_units(plain)[number.end() :]
     if re.search(r"\d", before + after):
-        rest = re.sub(r"^\D*", "", plain)
-        dated = date_in(rest)
-        return _Said("date", date=dated) if dated and _is_filling(plain[: plain.index(rest)]) else None
+        return _date_behind_words(plain)
     sign = re.search(r"[-−–]\s*$", before), re.search(r"\.\s*$", before)
     kind = _kind(before, after)
     if kind is None:
@@ -277,6 +284,13 @@ def _one(text: str) -> _Said | None:
         return _Said(kind, -value)
     doubled = re.search(r"\.\.\s*$|[\s_]\.\s*$", before) is not None
     return _Said(kind, value, doubt=bool(sign[0] or sign[1]), doubled=doubled)
+
+
+def _date_behind_words(plain: str) -> _Said | None:
+    """The date at the end of a heading such as "TV_20260105" or "X2026.01.05"."""
+    rest = re.sub(r"^\D*", "", plain)
+    dated = date_in(rest) if rest else None
+    return _Said("date", date=dated) if dated and _is_filling(plain[: plain.index(rest)]) else None
 
 
 def _without_units(text: str) -> str:
@@ -315,7 +329,7 @@ def _kind(before: str, after: str) -> str | None:
             return "t"
         if rest == ["x"]:
             return "bare"
-        if any(re.fullmatch(_MEASURES, token) for token in rest) or "time" in rest:
+        if any(re.fullmatch(_MEASURES, token) for token in rest) or {"time", "rx", "tx", "post", "study"} & set(rest):
             return "t"
         return None
     if re.fullmatch(_VISITS, " ".join(last)):
