@@ -305,6 +305,7 @@ def test_a_week_and_a_day_are_written_as_days_and_asked_about(lab: Lab, tmp_path
         assert curves(study) == truth(lab)
         assert "name a week and a day: they were written as days" in asked
         assert "not understood" not in asked
+    rows = wide(lab)
     rows[0][2:] = [f"C{1 + day // 14}D{1 + day % 14}" for day in DAYS]
     study, _ = told(sheet(tmp_path / "cycles", rows))
     assert isinstance(study, str)
