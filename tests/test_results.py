@@ -15,8 +15,9 @@ import xarray as xr
 
 from xenograft.analysis import collect_results
 from xenograft.answers.averaging import AVERAGED, interaction, model_curves
+from xenograft.answers.inhibition import NUMBERS
 from xenograft.answers.ranking import Comparison, compare
-from xenograft.answers.results import INHIBITION_NUMBERS, to_json
+from xenograft.answers.results import to_json
 from xenograft.answers.verdicts import sentence, verdicts
 from xenograft.fitting.fit import Fit, versions
 from xenograft.quantities.estimands import REFERENCES
@@ -40,7 +41,8 @@ VERDICT = {
 }  # fmt: skip
 CONTRACT = {
     "results": {
-        "schema", "study", "models", "interaction", "beyond_pairs", "arms", "definitions", "readings", "predictions",
+        "schema", "study", "models", "interaction", "beyond_pairs", "arms", "comparisons", "definitions", "readings",
+        "predictions",
         "as_measured", "interaction_tests", "verdicts", "verdict", "reason", "references", "nulls", "notices",
         "provenance",
     },
@@ -408,13 +410,13 @@ def test_a_study_without_a_combination_has_a_verdict_against_the_vehicle(fits: M
     ]  # fmt: skip
     arms = {row["arm"]: row for row in results["arms"] if (row["model"], row["of"]) == ("averaged", "typical")}
     for row in results["verdicts"]:
-        assert all(row[key] == arms[row["arm"]][key] for key in INHIBITION_NUMBERS)
+        assert all(row[key] == arms[row["arm"]][key] for key in NUMBERS)
         assert row["probability"] == row["tgi"]["probability"]
         assert row["relevant"] == row["tgi"]["beyond"]
     largest = max(results["verdicts"], key=lambda row: row["tgi"]["median"])
     assert results["verdict"] == largest
     page = DOCUMENT.read_text(encoding="utf-8")
-    section = page.partition("### Verdicts of a study without a combination")[2].partition("\n## ")[0]
+    section = page.partition("### Verdicts on an arm against another")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)) == set(largest)
     assert {row["arm"] for row in results["arms"]} == {"vehicle", "T-DM1", "pertuzumab"}
 

@@ -99,7 +99,7 @@ class Analysis:
         def of(one: Verdict | Inhibition) -> pd.DataFrame:
             given = self.fits, self.ranking
             if isinstance(one, Inhibition):
-                return without_each_animal(*given, arm=one.arm, refit=self.refit, drawn=drawn)
+                return without_each_animal(*given, arm=one.arm, control=one.control, refit=self.refit, drawn=drawn)
             return without_each_animal(
                 *given, combination=one.combination, reference=one.reference, refit=self.refit, drawn=drawn
             )

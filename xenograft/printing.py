@@ -23,6 +23,11 @@ def listed(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+def capitalised(words: str) -> str:
+    """A sentence's first letter as a capital; the others as they are."""
+    return f"{words[:1].upper()}{words[1:]}"
+
+
 def few(words: Sequence[str], most: int = 5) -> str:
     """As `listed`, the rest of many counted."""
     more = len(words) - most

@@ -16,6 +16,7 @@ from xenograft.fitting.curves import curves, reference_names
 from xenograft.fitting.fit import Fit
 from xenograft.quantities.estimands import Reference, excess, interval, probability_positive
 from xenograft.study.study import Study
+from xenograft.study.tested import judged_combinations
 
 AVERAGED = "averaged"
 
@@ -177,14 +178,17 @@ def whole_days(study: Study) -> np.ndarray:
 
 
 def excess_by_combination(study: Study, curves: xr.DataArray, reference: Reference) -> xr.DataArray:
-    """Draws of the excess over a reference (chain, draw, combination, day; positive = enhanced), from curves."""
+    """Draws of the excess over a reference (chain, draw, combination, day; positive = enhanced), from curves.
+
+    Of the combinations whose agents were tested alone.
+    """
     found = [
         excess(curves, arm.name, reference_names(study, arm), study.control.name, reference)
-        for arm in study.combinations
+        for arm in judged_combinations(study)
     ]
     if not found:
         return curves.isel(arm=slice(0, 0)).drop_vars("predicted").rename(arm="combination")
-    names = pd.Index([arm.name for arm in study.combinations], name="combination")
+    names = pd.Index([arm.name for arm in judged_combinations(study)], name="combination")
     return xr.concat(found, dim=names).transpose("chain", "draw", "combination", "day")
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 import xarray as xr
 
 from xenograft.answers.as_measured import MeasuredDay, measured_days
 from xenograft.answers.averaging import AVERAGED, averaged_curves, model_curves
-from xenograft.answers.inhibition import Inhibition, inhibition_sentence, inhibitions
+from xenograft.answers.inhibition import (
+    Inhibition,
+    inhibition_sentence,
+    inhibitions,
+    judged_pairs,
+    numbers_against,
+)
 from xenograft.answers.interactions import INTERACTION_COLUMNS, interaction_numbers
 from xenograft.answers.new_animals import best_arms_of, new_animals, responses_of, survival_of
 from xenograft.answers.ranking import Comparison
@@ -37,8 +43,9 @@ class Findings:
         At the horizon, of every model, as `interaction_numbers`.
     arms : DataFrame
         At the horizon, as `Summary.arms`: of every model's typical curves, and of the average's mean volumes.
-    verdicts : tuple of Verdict or of Inhibition
-        For every combination under Bliss and HSA; of a study without a combination for every treated arm.
+    verdicts : tuple of Verdict or Inhibition
+        For every combination under Bliss and HSA; then, where a combination cannot be judged, against the arms that get
+        a part of it and the vehicle; of a study without one that can be judged every treated arm.
     sentences : tuple of str
         The verdicts for people.
     animal_readings, arm_readings, survival : DataFrame
@@ -52,13 +59,16 @@ class Findings:
         The arms as measured beside as modelled, on the last day with all animals and on the horizon.
     contrasts : tuple of Contrast
         The interaction by the tests that people know, of the readings alone.
+    against : mapping of str to DataFrame
+        Of what the inhibitions among the verdicts are judged by: numbers of the arms against another, by that other
+        arm's name; of every model's typical curves, as `Summary.arms`.
     """
 
     study: Study
     curves: Mapping[str, xr.DataArray]
     interaction: pd.DataFrame
     arms: pd.DataFrame
-    verdicts: tuple[Verdict, ...] | tuple[Inhibition, ...]
+    verdicts: tuple[Verdict | Inhibition, ...]
     sentences: tuple[str, ...]
     animal_readings: pd.DataFrame
     arm_readings: pd.DataFrame
@@ -69,6 +79,7 @@ class Findings:
     best: pd.DataFrame
     measured: tuple[MeasuredDay, ...] = ()
     contrasts: tuple[Contrast, ...] = ()
+    against: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def findings(study: Study, fits: Mapping[str, Fit], ranking: Comparison) -> Findings:
@@ -89,26 +100,25 @@ def findings(study: Study, fits: Mapping[str, Fit], ranking: Comparison) -> Find
     arms = [arm_numbers(study, own, model) for of in (curves, mean) for model, own in of.items()]
     numbers = _stacked(arms, NUMBER_COLUMNS)
     interactions = [interaction_numbers(study, own, model) for model, own in curves.items()]
-    averaged = averaged_numbers(numbers)
-    judged: tuple[Verdict, ...] | tuple[Inhibition, ...]
-    if study.combinations:
-        judged = tuple(verdicts(fits, ranking, curves))
-        sentences = [sentence(study, one, curves) for one in judged]
-    else:
-        judged = tuple(inhibitions(fits, ranking, curves))
-        sentences = [inhibition_sentence(one, averaged) for one in judged]
+    by_model = [numbers_against(study, own, model) for model, own in curves.items()]
+    others = dict.fromkeys(other for _, other in judged_pairs(study))
+    against = {other: _stacked([tables[other] for tables in by_model], NUMBER_COLUMNS) for other in others}
+    interacting, compared = verdicts(fits, ranking, curves), inhibitions(fits, ranking, curves)
+    sentences = [sentence(study, one, curves) for one in interacting]
+    sentences += [inhibition_sentence(one, averaged_numbers(against[one.control])) for one in compared]
     return Findings(
         study=study,
         curves=curves,
         interaction=_stacked(interactions, INTERACTION_COLUMNS),
         arms=numbers,
-        verdicts=judged,
+        verdicts=(*interacting, *compared),
         sentences=tuple(sentences),
         animal_readings=animal_responses(study),
         arm_readings=arm_responses(study),
         survival=survival_curves(study),
         measured=measured_days(study, curves.get(AVERAGED)),
         contrasts=interaction_contrasts(study),
+        against=against,
         new_animals=drawn,
         responses=responses_of(study, drawn, AVERAGED),
         predicted_survival=survival_of(study, drawn, AVERAGED),

@@ -14,7 +14,7 @@ import xarray as xr
 from xenograft.answers.averaging import AVERAGED, model_curves
 from xenograft.answers.ranking import Comparison
 from xenograft.errors import InputError, NoHealthyFitError
-from xenograft.fitting.curves import reference_names
+from xenograft.fitting.curves import single_arms
 from xenograft.fitting.fit import Fit
 from xenograft.quantities.catalogue import ROW, summary_columns
 from xenograft.quantities.estimands import REFERENCES, Reference, combination_index, excess, expected_inhibition
@@ -131,14 +131,18 @@ def measured_against(study: Study, combination: Arm) -> dict[str, tuple[str, ...
     Returns
     -------
     dict of str to tuple of str
-        Names of the arms (of `curves`), by words such as "single agents" or "A + B, C".
+        Names of the arms (of `curves`), by words such as "single agents" or "A + B, C"; without those that ask for an
+        agent that was not tested alone.
     """
-    single = dict(zip(combination.dosings, reference_names(study, combination), strict=True))
-    found = {SINGLES: tuple(single.values())}
+    single = single_arms(study, combination)
+    complete = all(name is not None for name in single.values())
+    found = {SINGLES: tuple(name for name in single.values() if name is not None)} if complete else {}
     for smaller in study.combinations:
         if set(smaller.dosings) < set(combination.dosings):
             rest = [single[dosing] for dosing in combination.dosings if dosing not in smaller.dosings]
-            found[", ".join([smaller.name, *rest])] = (smaller.name, *rest)
+            known = [name for name in rest if name is not None]
+            if len(known) == len(rest):
+                found[", ".join([smaller.name, *known])] = (smaller.name, *known)
     return found
 
 
@@ -171,7 +175,8 @@ def dose_matrix(
     Returns
     -------
     DataFrame
-        Doses of the first agent down, of the second across (ascending); NaN where the study has no such arm.
+        Doses of the first agent down, of the second across (ascending); NaN where the study has no such arm,
+        or where an agent of it was not tested alone.
 
     Raises
     ------
@@ -201,9 +206,9 @@ def matrix_of(study: Study, table: pd.DataFrame, value: str) -> pd.DataFrame:
         raise InputError(f"{study.name}: no arm receives exactly two agents, so there is no matrix of doses.")
     order = [agent for agent, _ in study.levels]
     first, second = sorted(pairs[0].agents, key=order.index)
-    own = table[table["against"] == SINGLES].set_index("combination")[value]
+    own = table[table["against"] == SINGLES].set_index("combination")[value].to_dict()
     cells = {
-        (by_agent[first], by_agent[second]): own[arm.name]
+        (by_agent[first], by_agent[second]): own.get(arm.name, float("nan"))
         for arm in pairs
         if set(arm.agents) == {first, second}
         for by_agent in ({dosing.agent: _dose(dosing.level) for dosing in arm.dosings},)

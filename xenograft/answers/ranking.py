@@ -21,6 +21,7 @@ from xenograft.fitting.health import STATUS_MARKS
 from xenograft.model.card import ModelCard
 from xenograft.printing import html_card, html_list, html_table
 from xenograft.study.groups import PLURAL
+from xenograft.study.tested import judged_combinations
 
 COLUMNS = (
     "elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo", "weight", "pseudo_bma_weight", "answers", "answer_weight",
@@ -234,6 +235,8 @@ def _nulls(healthy: Mapping[str, Fit], pointwise: pd.DataFrame) -> pd.DataFrame:
     """Each card that fixes the departure against the answering card of the same growth, exposure and error."""
     rows: list[dict[str, Any]] = []
     for null, fit in healthy.items():
+        if not judged_combinations(fit.study):  # the two then differ in a prior only
+            continue
         for answering, other in healthy.items():
             if fit.card.null_of(other.card):
                 difference, se = paired_difference(pointwise[null], pointwise[answering])

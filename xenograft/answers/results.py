@@ -11,27 +11,26 @@ import pandas as pd
 
 from xenograft.answers.as_measured import MeasuredDay
 from xenograft.answers.findings import Findings, averaged_numbers
-from xenograft.answers.inhibition import Inhibition, primary_inhibition
+from xenograft.answers.inhibition import NUMBERS, Inhibition, primary_inhibition
 from xenograft.answers.interactions import SINGLES
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import Verdict, no_conclusion
 from xenograft.files import finite, json_records
 from xenograft.fitting.fit import Fit, parameter_table, versions
 from xenograft.fitting.health import Health
+from xenograft.fitting.identified import identified
 from xenograft.printing import labelled
 from xenograft.quantities.animals import RAW_DEFINITIONS
 from xenograft.quantities.arms import ARM_DEFINITIONS
 from xenograft.quantities.estimands import REFERENCES
 from xenograft.quantities.interaction_tests import Contrast
 from xenograft.study.study import Study
+from xenograft.study.tested import compared_arms, untested
 
 SCHEMA = "xenograft-results/1"
 
 INTERVAL = ("median", "lower", "upper")
 SHARES = ("probability", "beyond", "opposite", "margin")
-
-INHIBITION_NUMBERS = ("tgi", "tc", "growth_rate", "growth_rate_inhibition")
-"""Numbers of the arm that stand in a verdict on it."""
 
 
 def results_of(
@@ -60,9 +59,8 @@ def results_of(
         As of `collect_results`.
     """
     study = found.study
-    averaged = averaged_numbers(found.arms)
     said = [
-        _verdict(one, averaged) | {"cautions": list(doubts), "sentence": words}
+        _verdict(one, found.against) | {"cautions": list(doubts), "sentence": words}
         for one, doubts, words in zip(found.verdicts, cautions, sentences, strict=True)
     ]
     chosen = _primary(found, said, reference)
@@ -73,6 +71,7 @@ def results_of(
         "interaction": _interactions(found.interaction[found.interaction["against"] == SINGLES]),
         "beyond_pairs": _interactions(found.interaction[found.interaction["against"] != SINGLES]),
         "arms": _arms(found.arms),
+        "comparisons": _comparisons(found),
         "definitions": _definitions(found),
         "readings": _readings(found),
         "predictions": {
@@ -103,26 +102,44 @@ def to_json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _verdict(one: Verdict | Inhibition, averaged: pd.DataFrame) -> dict[str, Any]:
+def _verdict(one: Verdict | Inhibition, against: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """A verdict, and of an inhibition its numbers."""
     if isinstance(one, Verdict):
         return {"kind": "interaction"} | asdict(one)
+    averaged = averaged_numbers(against[one.control])
     rows = {(row["arm"], row["quantity"]): _number_record(row) for _, row in averaged.iterrows()}
-    numbers = {key: rows.get((one.arm, key)) for key in INHIBITION_NUMBERS}
+    numbers = {key: rows.get((one.arm, key)) for key in NUMBERS}
     return {"kind": "inhibition"} | asdict(one) | numbers | {
         "control_growth_rate": rows.get((one.control, "growth_rate")),
     }  # fmt: skip
 
 
 def _primary(found: Findings, said: list[dict[str, Any]], reference: str) -> dict[str, Any] | None:
-    """The study's own verdict: of the primary combination, or of the arm with the most inhibition."""
-    if not found.study.combinations:
+    """The study's own verdict.
+
+    Of the primary combination; where it cannot be judged, of that combination against the nearest of its parts; without
+    a combination, of the arm with the most inhibition.
+    """
+    compared = [row for row in said if row["kind"] == "inhibition"]
+    primary = found.study.primary_combination
+    if primary is None:
         judged = [one for one in found.verdicts if isinstance(one, Inhibition)]
         first = primary_inhibition(judged, averaged_numbers(found.arms))
-        return next((row for row in said if first and row["arm"] == first.arm), None)
-    primary = found.study.primary_combination
-    wanted = (primary.name if primary else "", reference)
-    return next((row for row in said if (row["combination"], row["reference"]) == wanted), None)
+        return next((row for row in compared if first and row["arm"] == first.arm), None)
+    if untested(found.study, primary):
+        return next((row for row in compared if row["arm"] == primary.name), None)
+    judged_on = [row for row in said if row["kind"] == "interaction" and row["reference"] == reference]
+    return next((row for row in judged_on if row["combination"] == primary.name), None)
+
+
+def _comparisons(found: Findings) -> list[dict[str, Any]]:
+    """Combinations that cannot be judged against the arms that get a part of them, per model."""
+    records: list[dict[str, Any]] = []
+    for arm, others in compared_arms(found.study).items():
+        for other in others:
+            table = found.against[other]
+            records += [record | {"control": other} for record in _arms(table[table["arm"] == arm])]
+    return records
 
 
 def _study(study: Study) -> dict[str, Any]:
@@ -144,7 +161,8 @@ def _study(study: Study) -> dict[str, Any]:
 
 def _model(name: str, fit: Fit, ranking: Comparison) -> dict[str, Any]:
     ranked = ranking.table.loc[name].to_dict() if name in ranking.table.index else {}
-    parameters = parameter_table(fit).loc[labelled(fit.posterior.isel(chain=0, draw=0)).index]  # in the model's order
+    known = identified(fit.posterior, fit.study).isel(chain=0, draw=0)
+    parameters = parameter_table(fit).loc[labelled(known).index]  # in the model's order
     return {
         "name": name,
         "claim": fit.card.claim,

@@ -27,6 +27,7 @@ from xenograft.quantities.catalogue import ARM_NUMBERS, ROW, arm_estimands, ques
 from xenograft.quantities.criteria import CRITERION_WORDS
 from xenograft.quantities.estimands import REFERENCES
 from xenograft.study.study import Study
+from xenograft.study.tested import judged_combinations
 
 NUMBER_COLUMNS = ("model", "arm", "of", "predicted", "quantity", "day", *ROW, "unit", "definition", "reason")
 
@@ -169,6 +170,7 @@ def arm_numbers(
     draws: Mapping[str, xr.DataArray] | None = None,
     *,
     margins: Mapping[str, float] | None = None,
+    control: str | None = None,
 ) -> pd.DataFrame:
     """Every number of every arm as a table.
 
@@ -184,6 +186,8 @@ def arm_numbers(
         `arm_estimands` of these curves, where at hand.
     margins : mapping of str to float, optional
         As in `summary`.
+    control : str, optional
+        The arm that the draws compare with; default the vehicle.
 
     Returns
     -------
@@ -198,7 +202,7 @@ def arm_numbers(
         words = {"quantity": key, "unit": values.attrs["unit"], "definition": values.attrs["definition"]}
         for arm, numbers in zip(arms, zip(*columns.values(), strict=True), strict=True):
             row = dict(zip(columns, numbers, strict=True))
-            reason = why_missing(key, row, study.control.name, study.horizon)
+            reason = why_missing(key, row, control or study.control.name, study.horizon)
             rows.append({"arm": arm, **row, **words, "reason": reason})
     table = pd.DataFrame(rows).assign(model=model, of=curves.attrs["of"], day=study.horizon)
     table["predicted"] = table["arm"].map(predicted).astype(bool)
@@ -290,12 +294,13 @@ def _cell(quantity: str, median: float, lower: float, upper: float, reason: str)
 def _interaction_draws(study: Study, curves: xr.DataArray) -> xr.Dataset:
     """Draws of every interaction number against single agents."""
     by_arm: list[xr.Dataset] = []
-    for arm in study.combinations:
+    combinations = judged_combinations(study)
+    for arm in combinations:
         found: dict[str, xr.DataArray] = {}
         for reference in REFERENCES:
             names = measured_against(study, arm)[SINGLES]
             draws = interaction_draws(study, curves, arm.name, names, reference, study.horizon)  # pyright: ignore[reportArgumentType]
             found |= {f"{quantity}_{reference}": values for quantity, values in draws.items()}
         by_arm.append(xr.Dataset(found))
-    names = pd.Index([arm.name for arm in study.combinations], name="combination")
+    names = pd.Index([arm.name for arm in combinations], name="combination")
     return xr.concat(by_arm, dim=names, combine_attrs="override") if by_arm else xr.Dataset()

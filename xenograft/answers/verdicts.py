@@ -25,6 +25,7 @@ from xenograft.quantities.estimands import (
     probability_positive,
 )
 from xenograft.study.study import Study
+from xenograft.study.tested import judged_combinations, why_not_judged
 
 ENHANCED, LESS = 0.975, 0.025
 """Probabilities of a positive excess from which a verdict is given."""
@@ -42,6 +43,12 @@ CARRIES = 0.01
 """Answer weight from which a law has a say in the agreement: a hundredth of the averaged draws."""
 
 type Agreement = Literal["agree", "differ in strength", "opposite directions", "conflict"]
+
+NOT_JUDGED: Mapping[str, str] = {
+    "bliss": "no conclusion on independence",
+    "hsa": "no conclusion on the better agent",
+}
+"""How the verdict on a combination begins of which an agent was not tested alone, by reference."""
 
 AGREEMENT_WORDS: Mapping[Agreement, str] = {
     "agree": "agree",
@@ -67,11 +74,12 @@ class Verdict:
     day : float
         The horizon, as recorded.
     probability : float or None
-        That the excess is above 0, averaged over the answering cards; None without a healthy one.
+        That the excess is above 0, averaged over the answering cards; None without a healthy one, or a reference.
     mcse : float or None
         Monte-Carlo standard error of the probability.
     words : str
-        "enhanced", "less than the reference", "not distinguishable by these data" or "no conclusion: …".
+        "enhanced", "less than the reference", "not distinguishable by these data", "no conclusion: …", or, where an
+        agent was not tested alone, "no conclusion on …: …".
     agreement : {"agree", "differ in strength", "opposite directions", "conflict"} or None
         As `agreement_of` the answering cards.
     borderline : bool
@@ -109,8 +117,9 @@ def verdicts(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[str, 
             for name in (*weights, *([AVERAGED] if weights else []))
         }
         for arm in study.combinations:
-            if not weights:
-                words = no_conclusion(fits, ranking)
+            missing = why_not_judged(study, arm)
+            if missing or not weights:
+                words = f"{NOT_JUDGED[reference]}: {missing}" if missing else no_conclusion(fits, ranking)
                 found.append(Verdict(arm.name, reference, study.horizon, None, None, words, None, False, False))
                 continue
             own = {name: at_horizon[name].sel(combination=arm.name) for name in weights}
@@ -262,7 +271,7 @@ def _answers(study: Study, curve: xr.DataArray) -> pd.DataFrame:
     """Median, interval, unit and (of an excess) probability of each quantity of one model."""
     at_horizon = curve.sel(day=[study.horizon])
     parts: list[pd.DataFrame] = []
-    for reference in REFERENCES if study.combinations else ():
+    for reference in REFERENCES if judged_combinations(study) else ():
         draws = interaction_of(study, at_horizon, "", reference).draws.isel(day=0, drop=True)  # pyright: ignore
         unit = "share of control volume" if reference == "additive" else "log units"
         table = interval(draws).assign(unit=unit, probability=probability_positive(draws).to_series())

@@ -60,6 +60,7 @@ def check(
     from xenograft.reading.remarks import questions_about
     from xenograft.reading.second_look import second_look
     from xenograft.reading.shown import every_reading
+    from xenograft.study.removal import reasons_table
     from xenograft.study.tables import excluded_table, left_table, measured_table, summary_table
 
     arrival = read_arrival(study)
@@ -75,6 +76,7 @@ def check(
     tables = {
         "Animals with a reading, by day:": measured_table(found),
         "Left before the last day:": left_table(found),
+        "Reasons for leaving, and what they count as:": reasons_table(found),
         "Excluded, kept and not fitted:": excluded_table(found),
     }
     for heading, table in tables.items():
@@ -86,9 +88,10 @@ def check(
         out.print("\nEvery reading:")
         out.print(table_of(every_reading(arrival).assign(day=lambda rows: rows["day"].map("{:g}".format))))
     out.print()
-    for notice in found.notices:
-        out.print(f"note: {plain(notice)}")
     asked = [*second_look(arrival.sheets, found), *questions_about(found)]
+    for notice in found.notices:
+        if notice not in asked:
+            out.print(f"note: {plain(notice)}")
     for question in asked:
         out.print(f"question: {plain(question)}")
     out.print(f"No problems found{', and nothing was changed: the questions are yours to answer' if asked else ''}.")
@@ -143,6 +146,7 @@ def _print_first(path: Path) -> None:
     """What arrives of a table under a study.toml just written, where it can be read, and its notices."""
     from xenograft.errors import StudyError
     from xenograft.reading.read import read_arrival
+    from xenograft.study.removal import reasons_table
 
     try:
         arrival = read_arrival(path)
@@ -150,6 +154,9 @@ def _print_first(path: Path) -> None:
         standard_output().print(f"Not readable yet: {plain(error.problems[0])}")
         return
     _print_arrival(arrival)
+    if len(table := reasons_table(arrival.study)):
+        standard_output().print("\nReasons for leaving, and what they count as:")
+        standard_output().print(table_of(table))
     for notice in arrival.study.notices:
         standard_output().print(f"note: {plain(notice)}")
 

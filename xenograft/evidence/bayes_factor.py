@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.integrated import log_likelihood
+from xenograft.study.tested import judged_combinations
 
 FAR = 3.0
 """Posterior standard deviations from 0 beyond which only a bound is reported."""
@@ -34,7 +35,7 @@ COLUMNS = ("card", "combination", "bayes_factor", "words", "half_prior_sd", "dou
 
 
 def bayes_factors(fits: Mapping[str, Fit] | Iterable[Fit]) -> pd.DataFrame:
-    """Bayes factor of a departure against none, for every combination under every card that estimates it.
+    """Bayes factor of a departure against none, for every combination judged, under every card that estimates it.
 
     The density of the posterior at departure 0 is the mean over draws of the departure's exact normal distribution
     given the other parameters; where the log likelihood is no parabola in the departure (censored readings), it is a
@@ -54,10 +55,10 @@ def bayes_factors(fits: Mapping[str, Fit] | Iterable[Fit]) -> pd.DataFrame:
         ("conditional normal" or "kernel density").
     """
     rows = [
-        _row(fit, combination)
+        _row(fit, combination.name)
         for fit in (fits.values() if isinstance(fits, Mapping) else fits)
         if fit.card.departure == "estimated"
-        for combination in fit.posterior["departure"]["combination"].to_numpy()
+        for combination in judged_combinations(fit.study)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

@@ -9,9 +9,8 @@ from typing import Any, Literal
 import pandas as pd
 import xarray as xr
 
-from xenograft.answers.followed import EXCESS
-from xenograft.answers.inhibition import WORDS as INHIBITION_WORDS
-from xenograft.answers.inhibition import Inhibition
+from xenograft.answers.followed import AGAINST, EXCESS, inhibition_label
+from xenograft.answers.inhibition import Inhibition, words_of
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import AGREEMENT_WORDS, CARRIES, INTERACTION_WORDS, VERDICT_REFERENCES, Verdict
 from xenograft.evidence.predictive_check import PredictiveCheck
@@ -24,6 +23,7 @@ from xenograft.study.flattening import flattenings
 from xenograft.study.groups import cages_of, nested_in_arms
 from xenograft.study.study import Study
 from xenograft.study.tables import unit_in_print
+from xenograft.study.tested import judged_combinations, unjudged_combinations
 
 HEAVY = 0.05
 """Answer weight from which a card's dependence on its priors is the answer's."""
@@ -110,7 +110,9 @@ def owed_to_priors(
     found: dict[str, pd.DataFrame] = {}
     for name in ranking.answer_weights:
         judged = [f"{EXCESS}{key}" for key in VERDICT_REFERENCES]
-        only = judged if fits[name].study.combinations else [number.key for number in shown("priors")]
+        study = fits[name].study
+        only = judged if judged_combinations(study) else [number.key for number in shown("priors")]
+        only = [*only, AGAINST, "tgi"] if unjudged_combinations(study) else only
         found[name] = prior_sensitivity(fits[name], curves[name], only=only)
     return found
 
@@ -157,14 +159,17 @@ def _of_readings(study: Study, ranking: Comparison, checks: Mapping[str, Predict
 
 def concludes(verdict: Verdict | Inhibition) -> bool:
     """Whether a verdict claims a direction."""
-    return verdict.words in (*INHIBITION_WORDS, *INTERACTION_WORDS)
+    return verdict.words in _extremes(verdict)
+
+
+def _extremes(verdict: Verdict | Inhibition) -> tuple[str, str]:
+    return words_of(verdict.independence) if isinstance(verdict, Inhibition) else INTERACTION_WORDS
 
 
 def _of_animals(verdict: Verdict | Inhibition, without: pd.DataFrame | None) -> Iterable[Caution]:
     if without is None or not len(without) or verdict.probability is None:
         return
-    extremes = INHIBITION_WORDS if isinstance(verdict, Inhibition) else INTERACTION_WORDS
-    hangs, not_known = on_single_animals_in_words(without, verdict.probability, extremes)
+    hangs, not_known = on_single_animals_in_words(without, verdict.probability, _extremes(verdict))
     if hangs or not_known:
         yield Caution("Single animals", " ".join(filter(None, [f"{hangs}." if hangs else "", not_known])))
 
@@ -173,7 +178,7 @@ def _of_priors(
     verdict: Verdict | Inhibition, ranking: Comparison, priors: Mapping[str, pd.DataFrame]
 ) -> Iterable[Caution]:
     if isinstance(verdict, Inhibition):
-        what, label = "inhibition", f"tgi[{verdict.arm}]"
+        what, label = "inhibition", inhibition_label(verdict.arm, verdict.control, verdict.independence)
     else:
         what, label = "excess", f"{EXCESS}{verdict.reference}[{verdict.combination}]"
     heavy = [name for name in priors if ranking.answer_weights.get(name, 0.0) >= HEAVY]

@@ -20,6 +20,7 @@ from xenograft.answers.followed import quantities
 from xenograft.errors import InputError, missing_file
 from xenograft.files import write_text
 from xenograft.fitting.fit import Fit, versions
+from xenograft.fitting.identified import identified
 from xenograft.model.card import ModelCard
 from xenograft.printing import labelled
 from xenograft.study.record import facts_of, study_of
@@ -176,7 +177,7 @@ def summaries(fit: Fit) -> pd.DataFrame:
     DataFrame
         Columns `mean`, `sd`, `mcse`; one row per quantity that varies and is finite in every draw.
     """
-    posterior = fit.posterior
+    posterior = identified(fit.posterior, fit.study)
     parameters = posterior[[name for name in posterior if name in fit.card.priors]]
     table = pd.concat([_summary(parameters), _summary(quantities(fit))])
     return table[np.isfinite(table).all(axis=1) & (table["sd"] > 0)]

@@ -23,6 +23,7 @@ from xenograft.files import finite, json_records
 from xenograft.fitting.fit import Fit, Refit
 from xenograft.quantities.estimands import REFERENCES
 from xenograft.study.study import Study
+from xenograft.study.tested import judged_combinations
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +38,12 @@ class Evidence:
         By card name, failed ones too.
     ranking : Comparison
         Of the fits.
-    verdicts : tuple of Verdict or of Inhibition
-        For every combination under Bliss and HSA; of a study without a combination for every treated arm.
+    verdicts : tuple of Verdict or Inhibition
+        As of `Findings`.
     arms : DataFrame
         Every number of every arm at the horizon by model, as `Summary.arms`.
+    against : mapping of str to DataFrame
+        As of `Findings`.
     excess : mapping of str to DataArray (chain, draw, reference, combination)
         Draws at the horizon by model ("averaged" or a healthy card); positive = enhanced. Empty without combination.
     laws : DataFrame
@@ -58,8 +61,9 @@ class Evidence:
     study: Study
     fits: Mapping[str, Fit]
     ranking: Comparison
-    verdicts: tuple[Verdict, ...] | tuple[Inhibition, ...]
+    verdicts: tuple[Verdict | Inhibition, ...]
     arms: pd.DataFrame
+    against: Mapping[str, pd.DataFrame]
     excess: Mapping[str, xr.DataArray]
     laws: pd.DataFrame
     parts: pd.DataFrame
@@ -116,7 +120,7 @@ def gather_evidence(
     healthy = {str(name): fits[str(name)] for name in ranking.table.index}
     found = findings(study, fits, ranking) if found is None else found
     curves = found.curves
-    answering = list(ranking.answer_weights)
+    answering, judged = list(ranking.answer_weights), judged_combinations(study)
     parts = predict_from_parts(fits, ranking, refit=refit) if exact else predict_from_parts({}, _nobody(ranking))
     return Evidence(
         study=study,
@@ -124,10 +128,11 @@ def gather_evidence(
         ranking=ranking,
         verdicts=found.verdicts,
         arms=found.arms[found.arms["of"] == "typical"],
-        excess={name: _excess(study, draws) for name, draws in curves.items()} if study.combinations else {},
+        against=found.against,
+        excess={name: _excess(study, draws) for name, draws in curves.items()} if judged else {},
         laws=answers_by_law(study, curves, ranking.answer_weights),
         parts=parts,
-        bayes_factors=bayes_factors([healthy[name] for name in answering] if study.combinations else []),
+        bayes_factors=bayes_factors([healthy[name] for name in answering] if judged else []),
         sensitivity={name: prior_sensitivity(healthy[name], curves[name]) for name in answering},
         checks={name: (checks or {}).get(name) or predictive_check(fit) for name, fit in healthy.items()},
     )

@@ -14,7 +14,9 @@ from xenograft.errors import InputError, did_you_mean, problems_of, unknown_choi
 from xenograft.evidence.drift import MCSE, read_reference
 from xenograft.files import read_toml
 from xenograft.model.card import ModelCard
+from xenograft.printing import listed
 from xenograft.study.study import Study
+from xenograft.study.tested import compared_arms, why_not_judged
 
 Operator = Literal[">=", "<=", ">", "<"]
 _Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
@@ -99,10 +101,12 @@ class ExcessGate(Gate):
 class InhibitionGate(Gate):
     """A treated arm against the vehicle at the horizon: a number, an end of its 95 % interval, or a probability.
 
-    `probability` is that of the number's direction (smaller tumours), `beyond` that of more than its margin.
+    A combination without a reference also against an arm that gets a part of it (`control`). `probability` is that of
+    the number's direction (smaller tumours), `beyond` that of more than its margin.
     """
 
     arm: str | None = None
+    control: str | None = None
     quantity: Literal["tgi", "tc", "growth_rate_inhibition"] = "tgi"
     card: str = AVERAGED
     measure: Literal["median", "lower", "upper", "probability", "beyond"] = "probability"
@@ -237,12 +241,14 @@ def check_gates(path: str | Path, gates: Sequence[Gate], study: Study, cards: Ma
             ("against", list(cards)),
             ("combination", combinations),
             ("arm", [arm.name for arm in study.arms]),
+            ("control", [arm.name for arm in study.arms]),
         ):
             value = getattr(gate, key, None)
             if value is not None and value not in known:
                 problems.append(_unknown(place, key, value, known))
         if isinstance(gate, ProbabilityGate | ExcessGate | BayesFactorGate | PartsGate) and not combinations:
             problems.append(f"{place}: the study has no combination arm. Remove the gate.")
+        problems += _not_judged(place, gate, study)
         treated = [arm.name for arm in study.arms if not arm.control]
         if isinstance(gate, InhibitionGate) and gate.arm is None and len(treated) > 1:
             problems.append(f'{place}: which arm? Name one with arm = "…": {", ".join(treated)}.')
@@ -257,6 +263,28 @@ def check_gates(path: str | Path, gates: Sequence[Gate], study: Study, cards: Ma
                 problems += [f"{place}: {problem}" for problem in error.problems]
     if problems:
         raise InputError(problems)
+
+
+def _not_judged(place: str, gate: Gate, study: Study) -> Iterable[str]:
+    """What a gate asks of a combination, or of a pair of arms, that is not judged."""
+    compared = compared_arms(study)
+    if isinstance(gate, ProbabilityGate | ExcessGate | BayesFactorGate | PartsGate) and compared:
+        primary = study.primary_combination
+        name = gate.combination or (primary.name if primary else "")
+        if name in compared:
+            arm = next(arm for arm in study.combinations if arm.name == name)
+            instead = f'kind = "inhibition", arm = "{name}", control = "{compared[name][0]}"'
+            yield (
+                f"{place}: nothing can be concluded on the interaction of {name}: {why_not_judged(study, arm)}. Ask "
+                f"with {instead} instead, or remove the gate."
+            )
+    if isinstance(gate, InhibitionGate) and gate.control not in (None, study.control.name):
+        known = compared.get(gate.arm or "", ())
+        if gate.control not in known:
+            yield (
+                f'{place}: {gate.arm or "the arm"} is not judged against "{gate.control}". Leave out control for the '
+                f"vehicle{f', or name one of {listed(known)}' if len(known) > 1 else ''}."
+            )
 
 
 def _allowed_cards(gate: Gate, cards: Mapping[str, ModelCard], answering: list[str]) -> list[str]:

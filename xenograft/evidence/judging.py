@@ -164,12 +164,15 @@ def _excess(gate: kinds.ProbabilityGate | kinds.ExcessGate, evidence: Evidence) 
 
 def _inhibition(gate: kinds.InhibitionGate, evidence: Evidence) -> tuple[float | None, str]:
     arm = gate.arm or next(arm.name for arm in evidence.study.arms if not arm.control)
-    table = evidence.arms
+    of_vehicle = gate.control in (None, evidence.study.control.name)
+    table = evidence.arms if of_vehicle else evidence.against[str(gate.control)]
     rows = table[(table["model"] == gate.card) & (table["arm"] == arm) & (table["quantity"] == gate.quantity)]
     if rows.empty:
         return None, "no healthy card may answer"
     reason = str(rows["reason"].iloc[0])
-    return float(rows[gate.measure].iloc[0]), f"{arm}, {gate.quantity}, {gate.card}" + (f"; {reason}" if reason else "")
+    against = f" against {gate.control}" if gate.control else ""
+    detail = f"{arm}{against}, {gate.quantity}, {gate.card}" + (f"; {reason}" if reason else "")
+    return float(rows[gate.measure].iloc[0]), detail
 
 
 def _coverage(gate: kinds.CoverageGate, evidence: Evidence) -> tuple[float | None, str]:

@@ -81,6 +81,7 @@ def without_each_animal(
     *,
     combination: str | None = None,
     arm: str | None = None,
+    control: str | None = None,
     reference: JudgedReference = "bliss",
     refit: Refit | None = None,
     drawn: Mapping[str, LeftOut | None] | None = None,
@@ -102,6 +103,8 @@ def without_each_animal(
         The arm whose excess is looked at.
     arm : str, optional
         The arm whose tumour growth inhibition is looked at, instead of a combination's excess.
+    control : str, optional
+        The arm that it is compared with; default the vehicle.
     reference : {"bliss", "hsa"}
         What no interaction means.
     refit : callable, optional
@@ -129,7 +132,7 @@ def without_each_animal(
     def answer_of(posterior: xr.Dataset, card: ModelCard) -> np.ndarray:
         curve = curves_of(posterior, study, card, [study.horizon])
         if combination is None:
-            found = tumour_growth_inhibition(curve, study.control.name, study.horizon).sel(arm=arm)
+            found = tumour_growth_inhibition(curve, control or study.control.name, study.horizon).sel(arm=arm)
         else:
             found = interaction_of(study, curve, "", reference).draws.sel(combination=combination)
         return found.to_numpy().ravel()

@@ -25,7 +25,8 @@ from xenograft.model.likelihood import effects, moments, panel
 from xenograft.model.prior import Prior
 from xenograft.model.spline import INTERVALS, curves_that_bend
 from xenograft.model.vocabulary import PARAMETERS, SHARED_BY
-from xenograft.study.study import Arm, Study
+from xenograft.study.study import Arm, Dosing, Study
+from xenograft.study.tested import untested
 
 
 def curves(
@@ -82,21 +83,27 @@ def curves_of(
 
 
 def predicted_references(study: Study) -> tuple[Arm, ...]:
-    """Single-agent arms that combinations need as reference and the study does not have."""
+    """Single-agent arms on other days than any of the study, that combinations need as reference."""
     missing = {
         dosing: Arm(name=f"{dosing.label()} (predicted)", dosings=(dosing,))
         for combination in study.combinations
         for dosing, arm in zip(combination.dosings, study.reference_arms(combination).values(), strict=True)
-        if arm is None
+        if arm is None and dosing not in untested(study, combination)
     }
     return tuple(missing.values())
 
 
 def reference_names(study: Study, combination: Arm) -> tuple[str, ...]:
-    """Names of the arms (of `curves`) that a combination is measured against, one per agent."""
+    """Names of the arms (of `curves`) that a combination whose agents were tested is measured against, one each."""
+    return tuple(name for name in single_arms(study, combination).values() if name is not None)
+
+
+def single_arms(study: Study, combination: Arm) -> dict[Dosing, str | None]:
+    """Names of the arms (of `curves`) that get each agent of a combination alone; None where it was not tested."""
     predicted = {arm.dosings[0]: arm for arm in predicted_references(study)}
     own = study.reference_arms(combination)
-    return tuple((own[d.agent] or predicted[d]).name for d in combination.dosings)
+    arms = {dosing: own[dosing.agent] or predicted.get(dosing) for dosing in combination.dosings}
+    return {dosing: None if arm is None else arm.name for dosing, arm in arms.items()}
 
 
 def curve_days(study: Study) -> np.ndarray:

@@ -19,6 +19,7 @@ from xenograft.errors import FitFileError, missing_file
 from xenograft.files import replacing
 from xenograft.fitting.fit_file import SCHEMA, refuse_other_files
 from xenograft.fitting.health import STATUS_MARKS, Attempt, Health
+from xenograft.fitting.identified import identified
 from xenograft.model.card import ModelCard
 from xenograft.model.curve import Parameters
 from xenograft.printing import html_card, html_list, html_table, labelled
@@ -236,7 +237,9 @@ def _fit_html(fit: Fit) -> str:
 
 
 def parameter_table(fit: Fit) -> pd.DataFrame:
-    """The parameters of a fit: what the data say of each, and how well it was sampled.
+    """The parameters of a fit that the data say something of, and how well each was sampled.
+
+    What an agent that was never tested alone does, and its interaction, is left out: only a prior tells them apart.
 
     Parameters
     ----------
@@ -250,7 +253,8 @@ def parameter_table(fit: Fit) -> pd.DataFrame:
         spreads in log units), `ess_bulk`, `rhat`.
     """
     order = {name: place for place, name in enumerate(fit.card.priors)}
-    posterior = fit.posterior[sorted(fit.posterior, key=lambda name: order.get(str(name), len(order)))]
+    known = identified(fit.posterior, fit.study)
+    posterior = known[sorted(known, key=lambda name: order.get(str(name), len(order)))]
     over = ("chain", "draw")
     with np.errstate(divide="ignore", invalid="ignore"):  # of a parameter that never moved: not a number
         measures = {

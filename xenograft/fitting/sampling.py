@@ -10,6 +10,7 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from xenograft.errors import InputError
@@ -26,6 +27,7 @@ from xenograft.model.choice import why_not
 from xenograft.model.likelihood import panel
 from xenograft.quantities.estimands import excess
 from xenograft.study.study import Study
+from xenograft.study.tested import judged_combinations
 
 type Method = Literal["nuts", "importance"]
 type Adaptation = Literal["diag", "low_rank", "importance"]
@@ -213,13 +215,15 @@ def sampler_seed(seed: int, card: ModelCard) -> int:
 def judged_quantities(posterior: xr.Dataset, study: Study, card: ModelCard) -> xr.Dataset:
     """What a fit's health is judged on: the card's parameters and the Bliss excess at the horizon."""
     judged = posterior.drop_vars(MANY, errors="ignore")
-    if study.combinations and card.departure == "estimated":
+    combinations = judged_combinations(study)
+    if combinations and card.departure == "estimated":
         curve = curves_of(posterior, study, card, [study.horizon])
         found = [
             excess(curve, arm.name, reference_names(study, arm), study.control.name).isel(day=0, drop=True)
-            for arm in study.combinations
+            for arm in combinations
         ]
-        judged = judged.assign(excess=xr.concat(found, dim=judged["combination"]))
+        names = pd.Index([arm.name for arm in combinations], name="judged_combination")
+        judged = judged.assign(excess=xr.concat(found, dim=names))
     return judged
 
 
@@ -324,7 +328,7 @@ def better_agent(posterior: xr.Dataset, study: Study, card: ModelCard) -> np.nda
     """Which single agents of the combinations reduce more at the horizon (draw): one number for each order."""
     curve = curves_of(posterior, study, card, [study.horizon]).isel(day=0, drop=True)
     order = np.zeros(curve.sizes["chain"] * curve.sizes["draw"], dtype=int)
-    for arm in study.combinations:
+    for arm in judged_combinations(study):
         singles = curve.sel(arm=list(reference_names(study, arm))).transpose("chain", "draw", "arm")
         order = order * singles.sizes["arm"] + singles.to_numpy().argmin(axis=-1).ravel()
     return order

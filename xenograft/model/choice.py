@@ -11,6 +11,7 @@ from xenograft.model.vocabulary import SHARES
 from xenograft.printing import listed
 from xenograft.study.flattening import shrinks
 from xenograft.study.study import Study
+from xenograft.study.tested import judged_combinations
 from xenograft.study.unevenness import differ_by_arm, setting_in, speeding_up
 
 LASTING = (
@@ -114,8 +115,9 @@ def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[st
     left_out = {name: reason for name, card in considered.items() if (reason := why_not(study, card))}
     if not passing and (reason := _why_not_waning(study)):
         left_out |= {name: reason for name in WANING if name in considered}
-    if not study.combinations:  # cards that differ in the departure only are then one and the same
-        same = {name: "without a combination it is the card that leaves the departure free"
+    if not judged_combinations(study):  # cards that differ in the departure only are then one and the same
+        without = "a combination whose agents were all tested alone" if study.combinations else "a combination"
+        same = {name: f"without {without} it is the card that leaves the departure free"
                 for name, card in considered.items() if not card.answers}  # fmt: skip
         left_out = same | left_out
     return {name: card for name, card in considered.items() if name not in left_out}, left_out

@@ -33,6 +33,7 @@ from xenograft.simulation.simulate import LARGEST, simulate
 from xenograft.simulation.true_excess import true_excess
 from xenograft.simulation.truth import Truth
 from xenograft.study.study import Arm, Dosing, Study
+from xenograft.study.tested import untested
 
 ANIMALS = 8
 VISITS = (0.0, 3.0, 7.0, 10.0, 14.0, 17.0, 21.0)
@@ -293,6 +294,8 @@ def _quantities(
     # the card that leaves no departure from Bliss has that excess 0 throughout
     reference = "hsa" if card.reference == "bliss" and not card.answers else "bliss"
     for place, combination in enumerate(study.combinations):
+        if untested(study, combination):
+            continue
         own = (combination.name, reference_names(study, combination), study.control.name, reference)
         at_horizon = excess(curves_of(posterior, study, card, [HORIZON]), *own).isel(day=0)
         if truth is None:

@@ -22,6 +22,7 @@ from xenograft.quantities.estimands import JudgedReference, excess, probability_
 from xenograft.simulation.true_excess import true_excess
 from xenograft.simulation.truth import Truth
 from xenograft.study.study import Arm, Study
+from xenograft.study.tested import why_not_judged
 
 SETTINGS = SamplerSettings(draws=500, tune=500)
 
@@ -82,6 +83,8 @@ def answer_planned_study(planned: PlannedStudy) -> Outcome:
     combination = study.primary_combination
     if combination is None:
         return {"failed": "the design has no combination"}
+    if reason := why_not_judged(study, combination):
+        return {"failed": f"{combination.name} has no reference: {reason}"}
     exact = true_excess(planned.design.arms, planned.truth, study.horizon, planned.reference)
     several = sum(card.answers for card in planned.cards) > 1
     keep = "likelihood" if several else "posterior"

@@ -24,6 +24,7 @@ from xenograft.planning.one_study import SETTINGS, PlannedStudy, answer_planned_
 from xenograft.planning.trials import run_trials
 from xenograft.quantities.estimands import JudgedReference
 from xenograft.simulation.truth import Truth, problems_of_truth
+from xenograft.study.tested import why_not_judged
 
 ENHANCED, LESS, UNCLEAR, NONE = "enhanced", "less", "not distinguishable", "no conclusion"
 VERDICTS = (ENHANCED, LESS, UNCLEAR, NONE)
@@ -220,6 +221,9 @@ def _refuse_what_cannot_run(cells: Sequence[Cell], truth: Truth, cards: Sequence
         problems.append('truth: reference = "hsa" leaves no departure, so --effect changes nothing. Leave one out.')
     if not problems:
         example = example_of(design)
+        combination = example.primary_combination
+        if combination is not None and (reason := why_not_judged(example, combination)):
+            problems.append(f"design: {combination.name} has no reference: {reason}. Add that arm.")
         problems += [
             f"{card.name}: it cannot be fitted to this design: {reason}. Choose another card."
             for card in cards

@@ -6,7 +6,7 @@ limit of quantification counts as 0 for response classes and as the limit in rat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,6 +22,7 @@ from xenograft.quantities.criteria import (
     time_below,
     time_to_reach,
 )
+from xenograft.study.removal import left_for_size
 from xenograft.study.study import Study
 
 MULTIPLES: Sequence[float] = (2.0, 4.0, 5.0)
@@ -40,7 +41,10 @@ RAW_DEFINITIONS: dict[str, tuple[str, str]] = {
     "best_average_response": ("%", "Smallest running mean of the changes at 10 days or later (BAR of mRECIST)"),
     **{key: ("", words) for key, words in CRITERION_WORDS.items()},
     **{f"time_to_{multiple:g}x": ("day", _MULTIPLE_WORDS.format(f"{multiple:g}")) for multiple in MULTIPLES},
-    "endpoint_time": ("day", "Days from the first dose to the first reading at or above the endpoint volume"),
+    "endpoint_time": (
+        "day",
+        "Days from the first dose to the first reading at or above the endpoint volume, or to removal for size",
+    ),
     "weight_nadir": ("%", "Lowest body weight after the first dose, change from the weight at baseline"),
     "days_below_85": ("day", "Days with a body weight loss above 15 %, linear between weighings"),
     "days_below_80": ("day", "Days with a body weight loss above 20 %, linear between weighings"),
@@ -66,6 +70,8 @@ class Course:
         Whether the first reading is a baseline reading.
     weight : array (reading) or None
         Body weight (g), NaN where not weighed.
+    left_for_size : bool
+        Whether the animal was removed because of the size of its tumour, as its `reason_left` says.
     """
 
     animal: str
@@ -75,6 +81,7 @@ class Course:
     censored: Any
     has_baseline: bool
     weight: Any = None
+    left_for_size: bool = False
 
     @property
     def volume_or_0(self) -> Any:
@@ -100,8 +107,9 @@ def animal_courses(study: Study) -> tuple[Course, ...]:
     readings = study.daily_readings
     if "exclude" in readings:
         readings = readings[readings["exclude"] == ""]
+    for_size = left_for_size(study)
     return tuple(
-        _course(study, rows)
+        _course(study, rows, for_size)
         for _, rows in readings.groupby("animal", sort=False)
         if (rows["day"] >= study.first_dose).any() or rows["baseline"].any()
     )
@@ -157,7 +165,7 @@ def said(table: pd.DataFrame) -> pd.Series:
     return number.where(table["text"] == "", table["text"]).where(table["reason"] == "", table["reason"])
 
 
-def _course(study: Study, rows: pd.DataFrame) -> Course:
+def _course(study: Study, rows: pd.DataFrame, for_size: Collection[str]) -> Course:
     has_baseline = bool(rows["baseline"].any())
     start = float(rows.loc[rows["baseline"], "day"].iloc[0]) if has_baseline else study.first_dose
     rows = rows[rows["day"] >= start]
@@ -169,6 +177,7 @@ def _course(study: Study, rows: pd.DataFrame) -> Course:
         censored=rows["censored"].to_numpy(dtype=bool),
         has_baseline=has_baseline,
         weight=rows["weight"].to_numpy(dtype=float) if "weight" in rows else None,
+        left_for_size=str(rows["animal"].iloc[0]) in for_size,
     )
 
 
@@ -228,22 +237,24 @@ def _times(course: Course, study: Study) -> Iterable[tuple[Any, ...]]:
 
 
 def endpoint_of(course: Course, study: Study) -> tuple[float, bool, str]:
-    """When an animal's readings first are at or above the endpoint volume.
+    """When an animal's readings first are at or above the endpoint volume, or it was removed because of its size.
 
     Returns
     -------
     time : float
-        Days since the first dose; of an animal that left before, of its last reading.
+        Days since the first dose; of an animal that left, of its last reading.
     reached : bool
-        Whether the endpoint volume was reached.
+        Whether the endpoint volume was read, or the animal left for size: that is the event, whatever was read last.
     reason : str
         Why there is no time, else empty.
     """
     if study.endpoint_volume is None:
-        return np.nan, False, "the study names no endpoint_volume"
+        if not left_for_size(study):
+            return np.nan, False, "the study names no endpoint_volume"
+        return max(float(course.elapsed[-1]), 0.0), course.left_for_size, ""
     large = np.flatnonzero((course.volume >= study.endpoint_volume) & ~course.censored)
     at = int(large[0]) if large.size else -1
-    return max(float(course.elapsed[at]), 0.0), bool(large.size), ""
+    return max(float(course.elapsed[at]), 0.0), bool(large.size) or course.left_for_size, ""
 
 
 def _weights(course: Course) -> Iterable[tuple[Any, ...]]:

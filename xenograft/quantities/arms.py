@@ -11,6 +11,7 @@ import pandas as pd
 from xenograft.quantities.animals import MULTIPLES, Course, animal_courses, animal_responses, endpoint_of
 from xenograft.quantities.criteria import CRITERIA, time_to_reach
 from xenograft.quantities.survival import MOST_ARRANGEMENTS, kaplan_meier, log_rank, median_interval, restricted_mean
+from xenograft.study.removal import left_for_size
 from xenograft.study.study import Arm, Study
 
 ARM_COLUMNS = ("arm", "quantity", "day", "value", "lower", "upper", "text", "animals", "unit", "reason")
@@ -297,7 +298,8 @@ def _shares(animals: pd.DataFrame) -> Iterable[dict[str, Any]]:
 def _event_times(courses: Sequence[Course], study: Study, event: str) -> tuple[list[float], list[bool], str]:
     """Times of an event of an arm's animals, whether each had it, and why there are none."""
     if event == "endpoint":
-        found = [] if study.endpoint_volume is None else [endpoint_of(course, study)[:2] for course in courses]
+        known = study.endpoint_volume is not None or left_for_size(study)
+        found = [endpoint_of(course, study)[:2] for course in courses] if known else []
         reason = "the study names no endpoint_volume"
     else:
         multiple = float(event.removesuffix("x"))

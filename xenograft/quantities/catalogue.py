@@ -57,19 +57,17 @@ class ArmCurves:
     curves : DataArray (chain, draw, arm, day)
         ln volume from the first dose to the horizon.
     study : Study
-        Tells the control and the dosing days.
+        Tells the dosing days.
     horizon : float
         Day as recorded.
+    control : str
+        The arm that others are compared with, usually the vehicle.
     """
 
     curves: xr.DataArray
     study: Study
     horizon: float
-
-    @property
-    def control(self) -> str:
-        """Name of the vehicle arm."""
-        return self.study.control.name
+    control: str
 
     @cached_property
     def rate(self) -> xr.DataArray:
@@ -228,7 +226,12 @@ ROW = ("median", "lower", "upper", "probability", "beyond", "opposite", "margin"
 
 
 def arm_estimands(
-    curves: xr.DataArray, study: Study, horizon: float | None = None, *, only: Sequence[str] | None = None
+    curves: xr.DataArray,
+    study: Study,
+    horizon: float | None = None,
+    *,
+    only: Sequence[str] | None = None,
+    control: str | None = None,
 ) -> dict[str, xr.DataArray]:
     """Every number of section 5 that is reported for an arm, as draws.
 
@@ -242,6 +245,8 @@ def arm_estimands(
         Day as recorded; default the study's.
     only : sequence of str, optional
         Keys of those that are wanted; default all.
+    control : str, optional
+        The arm that others are compared with; default the vehicle.
 
     Returns
     -------
@@ -249,7 +254,8 @@ def arm_estimands(
         By the key used in results.json; `unit`, `definition`, `horizon` and `of` in attrs.
     """
     horizon = study.horizon if horizon is None else horizon
-    given = ArmCurves(curves.sel(day=slice(curves.attrs["first_dose"], horizon)), study, horizon)
+    course = curves.sel(day=slice(curves.attrs["first_dose"], horizon))
+    given = ArmCurves(course, study, horizon, control or study.control.name)
     return {key: ARM_NUMBERS[key].draws(given) for key in (ARM_NUMBERS if only is None else only)}
 
 

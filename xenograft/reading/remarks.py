@@ -11,6 +11,7 @@ import pandas as pd
 from xenograft.errors import quoted
 from xenograft.printing import listed
 from xenograft.reading.cages import cage_notices, cage_questions
+from xenograft.reading.leaving import carried_forward, leaving_notices, leaving_questions
 from xenograft.reading.levels import floor_value
 from xenograft.reading.out_of_line import out_of_line_questions
 from xenograft.reading.problems import place_of
@@ -19,6 +20,7 @@ from xenograft.reading.study_toml import counted
 from xenograft.study.flattening import flattenings
 from xenograft.study.study import Arm, Study
 from xenograft.study.tables import unit_in_print
+from xenograft.study.tested import comparators, untested, why_not_judged
 
 _FORMULA_WORDS: Mapping[Formula, str] = {
     "1/2 L W^2": "½ · length · width²",
@@ -48,7 +50,7 @@ _BLANK = ("", "na", "nan", "n/a", ".")
 
 
 def notices_of(study: Study, place: str, rows: pd.DataFrame, entry: StudyEntry) -> list[str]:
-    """Sentences about readings left out, words taken as readings, arms not analysed, and what is not fitted.
+    """Sentences about readings left out, words taken as readings, arms not analysed, what is not fitted, and leaving.
 
     Parameters
     ----------
@@ -61,7 +63,8 @@ def notices_of(study: Study, place: str, rows: pd.DataFrame, entry: StudyEntry) 
     entry : StudyEntry
         What study.toml says.
     """
-    return [*_arm_notices(study), *_table_notices(place, rows, entry), *_fit_notices(study, rows), *cage_notices(study)]
+    more = [*_fit_notices(study, rows), *leaving_notices(study), *carried_forward(study), *cage_notices(study)]
+    return [*_arm_notices(study), *_table_notices(place, rows, entry), *more]
 
 
 def questions_about(study: Study) -> list[str]:
@@ -81,7 +84,8 @@ def questions_about(study: Study) -> list[str]:
     jumps = list(_jumps(study))
     asked = {sentence.split(" on day ")[0] for sentence in jumps}  # of the same reading, one question is enough
     out_of_line = [line for line in out_of_line_questions(study) if line.split(" on day ")[0] not in asked]
-    others = [*_outlying_growth(study), *_carried_forward(study), *_floors(study), *cage_questions(study)]
+    left = [*carried_forward(study), *leaving_questions(study)]
+    others = [*_outlying_growth(study), *left, *_floors(study), *cage_questions(study)]
     return [*_unit_questions(study), *jumps, *out_of_line, *others]
 
 
@@ -95,8 +99,9 @@ def _arm_notices(study: Study) -> Iterable[str]:
     alone: dict[str, list[str]] = {}
     for combination in study.combinations:
         references = study.reference_arms(combination)
+        never = untested(study, combination)
         for dosing in combination.dosings:
-            if references[dosing.agent] is None:
+            if references[dosing.agent] is None and dosing not in never:
                 alone.setdefault(dosing.label(), []).append(combination.name)
     for label, names in alone.items():
         yield (
@@ -104,7 +109,13 @@ def _arm_notices(study: Study) -> Iterable[str]:
             "the reference uses the model's own curve for it, not an arm."
         )
     for combination in study.combinations:
-        if len(combination.dosings) > 2:
+        if reason := why_not_judged(study, combination):
+            against = listed([arm.name for arm in comparators(study, combination)])
+            yield (
+                f"Nothing can be concluded on the interaction of {combination.name}: {reason}. "
+                f"It is compared with {against}."
+            )
+        elif len(combination.dosings) > 2:
             yield _what_a_triple_tells(study, combination)
 
 
@@ -263,23 +274,6 @@ def _outlying_growth(study: Study) -> Iterable[str]:
             sentences.append(
                 f"Animal {animal} ({arm}) grows by {rate:+.3f} per day, its arm by {median:+.3f}. "
                 "Was it dosed, and is it in the right arm?"
-            )
-    yield from _shortened(sentences, "such animal")
-
-
-def _carried_forward(study: Study) -> Iterable[str]:
-    readings = study.readings[~study.readings["censored"]]
-    if (floor := floor_value(study)) is not None:  # asked about as what is written for no tumour
-        readings = readings[readings["volume"] != floor]
-    sentences: list[str] = []
-    for animal, found in readings.groupby("animal", sort=False):
-        volumes = found["volume"].to_numpy()
-        same = int((volumes[::-1] == volumes[-1]).cumprod().sum())
-        if same >= 3:
-            day = found["day"].iloc[-same]
-            sentences.append(
-                f"Animal {animal}: its last {same} readings, from day {day:g} on, are all {volumes[-1]:g}. "
-                "Were they carried forward? Then remove all but the first."
             )
     yield from _shortened(sentences, "such animal")
 

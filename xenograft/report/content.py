@@ -25,6 +25,7 @@ from xenograft.report.content_of_checks import densities, predictive_bands, resi
 from xenograft.report.content_of_responses import Responses, responses_shown
 from xenograft.report.content_of_sensitivity import SensitivityTable, sensitivities
 from xenograft.study.study import Study
+from xenograft.study.tested import judged_combinations
 
 MARGIN = float(np.log(1.25))
 """Smallest excess of interest (log units): tumours a fifth smaller than predicted, about one calliper error."""
@@ -238,7 +239,7 @@ def _relevance(study: Study, averaged: Mapping[str, Interaction]) -> pd.DataFram
         if reference not in averaged:
             continue
         draws = averaged[reference].draws.sel(day=study.horizon)
-        for arm in study.combinations:
+        for arm in judged_combinations(study):
             excess = draws.sel(combination=arm.name)
             above, below = float((excess > MARGIN).mean()), float((excess < -MARGIN).mean())
             rows.append({"combination": arm.name, "reference": reference, "above": above, "below": below})
@@ -248,7 +249,7 @@ def _relevance(study: Study, averaged: Mapping[str, Interaction]) -> pd.DataFram
 def _expected(study: Study, curves: xr.DataArray | None, averaged: Mapping[str, Interaction]) -> pd.DataFrame:
     """The volume of a combination without interaction: its own curve with the excess taken back, draw by draw."""
     parts: list[pd.DataFrame] = []
-    for arm in study.combinations if curves is not None else ():
+    for arm in judged_combinations(study) if curves is not None else ():
         assert curves is not None
         log_volume = curves.sel(arm=arm.name, drop=True)
         control = curves.sel(arm=study.control.name, drop=True)

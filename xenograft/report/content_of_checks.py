@@ -12,6 +12,7 @@ import xarray as xr
 from scipy import stats
 
 from xenograft.fitting.fit import Fit
+from xenograft.fitting.identified import identified
 from xenograft.model.curve import course_of_arms, error_variance, measured
 from xenograft.model.exposure import schedule
 from xenograft.model.likelihood import panel
@@ -112,6 +113,8 @@ def reading_error(fit: Fit, day: np.ndarray) -> xr.DataArray:
 def densities(fit: Fit) -> pd.DataFrame:
     """Prior density beside a kernel estimate of the posterior, for every parameter with a prior of its own.
 
+    Without what only a prior tells apart: agents never tested alone, and their interaction.
+
     Returns
     -------
     DataFrame
@@ -120,7 +123,7 @@ def densities(fit: Fit) -> pd.DataFrame:
     parts: list[pd.DataFrame] = []
     card = fit.card.on(fit.study)
     agents = {name: agent for name, (agent, _) in zip(fit.study.level_labels, fit.study.levels, strict=True)}
-    for parameter, label, draws in _parameters(fit.posterior):
+    for parameter, label, draws in _parameters(identified(fit.posterior, fit.study)):
         known = agents.get(label) if parameter == "kill" else None
         try:
             prior = card.prior_of(parameter, known)
@@ -150,7 +153,8 @@ def trace_table(fit: Fit) -> pd.DataFrame:
         `parameter`, `chain`, `draw`, `value`, `rank` (among all draws of the parameter, 0 to 1).
     """
     parts: list[pd.DataFrame] = []
-    for parameter, label, draws in sorted(_parameters(fit.posterior), key=_disagreement)[:TRACED]:
+    known = _parameters(identified(fit.posterior, fit.study))
+    for parameter, label, draws in sorted(known, key=_disagreement)[:TRACED]:
         chains, length = draws.shape
         order = stats.rankdata(draws, axis=None) / draws.size
         table = pd.DataFrame({

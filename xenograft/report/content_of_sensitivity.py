@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers.averaging import AVERAGED
-from xenograft.answers.followed import EXCESS
-from xenograft.answers.inhibition import WORDS as INHIBITION_WORDS
+from xenograft.answers.followed import AGAINST, EXCESS, inhibition_label
+from xenograft.answers.inhibition import words_of
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import INTERACTION_WORDS, VERDICT_REFERENCES, verdict_words
 from xenograft.evidence.sensitivity import (
@@ -25,8 +24,11 @@ from xenograft.fitting.fit import Fit, Refit
 from xenograft.printing import SHORT_REFERENCES, few, fixed, interval_in_words, listed, share
 from xenograft.quantities.catalogue import shown, summarise
 from xenograft.quantities.estimands import tumour_growth_inhibition
+from xenograft.report.content_of_removal import on_animals_that_left
+from xenograft.report.sensitivity_table import SensitivityTable
 from xenograft.study.groups import PLURAL
 from xenograft.study.study import Study
+from xenograft.study.tested import judged_combinations, unjudged_combinations
 
 DAYS_SHOWN = 4
 """Days of the table that says how the answer depends on the day."""
@@ -42,31 +44,6 @@ ROWS = 24
 
 HEAVY = 0.05
 """Answer weight of a model from which its sensitivity to the priors puts the averaged answer in doubt."""
-
-
-@dataclass(frozen=True)
-class SensitivityTable:
-    """One check of how the answer depends on a choice.
-
-    Parameters
-    ----------
-    title : str
-        For example "On the priors".
-    table : DataFrame
-        Columns as they are to be read, text or numbers.
-    finding : str
-        What it says, in a sentence.
-    doubtful : bool
-        Whether it puts the answer in doubt.
-    caption : str
-        What the numbers are; the title where empty.
-    """
-
-    title: str
-    table: pd.DataFrame
-    finding: str
-    doubtful: bool = False
-    caption: str = ""
 
 
 def shown_days(study: Study) -> list[float]:
@@ -114,12 +91,13 @@ def sensitivities(
     if verdict and verdict["probability"] is not None:
         if verdict["kind"] == "inhibition":
             found.append(inhibition_by_day(study, curves[AVERAGED], verdict))
-            of = {"arm": verdict["arm"]}
+            of = {"arm": verdict["arm"], "control": verdict["control"]}
         else:
             found.append(on_the_day(study, interaction, verdict))
             of = {"combination": verdict["combination"], "reference": verdict["reference"]}
         table = without_each_animal(fits, ranking, refit=refit, **of) if without is None else without
         found.append(on_single_animals(table, verdict, ranking.good_k))
+        found += on_animals_that_left(study, fits, ranking, curves[AVERAGED], verdict)
     if ranking.answer_weights:
         wanted = _asked_of_priors(study)
         own = {n: prior_sensitivity(fits[n], curves[n], only=wanted) for n in ranking.answer_weights if priors is None}
@@ -178,7 +156,8 @@ def inhibition_by_day(study: Study, curves: xr.DataArray, verdict: Mapping[str, 
     known = [day for day in shown_days(study) if day in curves["day"]]
     by_day = {day: tumour_growth_inhibition(curves, control, day).sel(arm=[arm]) for day in known}
     tables = {day: summarise(draws, "tgi").iloc[0] for day, draws in by_day.items()}
-    said = {day: verdict_words(float(row["probability"]), None, *INHIBITION_WORDS) for day, row in tables.items()}
+    extremes = words_of(verdict.get("independence"))
+    said = {day: verdict_words(float(row["probability"]), None, *extremes) for day, row in tables.items()}
     others = [f"{words} on day {day:g}" for day, words in said.items() if words != said[study.horizon]]
     told = f"would read: {listed(others)}" if others else "would give the same verdict on each of these days"
     table = pd.DataFrame({
@@ -206,7 +185,7 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
     one_of: Any = table.index.name or "animal"
     of_all = PLURAL[one_of]
     inhibition = verdict["kind"] == "inhibition"
-    extremes = INHIBITION_WORDS if inhibition else INTERACTION_WORDS
+    extremes = words_of(verdict.get("independence")) if inhibition else INTERACTION_WORDS
     of, unit, digits = ("TGI", "%", 1) if inhibition else ("excess", "log units", 2)
     against = verdict["control"] if inhibition else SHORT_REFERENCES[verdict["reference"]]
     hangs, not_known = on_single_animals_in_words(table, verdict["probability"], extremes)
@@ -262,8 +241,12 @@ def on_the_priors(
         The primary verdict of results.json.
     """
     wanted = _asked_of_priors(study)
-    primary = None if verdict is None else verdict["arm" if verdict["kind"] == "inhibition" else "combination"]
-    judged = "tgi" if verdict is None or verdict["kind"] == "inhibition" else f"{EXCESS}{verdict['reference']}"
+    primary, judged = None, "tgi"
+    if verdict and verdict["kind"] == "interaction":
+        primary, judged = verdict["combination"], f"{EXCESS}{verdict['reference']}"
+    elif verdict:
+        label = inhibition_label(verdict["arm"], verdict["control"], verdict.get("independence"))
+        judged, _, primary = label.removesuffix("]").partition("[")
     many = len(study.combinations or study.arms) > FEW
     rows: list[dict[str, Any]] = []
     for card, table in tables.items():
@@ -295,9 +278,10 @@ def on_the_priors(
 
 def _asked_of_priors(study: Study) -> dict[str, str]:
     """The numbers that are looked at, and what a report calls them."""
-    if study.combinations:
-        return {f"{EXCESS}{key}": f"excess over {SHORT_REFERENCES[key]}" for key in VERDICT_REFERENCES}
-    return {number.key: number.said for number in shown("priors")}
+    compared = {AGAINST: "TGI"} if unjudged_combinations(study) else {}
+    if judged_combinations(study):
+        return {f"{EXCESS}{key}": f"excess over {SHORT_REFERENCES[key]}" for key in VERDICT_REFERENCES} | compared
+    return {number.key: number.said for number in shown("priors")} | compared
 
 
 def _prior_finding(sensitive: list[dict[str, Any]], own: list[dict[str, Any]], largest: float) -> str:

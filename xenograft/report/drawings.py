@@ -60,7 +60,7 @@ def combinations_shown(content: ReportContent) -> list[str]:
     if len(set(found)) <= FEW_COMBINATIONS:
         return list(dict.fromkeys(found))
     verdict = content.results["verdict"]
-    return [verdict["combination"]] if verdict else []
+    return [verdict["combination"]] if verdict and verdict["kind"] == "interaction" else []
 
 
 def _volumes(content: ReportContent, curves: pd.DataFrame, main: str) -> Iterator[Drawing]:

@@ -84,8 +84,11 @@ class StudyReport:
 
     @property
     def words(self) -> str:
-        """The verdict, or why there is none."""
-        return str(self.verdict["words"]) if self.verdict else self.reason
+        """The verdict, with why none is on the interaction; or why there is none."""
+        if not self.verdict:
+            return self.reason
+        asked = self.verdict.get("independence")
+        return f"{self.verdict['words']}; {asked}" if asked else str(self.verdict["words"])
 
 
 def write_reports(
@@ -252,6 +255,7 @@ def _done(name: str, content: ReportContent) -> StudyReport:
         for row in results["arms"]
         if verdict and row["model"] == "averaged" and row["of"] == "typical" and row["arm"] == subject(verdict)
     ]
+    inhibition = verdict if verdict and verdict["kind"] == "inhibition" else next(iter(arms), None)
     return StudyReport(
         folder=name,
         title=results["study"]["name"],
@@ -261,14 +265,17 @@ def _done(name: str, content: ReportContent) -> StudyReport:
         doubts=tuple(lamp.name for lamp in lights(content) if lamp.level != "good"),
         excess=own[0]["excess"] if own else None,
         combination_index=own[0]["combination_index"] if own else None,
-        tgi=arms[0]["tgi"] if arms else None,
+        tgi=inhibition["tgi"] if inhibition else None,
         animals=results["study"]["animals"],
         written=True,
     )
 
 
 def _named(one: StudyReport) -> str:
-    return f"{subject(one.verdict)}: {one.words}" if one.verdict else one.words
+    if not one.verdict:
+        return one.words
+    against = f" against {one.verdict['control']}" if one.verdict.get("independence") else ""
+    return f"{subject(one.verdict)}{against}: {one.words}"
 
 
 def _counted(reports: Sequence[StudyReport]) -> str:
@@ -276,7 +283,7 @@ def _counted(reports: Sequence[StudyReport]) -> str:
     kinds = Counter(
         "not analysed" if not one.written
         else "no conclusion" if one.words.startswith("no conclusion")
-        else one.words.partition(":")[0]
+        else str(one.verdict["words"] if one.verdict else one.words).partition(":")[0]
         for one in reports
     )  # fmt: skip
     number = len(reports)

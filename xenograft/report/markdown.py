@@ -37,8 +37,10 @@ def report_markdown(content: ReportContent) -> str:
         parts.append(markdown_text(said))
     parts.append("\n".join(_lamp(lamp) for lamp in lights(content)))
     if results["verdicts"]:
-        verdicts = pd.DataFrame([_verdict_row(results, row) for row in results["verdicts"]])
-        parts += ["### Verdicts", markdown_table(verdicts)]
+        kinds = ("interaction", "inhibition")
+        of_kind = {kind: [row for row in results["verdicts"] if row["kind"] == kind] for kind in kinds}
+        tables = [pd.DataFrame([_verdict_row(results, row) for row in rows]) for rows in of_kind.values() if rows]
+        parts += ["### Verdicts", *map(markdown_table, tables)]
     typical = [row for row in results["arms"] if row["model"] == "averaged" and row["of"] == "typical"]
     if typical:
         arms = [

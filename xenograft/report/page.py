@@ -41,6 +41,7 @@ from xenograft.study.follow_up import follow_up
 from xenograft.study.groups import counted
 from xenograft.study.study import Arm, Study
 from xenograft.study.tables import excluded, left_early, unit_in_print
+from xenograft.study.tested import judged_combinations
 
 LOGO_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
 _LIGHT = {name.removeprefix("var(").removesuffix(")"): colour for colour, name in THEME_COLOURS.items()}
@@ -143,6 +144,7 @@ def render(
             short=printed.SHORT_REFERENCES,
             figures=_figures(content, second),
             shown=combinations_shown(content),
+            judged=judged_combinations(study),
             printed=shown("printed"),
             arms=[_arm_row(study, arm) for arm in study.arms],
             shares=class_tables(content),

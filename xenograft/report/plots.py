@@ -29,6 +29,7 @@ from xenograft.report.content import MARGIN, report_content
 from xenograft.report.content_of_checks import densities, predictive_bands
 from xenograft.report.drawings import drawings
 from xenograft.study.study import Study
+from xenograft.study.tested import judged_combinations, why_not_judged
 
 RESOLUTION = 110
 """Dots per inch of a figure shown by a notebook: legible on a desk, light enough to be committed."""
@@ -233,9 +234,12 @@ def _curves(fits: Mapping[str, Fit], ranking: Comparison, model: str) -> xr.Data
 
 
 def _combination(study: Study, chosen: str | None) -> str:
-    names = [arm.name for arm in study.combinations]
-    if not names or study.primary_combination is None:
+    names = [arm.name for arm in judged_combinations(study)]
+    if not study.combinations or study.primary_combination is None:
         raise InputError(f"plot_excess: {study.name} has no combination arm. Use a study with one.")
+    asked = next((arm for arm in study.combinations if arm.name == chosen), study.primary_combination)
+    if reason := why_not_judged(study, asked):
+        raise InputError(f"plot_excess: {asked.name} has no excess: {reason}. Use a combination with a reference.")
     if chosen is not None and chosen not in names:
         raise InputError(unknown_choice("plot_excess", "combination", chosen, names))
     return chosen or study.primary_combination.name

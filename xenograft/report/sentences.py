@@ -8,11 +8,12 @@ from typing import Any
 from xenograft.answers.verdicts import REFERENCE_WORDS
 from xenograft.model.card import ModelCard
 from xenograft.model.vocabulary import GROWTH
-from xenograft.printing import few, listed, number, share
+from xenograft.printing import capitalised, few, listed, number, share
 from xenograft.report.content import ReportContent
 from xenograft.report.words import averaged_interaction, level_of, lights
 from xenograft.study.groups import counted
 from xenograft.study.tables import unit_in_print
+from xenograft.study.tested import judged_combinations
 
 SYNERGY: Mapping[tuple[str, str], str] = {
     ("bliss", "enhanced"): "“Synergistic” may be written, with its definition: under Bliss independence on log volume.",
@@ -59,6 +60,9 @@ def slide_sentence(content: ReportContent) -> str:
 def may_be_written(content: ReportContent) -> str:
     """Whether "synergy" may be written, and under which definition; empty without a combination or a conclusion."""
     verdict = content.results["verdict"]
+    if verdict and verdict.get("independence"):
+        reason = verdict.get("independence").partition(": ")[2]
+        return f"Neither “synergy” nor “additive” nor “antagonism” may be written: {reason}."
     if not verdict or verdict["kind"] != "interaction" or level_of(content) == "bad":
         return ""
     undecided = (
@@ -103,7 +107,7 @@ def methods(content: ReportContent) -> dict[str, str]:
     answering = {name: card for name, card in content.cards.items() if card.answers}
     laws = listed(list(dict.fromkeys(_law(card) for card in answering.values()))) if answering else ""
     version = results["provenance"]["versions"]
-    interaction = bool(study.combinations)
+    interaction = bool(judged_combinations(study))
     estimand = (
         "the interaction (excess over Bliss independence on log volume)" if interaction else "tumour growth inhibition"
     )
@@ -159,8 +163,9 @@ def _inhibition(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> Mappi
 
 def _inhibited(verdict: Mapping[str, Any]) -> str:
     tgi, tc = verdict["tgi"], verdict["tc"]
+    asked = f"{capitalised(verdict['independence'])}. " if verdict.get("independence") else ""
     return (
-        f"{verdict['arm']} against {verdict['control']}, day {verdict['day']:g}: TGI {number(tgi['median'])} % "
+        f"{asked}{verdict['arm']} against {verdict['control']}, day {verdict['day']:g}: TGI {number(tgi['median'])} % "
         f"(95 % interval {number(tgi['lower'])} to {number(tgi['upper'])} %), T/C {number(tc['median'])} %; "
         f"probability of smaller tumours {share(verdict['probability'])}: {verdict['words']}."
     )

@@ -12,10 +12,11 @@ import numpy as np
 from xenograft.answers.verdicts import Agreement, verdict_words
 from xenograft.model.card import ModelCard
 from xenograft.model.vocabulary import KEYS
-from xenograft.printing import SHORT_REFERENCES, few, interval_in_words, number, share
+from xenograft.printing import SHORT_REFERENCES, capitalised, few, interval_in_words, number, share
 from xenograft.quantities.estimands import REFERENCES
 from xenograft.report.content import ReportContent
 from xenograft.report.sections import TEMPLATES
+from xenograft.study.tested import comparators, why_not_judged
 
 Level = Literal["good", "doubt", "bad"]
 
@@ -65,6 +66,9 @@ def question(content: ReportContent) -> str:
     told = "".join(filter(str.isalnum, primary.name.casefold()))
     named = all("".join(filter(str.isalnum, dosing.agent.casefold())) in told for dosing in primary.dosings)
     what = primary.name if named else f"{primary.name} ({' + '.join(d.label() for d in primary.dosings)})"
+    if reason := why_not_judged(study, primary):
+        other = comparators(study, primary)[0].name
+        return f"By how much does {what} slow the tumours down, against {other}? (No reference: {reason}.)"
     if verdict and verdict.get("reference") == "hsa":
         return f"Does {what} do more than the better of its agents alone?"
     return f"Does {what} do more than its agents' own activity explains?"
@@ -107,16 +111,18 @@ def averaged_interaction(results: Mapping[str, Any], verdict: Mapping[str, Any])
 
 
 def _inhibited(verdict: Mapping[str, Any]) -> str:
-    """The answer of a study without a combination."""
+    """The answer on an arm against another."""
     arm, control, rate = verdict["arm"], verdict["control"], verdict["growth_rate"]
+    asked = f"{capitalised(verdict['independence'])}. " if verdict.get("independence") else ""
+    slower = "tumours are smaller than under that arm" if asked else "the treatment slows the tumours down"
     return (
-        f"On day {verdict['day']:g} tumours under {arm} have {interval_in_words(verdict['tc'])} % of the volume under "
-        f"{control} (T/C, 95 % interval), which is a TGI of {interval_in_words(verdict['tgi'])} %; their growth rate "
-        f"is {interval_in_words(rate, 2)} per day, under {control} "
-        f"{interval_in_words(verdict['control_growth_rate'], 2)}. The probability that the treatment slows the tumours "
-        f"down is {share(verdict['probability'])}, that it does so by a relevant size (more than "
-        f"{number(verdict['margin'])} % of the volume under {control}) {share(verdict['relevant'])}, and that they are "
-        f"larger by as much {share(verdict['opposite'])}."
+        f"{asked}On day {verdict['day']:g} tumours under {arm} have {interval_in_words(verdict['tc'])} % of the volume "
+        f"under {control} (T/C, 95 % interval), which is a TGI of {interval_in_words(verdict['tgi'])} %; their growth "
+        f"rate is {interval_in_words(rate, 2)} per day, under {control} "
+        f"{interval_in_words(verdict['control_growth_rate'], 2)}. The probability that {slower} is "
+        f"{share(verdict['probability'])}, {'by' if asked else 'that it does so by'} a relevant size (more "
+        f"than {number(verdict['margin'])} % of the volume under {control}) {share(verdict['relevant'])}, and that "
+        f"they are larger by as much {share(verdict['opposite'])}."
     )
 
 
@@ -132,7 +138,8 @@ def compared_with(verdict: Mapping[str, Any]) -> str:
 
 def headline(verdict: Mapping[str, Any]) -> str:
     """A verdict in a line; of an inhibition with its size."""
-    said = f"{subject(verdict)}: {verdict['words']}"
+    against = f" against {verdict['control']}" if verdict.get("independence") else ""
+    said = f"{subject(verdict)}{against}: {verdict['words']}"
     if verdict["kind"] != "inhibition" or verdict["probability"] is None:
         return said
     return f"{said}, TGI {interval_in_words(verdict['tgi'])} % on day {verdict['day']:g}"
@@ -166,6 +173,8 @@ def lights(content: ReportContent) -> list[Light]:
     else:
         found = [Light("Health of the fits", "good", f"{len(status)} of {len(status)} models used for the answer pass")]
     verdict = results["verdict"]
+    if verdict and verdict.get("independence"):
+        found.append(Light("Interaction", "bad", verdict.get("independence")))
     if verdict and verdict["probability"] is not None:
         shared = next((said for said in verdict["cautions"] if said.startswith("No growth law")), None)
         laws = Light("Growth laws", "doubt", shared) if shared else _agreement(results, verdict, failed)
@@ -232,7 +241,9 @@ def _one_law(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> Light:
 def _probabilities(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, float]:
     """The verdict's probability under each model alone."""
     if verdict["kind"] == "inhibition":
-        own = [r for r in results["arms"] if r["of"] == "typical" and r["arm"] == verdict["arm"]]
+        rows = results["comparisons"] if verdict.get("independence") else results["arms"]
+        own = [r for r in rows if r["of"] == "typical" and r["arm"] == verdict["arm"]]
+        own = [r for r in own if r.get("control", verdict["control"]) == verdict["control"]]
         return {row["model"]: row["tgi"]["probability"] for row in own}
     keys = ("combination", "reference")
     own = [r for r in results["interaction"] if all(r[key] == verdict[key] for key in keys)]
@@ -250,7 +261,9 @@ def level_of(content: ReportContent) -> Level:
     health = {model["health"]["status"] for model in results["models"] if model["answers"]}
     if words.startswith("no conclusion") or health == {"fail"}:
         return "bad"
-    doubts = verdict and (verdict["caution"] or verdict["borderline"] or verdict["agreement"] == "conflict")
+    doubts = verdict and (
+        verdict.get("independence") or verdict["caution"] or verdict["borderline"] or verdict["agreement"] == "conflict"
+    )
     doubts = (
         doubts
         or bool(verdict and verdict["cautions"])

@@ -14,91 +14,13 @@ import pandas as pd
 
 from xenograft.files import digest_of
 from xenograft.printing import html_card, html_list, html_table
+from xenograft.study.arms import Arm as Arm
+from xenograft.study.arms import Dosing as Dosing
 from xenograft.study.groups import Group, counted, group_of, groups_of, with_groups
 from xenograft.study.repeated import once_a_day
 
 REFERENCE_VOLUME = 100.0
 """Volume (mm³) at which the growth rate of a tumour is quoted, docs/mathematics.md#the-tumour."""
-
-
-@dataclass(frozen=True)
-class Dosing:
-    """How an arm receives one agent.
-
-    Parameters
-    ----------
-    agent : str
-        Name of the drug.
-    days : tuple of float
-        Dosing days as the laboratory recorded them, ascending; the start day alone where only that is known.
-    doses : tuple of float or None
-        Dose on each dosing day (in `unit`), or None where the study does not say.
-    unit : str or None
-        Unit of the doses, for example "mg/kg".
-    ends : bool
-        The effect ends one dosing interval after the last dose (at least two dosing days needed).
-    schedule_known : bool
-        False where the study gives a start day only.
-    """
-
-    agent: str
-    days: tuple[float, ...]
-    doses: tuple[float, ...] | None = None
-    unit: str | None = None
-    ends: bool = False
-    schedule_known: bool = True
-
-    @property
-    def level(self) -> float | None:
-        """The dose level: the last (maintenance) dose, None where doses are unknown."""
-        return self.doses[-1] if self.doses else None
-
-    @property
-    def end(self) -> float:
-        """Day on which the effect ends (infinity unless `ends`)."""
-        return 2 * self.days[-1] - self.days[-2] if self.ends else np.inf
-
-    def label(self) -> str:
-        """The agent and its dose level in words, for example "T-DM1 3 mg/kg"."""
-        return self.agent if self.level is None else f"{self.agent} {self.level:g} {self.unit or ''}".strip()
-
-    def in_words(self) -> str:
-        """The agent, its dose and its days, for example "T-DM1 3 mg/kg, days 0, 21"."""
-        days = [f"{day:g}" for day in self.days]
-        if not self.schedule_known:
-            return f"{self.label()}, from day {days[0]}"
-        first = f" (first {self.doses[0]:g})" if self.doses and self.doses[0] != self.doses[-1] else ""
-        listed = ", ".join(days) if len(days) <= 8 else f"{', '.join(days[:3])}, … {days[-1]} ({len(days)} doses)"
-        return f"{self.label()}{first}, day{'s' if len(days) > 1 else ''} {listed}"
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A group of animals that gets the same treatment.
-
-    Parameters
-    ----------
-    name : str
-        As in the table.
-    control : bool
-        True for the vehicle arm.
-    dosings : tuple of Dosing
-        One per agent; empty for the vehicle.
-    """
-
-    name: str
-    control: bool = False
-    dosings: tuple[Dosing, ...] = ()
-
-    @property
-    def agents(self) -> tuple[str, ...]:
-        """Names of the agents given."""
-        return tuple(dosing.agent for dosing in self.dosings)
-
-    @property
-    def is_combination(self) -> bool:
-        """Whether the arm gets two agents or more."""
-        return len(self.dosings) > 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +111,7 @@ class Study:
         Raises
         ------
         StudyError
-            Every problem that can be found in one pass; rows are counted from 0, as `frame.iloc` does.
+            Every problem that can be found in one pass; rows count from 0, as in `frame.iloc`.
         """
         from xenograft.reading.read import study_from_frame
 
@@ -197,7 +119,7 @@ class Study:
             "name": name, "unit": unit, "limit_of_quantification": limit_of_quantification,
             "endpoint_volume": endpoint_volume, "horizon": horizon, "fit_from": fit_from, "primary": primary,
             "animal_ids": animal_ids, "columns": columns, "day_0": day_0, "exclude": exclude,
-            "methods": None if methods is None else dict(methods),
+            "methods": methods and dict(methods),
         }  # fmt: skip
         return study_from_frame(frame, arms, said)
 
@@ -214,7 +136,7 @@ class Study:
         Raises
         ------
         InputError
-            A file is there already, or the folder cannot be written to.
+            A file is there, or the folder cannot be written to.
         """
         from xenograft.reading.folder import write_study
 
@@ -224,7 +146,6 @@ class Study:
         return f"<Study {self.name!r}: {counted(self.animals)} in {len(self.arms)} arms>"
 
     def _repr_html_(self) -> str:
-
         return _study_html(self)
 
     @cached_property
@@ -241,6 +162,11 @@ class Study:
     def levels(self) -> tuple[tuple[str, float | None], ...]:
         """Every agent with each of its dose levels, in order of appearance; each has its own kill rate."""
         return tuple(dict.fromkeys((d.agent, d.level) for arm in self.arms for d in arm.dosings))
+
+    @cached_property
+    def tested_alone(self) -> frozenset[tuple[str, float | None]]:
+        """Those of `levels` that an arm gets alone, on whatever days."""
+        return frozenset((d.agent, d.level) for arm in self.arms if len(arm.dosings) == 1 for d in arm.dosings)
 
     @cached_property
     def level_labels(self) -> tuple[str, ...]:
@@ -352,12 +278,16 @@ class Study:
 
     @cached_property
     def primary_combination(self) -> Arm | None:
-        """The combination whose verdict is the study's: the chosen, the only one, or that with the largest doses."""
+        """The combination whose verdict is the study's: the chosen, else of the largest doses that can be judged."""
         if self.primary is not None:
             return next(arm for arm in self.combinations if arm.name == self.primary)
         relative = dict(zip(self.levels, self.relative_doses, strict=True))
+        alone = self.tested_alone
+        judged = [arm for arm in self.combinations if alone.issuperset((d.agent, d.level) for d in arm.dosings)]
         return max(
-            self.combinations, key=lambda arm: sum(relative[d.agent, d.level] for d in arm.dosings), default=None
+            judged or self.combinations,
+            key=lambda arm: sum(relative[d.agent, d.level] for d in arm.dosings),
+            default=None,
         )
 
     @cached_property

@@ -1,0 +1,108 @@
+"""How the answer depends on animals that left: readings after the horizon, and what others would have done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from xenograft.answers.averaging import interaction_of
+from xenograft.answers.inhibition import words_of
+from xenograft.answers.ranking import Comparison
+from xenograft.answers.verdicts import INTERACTION_WORDS, verdict_words
+from xenograft.evidence.removal import amount_of, curves_of_cut, removed_otherwise, would_have_grown
+from xenograft.fitting.fit import Fit
+from xenograft.printing import SHORT_REFERENCES, fixed, interval_in_words, listed, number, share
+from xenograft.quantities.estimands import interval, probability_positive, tumour_growth_inhibition
+from xenograft.report.sensitivity_table import SensitivityTable
+from xenograft.study.study import Study
+
+
+def on_animals_that_left(
+    study: Study,
+    fits: Mapping[str, Fit],
+    ranking: Comparison,
+    curves: xr.DataArray,
+    verdict: Mapping[str, Any],
+) -> list[SensitivityTable]:
+    """The verdict's answer from the readings up to the horizon, and if animals that left had grown otherwise.
+
+    Parameters
+    ----------
+    study, fits, ranking
+        The analysis.
+    curves : DataArray (chain, draw, arm, day)
+        Averaged typical curves.
+    verdict : mapping
+        The primary verdict of results.json.
+
+    Returns
+    -------
+    list of SensitivityTable
+        One, or none where no reading is after the horizon and no animal left for a reason other than size before it.
+    """
+    rows: list[tuple[str, xr.DataArray]] = [("as reported", curves.sel(day=[study.horizon]))]
+    cut = curves_of_cut(fits, ranking)
+    if cut is not None:
+        rows.append((f"all arms cut at day {study.horizon:g}", cut))
+    left = removed_otherwise(study)
+    count = sum(len(days) for days in left.values())
+    amount = amount_of(fits, ranking) if count else 0.0
+    for sign, word in ((1, "faster"), (-1, "more slowly")) if count else ():
+        assumed = f"the {count} that left for other reasons would have grown {word} by {number(amount, 2)} per day"
+        rows.append((assumed, would_have_grown(study, curves, sign * amount)))
+    if len(rows) == 1:
+        return []
+    return [_table(study, rows, verdict, cut is not None, left, amount)]
+
+
+def _table(
+    study: Study,
+    rows: list[tuple[str, xr.DataArray]],
+    verdict: Mapping[str, Any],
+    cut: bool,
+    left: Mapping[str, tuple[float, ...]],
+    amount: float,
+) -> SensitivityTable:
+    inhibition = verdict["kind"] == "inhibition"
+    extremes = words_of(verdict.get("independence")) if inhibition else INTERACTION_WORDS
+    draws = {words: _answer(study, one, verdict) for words, one in rows}
+    sizes = {words: interval(one).iloc[0].to_dict() for words, one in draws.items()}
+    chance = {words: float(probability_positive(one)) for words, one in draws.items()}
+    said = {words: verdict_words(value, None, *extremes) for words, value in chance.items()}
+    reported = said["as reported"]
+    others = [f"{words} ({told})" for words, told in said.items() if told != reported]
+    what = "TGI" if inhibition else f"Excess over {SHORT_REFERENCES[verdict['reference']]}"
+    table = pd.DataFrame({
+        "Assumed": list(said),
+        f"{what}{' (%)' if inhibition else ''}": [(interval_in_words if inhibition else fixed)(sizes[w]) for w in said],
+        f"P({'TGI' if inhibition else 'excess'} > 0)": [share(chance[words]) for words in said],
+        "Verdict": list(said.values()),
+    })  # fmt: skip
+    finding = (
+        f"The verdict would be another with {listed(others)}."
+        if others
+        else f"The verdict is the same with {listed(list(said)[1:])}."
+    )
+    if left:
+        counts = listed([f"{len(days)} of {arm}" for arm, days in left.items()])
+        finding += (
+            f" For other reasons than size left, before day {study.horizon:g}: {counts}; {number(amount, 2)} per day "
+            "is one standard deviation of animals' growth rates. This is a sensitivity, no joint model of removal and "
+            "growth, which would be biased where animals are removed for size."
+        )
+    finding += " Cut at that day, arms that are followed for longer count with the same days." if cut else ""
+    middle = sizes["as reported"]["median"]
+    moved = cut and not sizes[rows[1][0]]["lower"] <= middle <= sizes[rows[1][0]]["upper"]
+    doubtful = moved or set(extremes) <= set(said.values())
+    return SensitivityTable("On animals that left", table, finding, doubtful, f"{what} on day {study.horizon:g}")
+
+
+def _answer(study: Study, curves: xr.DataArray, verdict: Mapping[str, Any]) -> xr.DataArray:
+    """Draws (chain, draw) of the verdict's answer at the horizon."""
+    if verdict["kind"] == "inhibition":
+        return tumour_growth_inhibition(curves, verdict["control"], study.horizon).sel(arm=verdict["arm"], drop=True)
+    found = interaction_of(study, curves, "", verdict["reference"]).draws
+    return found.sel(combination=verdict["combination"], day=study.horizon, drop=True)
