@@ -73,8 +73,8 @@ from .report.plots import (
 from .simulation.simulate import SimulatedStudy, simulate, true_curves
 from .simulation.true_excess import true_excess
 from .simulation.truth import Truth, read_truth
-from .study.examples import example_folder
 from .study.arms import Arm, Dosing
+from .study.examples import example_folder
 from .study.study import Study
 
 __all__ = [
