@@ -102,7 +102,7 @@ def test_a_shipped_card_has_the_density_of_its_pymc_model(
     study: Study, cards: Mapping[str, ModelCard], name: str
 ) -> None:
     density = density_of(study, cards[name])
-    compared(density, InPyMC(study, cards[name]), points_of(density, 5))
+    compared(density, InPyMC(study, cards[name]), points_of(density, 5), tolerance=1e-9)
 
 
 @pytest.mark.parametrize("words", WORDS)

@@ -28,6 +28,7 @@ from xenograft.model.curve import effect_columns
 from xenograft.quantities.estimands import excess
 from xenograft.simulation.simulate import true_curves
 from xenograft.simulation.truth import Truth, read_truth
+from xenograft.study.arms import Arm
 from xenograft.study.study import Study
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "her2-four-arm"
@@ -160,13 +161,18 @@ def test_a_combination_is_measured_against_the_arms_of_its_agents(study: Study) 
 
 
 def test_an_arm_that_was_not_run_is_predicted_and_says_so(fits: Mapping[str, Fit], study: Study) -> None:
-    fewer = without_arm(study, "pertuzumab")
-    # the posterior of the whole study stands in for that of the smaller one: only the labels are looked at
-    swap = fits[CARD].posterior.sel(agent=list(fewer.level_labels))
-    found = curves_of(swap, fewer, fits[CARD].card, [0.0, 21.0])
-    assert list(found["arm"].values) == ["vehicle", "T-DM1", COMBINATION, "pertuzumab 15 mg/kg (predicted)"]
-    assert found["predicted"].values.tolist() == [False, False, False, True]
-    assert reference_names(fewer, fewer.combinations[0]) == ("T-DM1", "pertuzumab 15 mg/kg (predicted)")
+    def once(arm: Arm) -> Arm:
+        return replace(
+            arm, dosings=tuple(replace(one, days=one.days[:1], doses=(one.level or 0.0,)) for one in arm.dosings)
+        )
+
+    other = replace(study, arms=tuple(once(arm) if arm.name == "pertuzumab" else arm for arm in study.arms))
+    # the posterior of the whole study stands in for that of the other one: only the labels are looked at
+    found = curves_of(fits[CARD].posterior, other, fits[CARD].card, [0.0, 21.0])
+    arms = ["vehicle", "T-DM1", "pertuzumab", COMBINATION]
+    assert list(found["arm"].values) == [*arms, "pertuzumab 15 mg/kg (predicted)"]
+    assert found["predicted"].values.tolist() == [False, False, False, False, True]
+    assert reference_names(other, other.combinations[0]) == ("T-DM1", "pertuzumab 15 mg/kg (predicted)")
     whole = curves(fits[CARD], [0.0, 21.0])
     np.testing.assert_allclose(
         found.sel(arm="pertuzumab 15 mg/kg (predicted)", drop=True), whole.sel(arm="pertuzumab", drop=True)

@@ -108,7 +108,7 @@ def test_a_mapped_column_comes_before_a_column_of_our_name(study_of):
     rows = table().rename(columns={"arm": "cohort"}).assign(volume_2="50")
     study = study_of(rows, top='\n[columns]\narm = "cohort"\nvolume = "volume_2"\n')
     assert (study.readings["volume"] == 50).all()
-    assert study.notices == ("8 earlier readings kept and drawn, not fitted.",)
+    assert study.notices[0] == "8 earlier readings kept and drawn, not fitted."
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path, study_of):
@@ -273,8 +273,8 @@ def test_a_dose_level_never_given_alone_is_noticed(study_of):
     arms = ARMS.replace("dose = 3.0", "dose = 1.0", 1)
     study = study_of(table(), arms=arms)
     assert study.notices[0] == (
-        "No arm receives A 3 mg/kg alone on the days of AB: "
-        "the reference uses the model's own curve for it, not an arm."
+        "Nothing can be concluded on the interaction of AB: A 3 mg/kg alone was not tested. It is compared with B and "
+        "vehicle."
     )
     assert study.reference_arms(study.arms[3])["A"] is None
 

@@ -164,7 +164,9 @@ def test_a_report_of_fits_has_responses_and_sensitivities(fits: Mapping[str, Fit
     assert set(found.predicted["arm"]) == set(found.observed["arm"]) == {arm.name for arm in study.arms}
     assert sum(found.smallest.values()) == pytest.approx(1)
     assert {"waterfall", "spider", "survival", "swimmer"} <= {one.name for one in animal_drawings(content)}
-    assert [row.title for row in content.sensitivity] == ["On the day", "On single animals", "On the priors"]
+    assert [row.title for row in content.sensitivity] == [
+        "On the day", "On single animals", "On animals that left", "On the priors",
+    ]  # fmt: skip
     page = render(content)
     for row in content.sensitivity:
         assert row.finding.replace("'", "&#39;").replace(">", "&gt;").replace("<", "&lt;") in page

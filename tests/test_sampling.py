@@ -162,7 +162,9 @@ def test_health_is_judged_on_the_excess_at_the_horizon_too(fits: Mapping[str, Fi
     assert judged == {name: {"excess"} if one.card.departure == "estimated" else set() for name, one in fits.items()}
     excess = judged_quantities(fits[CARD].posterior, study, fits[CARD].card)["excess"]
     np.testing.assert_allclose(
-        excess.transpose("chain", "draw", "combination"), fits[CARD].posterior["departure"] * study.horizon, rtol=1e-9
+        excess.transpose("chain", "draw", "judged_combination"),
+        fits[CARD].posterior["departure"] * study.horizon,
+        rtol=1e-9,
     )
 
 

@@ -109,6 +109,10 @@ def named_columns(header: Sequence[str]) -> Named:
             name: 0 if name in own and own[name]["timed"] and "date" not in name.lower() else score
             for name, score in scores["start"].items()
         }
+        scores["arm"] = {  # "Day 0 post treatment" is a heading too
+            name: 0 if name in own and own[name]["timed"] and re.search(r"\bday ?\d", name.lower()) else score
+            for name, score in scores["arm"].items()
+        }
     parts: dict[str, str] = {}
     also: dict[str, tuple[str, ...]] = {}
     order = ("day", "start", "volume", "length", "width", "height", "weight", "animal", "arm", "tumour")

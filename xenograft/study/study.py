@@ -215,7 +215,7 @@ class Study:
         table["baseline"] = daily[daily["baseline"]].set_index("animal")["volume"].reindex(table.index)
         if "reason_left" in fitted:
             reasons = self.readings.groupby("animal", sort=False)["reason_left"]
-            table["reason_left"] = reasons.agg(lambda column: next((r for r in column if r), ""))
+            table["reason_left"] = reasons.agg(lambda column: next((str(r) for r in column.fillna("") if r), ""))
         else:
             table["reason_left"] = ""
         return table
