@@ -125,32 +125,18 @@ def test_readings_below_the_limit_have_the_density_of_the_pymc_model(words: str)
     compared(density, InPyMC(study, card, left_out), points_of(density, 7), tolerance=1e-9)
 
 
+@pytest.mark.parametrize("group", ["cage", "mouse"])
 @pytest.mark.parametrize(
     "words", ["exponential", "baseline varies", "all vary", "student, all", "no effects", "residual, all"]
 )
-def test_animals_of_cages_have_the_density_of_the_pymc_model(words: str) -> None:
+def test_animals_of_cages_and_tumours_of_mice_have_the_density_of_the_pymc_model(words: str, group: str) -> None:
     for seed, censored in ((60, False), (61, True)):
-        study, card = random_study(seed, censored=censored, cages=True), card_of(words)
-        together = study.groups[study.groups.duplicated(keep=False)]
-        assert study.group == "cage"
-        for left_out in ([together.iloc[0], study.groups.iloc[-1]],) if censored else ([],):
-            density = density_of(study, card, left_out)
-            theirs = InPyMC(study, card, left_out)
-            compared(density, theirs, points_of(density, seed), tolerance=1e-9)
-
-
-@pytest.mark.parametrize(
-    "words", ["exponential", "baseline varies", "all vary", "student, all", "no effects", "residual, all"]
-)
-def test_tumours_of_mice_have_the_density_of_the_pymc_model(words: str) -> None:
-    for seed, censored in ((60, False), (61, True)):
-        study, card = random_study(seed, censored=censored, mice=True), card_of(words)
-        several = study.groups[study.groups.duplicated(keep=False)]
-        assert study.group == "mouse"
-        left_out = [several.iloc[0]]
+        study = random_study(seed, censored=censored, cages=group == "cage", mice=group == "mouse")
+        card, together = card_of(words), study.groups[study.groups.duplicated(keep=False)]
+        assert study.group == group
+        left_out = [together.iloc[0]]
         density = density_of(study, card, left_out)
-        theirs = InPyMC(study, card, left_out)
-        compared(density, theirs, points_of(density, seed), tolerance=1e-9)
+        compared(density, InPyMC(study, card, left_out), points_of(density, seed), tolerance=1e-9)
 
 
 def test_agents_may_have_priors_of_other_kinds() -> None:

@@ -272,10 +272,9 @@ def compiled_density(*, with_latents: bool, share: str | None) -> Any:
             if latents:
                 parts_backwards(whole, vector, mean, of_part)
             cages_backwards(whole, natural, column, mean, sums, of_part, vector, matrix, of_natural)
-        if latents:  # noqa: SIM102 - numba leaves out what a constant forbids
-            if weights.size > 0:
-                weighted_rows_backwards(real, whole, natural, growth, arms, weights, vector, matrix, of_weights)
-                total += spreads_backwards(real, whole, natural, weights, of_weights, of_natural)
+        if latents and weights.size > 0:
+            weighted_rows_backwards(real, whole, natural, growth, arms, weights, vector, matrix, of_weights)
+            total += spreads_backwards(real, whole, natural, weights, of_weights, of_natural)
         readings_backwards(
             whole, natural, growth, arms, rows, volumes, begin, vector, matrix, of_arms, of_growth, of_natural
         )
