@@ -43,6 +43,8 @@ def test_words_for_leaving_are_recognised_and_a_humane_endpoint_is_not_one_of_si
         ("found dead", "found dead"), ("FD; died overnight", "found dead"), ("†", "found dead"),
         ("scheduled", "scheduled"), ("end of study", "scheduled"), ("PK sampling", "scheduled"),
         ("Necropsy d21", "scheduled"),
+        ("ulceration, tumour size", "unclear"), ("found dead, 1800 mm3", "unclear"), ("PD", "unclear"),
+        ("harvested at endpoint", "unclear"), ("weight loss and lethargy", "weight loss"),
         ("sacrificed", "unclear"), ("euthanised", "unclear"), ("removed", "unclear"), ("", ""), ("  ", ""),
     ):  # fmt: skip
         assert removal_of(words) == kind, words

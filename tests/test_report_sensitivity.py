@@ -21,7 +21,6 @@ from xenograft.fitting.health import Status
 from xenograft.fitting.left_out import without_each
 from xenograft.fitting.sampling import refit_without
 from xenograft.report.content_of_sensitivity import on_single_animals, on_the_day, on_the_priors, shown_days
-from xenograft.report.words import lights
 from xenograft.study.study import Study
 
 CARD, OTHER = "exponential-bliss-departure", "gompertz-bliss-departure"
@@ -138,8 +137,6 @@ def test_a_prior_that_moves_the_answer_puts_it_in_doubt_beside_the_verdict() -> 
         "0.05 and above counts: the prior decides)."
     )
     assert found.doubtful
-    lamp = lights(content_for(sensitivity=(found,)))[-1]
-    assert (lamp.name, lamp.level, lamp.words) == ("Priors", "doubt", found.finding)
 
 
 @pytest.mark.parametrize(

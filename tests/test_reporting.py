@@ -12,6 +12,7 @@ import pytest
 from invented_report import HOSTILE, content_for, without_combination
 
 from xenograft.errors import InputError
+from xenograft.evidence.cautions import Caution
 from xenograft.quantities.catalogue import ARM_NUMBERS
 from xenograft.report.content import ReportContent
 from xenograft.report.content_of_responses import Responses
@@ -320,18 +321,17 @@ def test_the_answer_is_shown_again_on_other_days() -> None:
     assert found.group().count("<td>0.990</td>") == 4
 
 
-def test_a_further_sensitivity_table_is_shown_and_may_put_the_answer_in_doubt() -> None:
+def test_a_further_sensitivity_table_is_shown_and_a_caution_puts_the_answer_in_doubt() -> None:
     table = pd.DataFrame({"estimand": ["excess"], "change": [0.25]})
-    rows = [
-        SensitivityTable("Priors scaled by power", table, "The <excess> moves.", doubtful) for doubtful in (False, True)
-    ]
-    calm, doubtful = (render(content_for(sensitivity=(row,))) for row in rows)
+    row = SensitivityTable("Priors scaled by power", table, "The <excess> moves.")
+    caution = Caution("Spread of animals", "The <excess> moves.")
+    calm, doubtful = (render(content_for(sensitivity=(row,), cautions=cautions)) for cautions in ((), (caution,)))
     for page in (calm, doubtful):
         assert "Priors scaled by power" in page
         assert "The &lt;excess&gt; moves." in page
         assert '<th scope="row">excess</th><td>0.25</td>' in page
     assert 'class="verdict good"' in calm
-    assert lamps(doubtful)["Priors scaled by power"] == ("doubt", "The &lt;excess&gt; moves.")
+    assert lamps(doubtful)["Spread of animals"] == ("doubt", "The &lt;excess&gt; moves.")
     assert 'class="verdict doubt"' in doubtful
 
 

@@ -18,6 +18,7 @@ from running import Run
 
 from xenograft.answers.results import to_json
 from xenograft.errors import InputError, StudyError
+from xenograft.evidence.cautions import Caution
 from xenograft.files import write_text
 from xenograft.reading.folder import studies_in
 from xenograft.report import folder as study_reports
@@ -213,7 +214,9 @@ def test_the_markdown_of_a_report_has_its_first_screen() -> None:
     assert "| A + B | Bliss | enhanced | 0.50 (0.30 to 0.70) | 0.990 | agree |" in text
     assert "| vehicle | 1 (0.8 to 1.2) |" in text
     moved = SensitivityTable("On the priors", content.curves, "The excess *moves*.", doubtful=True)
-    doubtful = report_markdown(replace(content, sensitivity=(moved,)))
+    doubtful = report_markdown(
+        replace(content, sensitivity=(moved,), cautions=(Caution("Priors", "The excess *moves*."),))
+    )
     assert "⚠️ **A + B: enhanced** (read with caution)" in doubtful
     assert "- ⚠️ **Priors:** The excess \\*moves\\*." in doubtful
     assert "- On the priors: The excess" in doubtful

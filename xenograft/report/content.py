@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,8 @@ from xenograft.answers.averaging import AVERAGED, Interaction, animal_table, cur
 from xenograft.answers.findings import averaged_numbers
 from xenograft.answers.inhibition import Inhibition
 from xenograft.answers.ranking import Comparison
-from xenograft.answers.verdicts import VERDICT_REFERENCES
-from xenograft.evidence.cautions import spread_in_words
+from xenograft.answers.verdicts import VERDICT_REFERENCES, Verdict
+from xenograft.evidence.cautions import Caution, spread_in_words
 from xenograft.fitting.curves import animal_curves
 from xenograft.fitting.fit import Fit
 from xenograft.model.card import ModelCard
@@ -91,6 +91,8 @@ class ReportContent:
         What the answering models cannot reproduce, in words; empty: nothing found; None: not checked.
     unlike : str
         Where animals do not differ as the heaviest answering model says, and what rests on that; empty where they do.
+    cautions : tuple of Caution
+        What weakens the primary verdict.
     left_out : mapping of str to str
         Why a card that is fitted to other studies was not fitted to this one, by name.
     arms : DataFrame
@@ -120,6 +122,7 @@ class ReportContent:
     sensitivity: tuple[SensitivityTable, ...] = ()
     predictive_check: tuple[str, ...] | None = None
     unlike: str = ""
+    cautions: tuple[Caution, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     arms: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -155,6 +158,7 @@ def report_content(
     interaction = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["combination"])
     best = fits[str(ranking.table.index[0])] if len(ranking.table) else None
     own = animal_curves(best, _days(study)) if best else None
+    primary = _place_of(results["verdict"], found.verdicts)
     return ReportContent(
         title=title or study.name,
         study=study,
@@ -186,19 +190,20 @@ def report_content(
             results["verdict"],
             analysis.refit,
             priors=analysis.priors,
-            without=_without(analysis, results["verdict"]),
+            without=None if primary is None else analysis.without[primary],
         ),
         unlike=spread_in_words(ranking, analysis.checks),
         predictive_check=_predictive_warnings(analysis),
+        cautions=() if primary is None else analysis.cautions[primary],
     )
 
 
-def _without(analysis: Analysis, primary: Mapping[str, Any] | None) -> pd.DataFrame | None:
-    """The primary verdict without each animal, where it was computed for its cautions."""
-    for one, table in zip(analysis.findings.verdicts, analysis.without, strict=True):
-        names = ("arm",) if isinstance(one, Inhibition) else ("combination", "reference")
+def _place_of(primary: Mapping[str, Any] | None, verdicts: Sequence[Verdict | Inhibition]) -> int | None:
+    """Which of the verdicts is the primary one of results.json."""
+    for place, one in enumerate(verdicts):
+        names = ("arm", "control") if isinstance(one, Inhibition) else ("combination", "reference")
         if primary and all(getattr(one, name) == primary.get(name) for name in names):
-            return table
+            return place
     return None
 
 

@@ -94,10 +94,7 @@ def _table(
             "growth, which would be biased where animals are removed for size."
         )
     finding += " Cut at that day, arms that are followed for longer count with the same days." if cut else ""
-    middle = sizes["as reported"]["median"]
-    moved = cut and not sizes[rows[1][0]]["lower"] <= middle <= sizes[rows[1][0]]["upper"]
-    doubtful = moved or set(extremes) <= set(said.values())
-    return SensitivityTable("On animals that left", table, finding, doubtful, f"{what} on day {study.horizon:g}")
+    return SensitivityTable("On animals that left", table, finding, caption=f"{what} on day {study.horizon:g}")
 
 
 def _answer(study: Study, curves: xr.DataArray, verdict: Mapping[str, Any]) -> xr.DataArray:

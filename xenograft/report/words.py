@@ -184,10 +184,8 @@ def lights(content: ReportContent) -> list[Light]:
             found.append(Light("Verdict", "doubt", words))
     if content.predictive_check is not None:
         found.append(_predictive(content, content.predictive_check))
-    cautions = verdict["cautions"] if verdict else []
-    more = {"Floor": "ends near a floor", "Cages": "share cages"}
-    found += [Light(name, "doubt", said) for name, words in more.items() for said in cautions if words in said]
-    return [*found, *(Light(_short(row.title), "doubt", row.finding) for row in content.sensitivity if row.doubtful)]
+    shown = {"Health of the fits", "Verdict", "Growth laws", "Predictive check"}
+    return [*found, *(Light(one.about, "doubt", one.words) for one in content.cautions if one.about not in shown)]
 
 
 def _predictive(content: ReportContent, missed: Sequence[str]) -> Light:
@@ -199,12 +197,6 @@ def _predictive(content: ReportContent, missed: Sequence[str]) -> Light:
     card = missed[0].partition(":")[0]
     words = f"{card} does not predict the readings of {few(arms, 4)} well; the list is under Methods"
     return Light("Predictive check", "doubt", words)
-
-
-def _short(title: str) -> str:
-    """A heading of the sensitivity section as the name of a lamp: "On the priors" becomes "Priors"."""
-    words = title.removeprefix("On ").removeprefix("the ")
-    return words[:1].upper() + words[1:]
 
 
 def _agreement(results: Mapping[str, Any], verdict: Mapping[str, Any], failed: list[str]) -> Light:
@@ -264,12 +256,7 @@ def level_of(content: ReportContent) -> Level:
     doubts = verdict and (
         verdict.get("independence") or verdict["caution"] or verdict["borderline"] or verdict["agreement"] == "conflict"
     )
-    doubts = (
-        doubts
-        or bool(verdict and verdict["cautions"])
-        or bool(content.predictive_check)
-        or any(row.doubtful for row in content.sensitivity)
-    )
+    doubts = doubts or bool(verdict and verdict["cautions"]) or bool(content.predictive_check or content.cautions)
     # an answering model that failed is left out of the average, and its growth law of the agreement: never "sound"
     return "doubt" if doubts or health != {"pass"} else "good"
 

@@ -14,28 +14,38 @@ type Removal = Literal["size", "ulceration", "weight loss", "found dead", "condi
 
 _WORDS: Mapping[Removal, str] = {
     "scheduled": r"schedul|planned|terminal|terminat|end[ _-]?of[ _-]?(study|experiment|follow)|study[ _-]?end|"
-    r"interim|satellite|sampling|sampled|harvest|biops|necropsy|collect|take[ _-]?down|\bpk\b|\bpd\b",
-    "ulceration": r"ulcer|necro|wound|open (tumou?r|lesion)|lesion",
+    r"interim|satellite|sampling|sampled|harvest|biops|necropsy|collect|take[ _-]?down|\bpk\b",
+    "ulceration": r"ulcer|necro(?!ps)|wound|open (tumou?r|lesion)|lesion",
     "weight loss": r"weight|\bbwl?\b|cachex|emaciat",
     "found dead": r"\bdead\b|\bdied\b|death|†|mortality",
     "condition": r"condition|moribund|sick|letharg|paraly|toxic|humane|clinical|illness|distress|morbid|"
     r"\bill\b|welfare|^other",
     "size": r"size|volume|burden|diameter|too (large|big)|large tumou?r|tumou?r (large|limit|load)|"
-    r"end[ -]?point|mm3|mm³|cm3|max(imum)?\b|>\s*\d{3,}|\btv\b",
+    r"mm3|mm³|cm3|>\s*\d{3,}|\btv\b",
 }
-"""Patterns by reason, looked for in this order: a "humane endpoint" is no endpoint of size."""
+"""Patterns by reason."""
+
+_LIMIT = r"end[ -]?point|max(imum)?\b"
+"""Means the size where nothing else is said: a "humane endpoint" is no endpoint of size."""
 
 OTHER: tuple[Removal, ...] = ("ulceration", "weight loss", "found dead", "condition")
 """Reasons that may have to do with how the animal would have gone on, though not with the size that was read."""
 
 
 def removal_of(words: str) -> Removal:
-    """What a reason in a laboratory's words is; "unclear" where it could be several, empty where there is none."""
+    """What a reason in a laboratory's words is; empty where there is none.
+
+    "unclear" where it is none that is known, or says the size and something else, or a schedule and something else.
+    """
     told = words.strip().lower().replace("_", " ")
     if not told:
         return ""
     found: list[Removal] = [kind for kind, pattern in _WORDS.items() if re.search(pattern, told)]
-    return found[0] if found else "unclear"
+    if not found:
+        return "size" if re.search(_LIMIT, told) else "unclear"
+    of_schedule = "scheduled" in found and re.search(_LIMIT, told) is not None
+    alone = len(found) == 1 or all(kind in OTHER for kind in found)
+    return found[0] if alone and not of_schedule else "unclear"
 
 
 def removals(study: Study) -> pd.Series:
@@ -56,7 +66,8 @@ def left_below_endpoint(study: Study) -> pd.Series:
     if study.endpoint_volume is None:
         return pd.Series(dtype=float)
     largest = study.daily_readings.groupby("animal")["volume"].max()
-    below = [name for name in study.animals.index if name in left_for_size(study)]
+    for_size = left_for_size(study)
+    below = [name for name in study.animals.index if name in for_size]
     last = study.animals.loc[below, "last_volume"]
     return last[largest.reindex(last.index) < study.endpoint_volume]
 
