@@ -27,8 +27,8 @@ from xenograft.model.likelihood import Panel, log_density, moments, panel
 from xenograft.model.quadrature import log_density_by_quadrature
 from xenograft.study.study import Study
 
-CHUNK = 4_000_000
-"""Numbers held per array while going through posterior draws (32 MB)."""
+CHUNK = 250_000
+"""Numbers held per array while going through posterior draws (2 MB: what a core keeps at hand)."""
 
 CAGE_NODES = 9
 """Nodes over how fast a cage grows, where readings of its animals are censored or have Student errors."""
