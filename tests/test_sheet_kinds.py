@@ -553,3 +553,96 @@ def test_an_endpoint_may_be_a_diameter(tmp_path: Path, lab: Lab) -> None:
     found = start(csv(tmp_path, long_rows(lab)), keys="endpoint_diameter = 15.0")
     assert found.study is not None
     assert found.study.endpoint_volume == pytest.approx(0.5 * 15**3)
+
+
+# Shapes less usual
+
+
+def test_blocks_under_the_title_of_their_day_are_read(tmp_path: Path, lab: Lab) -> None:
+    rows: list[list[str]] = []
+    for day in lab.days:
+        rows += [[f"Day {day}"], ["Mouse", "Group", "Volume"]]
+        rows += [[animal, arm, f"{lab.volumes[arm, animal, day]:g}"] for arm, animal in lab.animals] + [[]]
+    (tmp_path / "t.csv").write_text("\n".join(",".join(row) for row in rows), encoding="utf-8")
+    found = start(tmp_path / "t.csv")
+    assert found.guess.keys["day_from"] == '"heading rows"'
+    assert found.study is not None
+    assert sorted(set(found.study.readings["day"])) == list(DAYS)
+    assert total(found.study) == pytest.approx(sum(lab.volumes.values()))
+
+
+def test_headings_in_days_and_weeks_are_days_and_asked_about(tmp_path: Path) -> None:
+    lab = invented(1, days=(0, 3, 7, 14, 21))
+    wide = long_rows(lab).pivot_table(index=["Mouse", "Group"], columns="Day", values="Volume", sort=False)
+    wide.columns = [f"Day {day}" if day < 10 else f"Week {day // 7}" for day in wide.columns]
+    found = start(csv(tmp_path, wide.reset_index()))
+    assert any("are in several units" in question for question in found.guess.open)
+    assert found.study is not None
+    assert sorted(set(found.study.readings["day"])) == list(lab.days)
+
+
+def test_columns_that_count_readings_of_a_tumour_are_repeats_and_asked_about(tmp_path: Path, lab: Lab) -> None:
+    rows = long_rows(lab)
+    for number, stems in enumerate(("TV{}", "Tumour volume rep{}", "Volume {} (mm3)")):
+        table = rows.drop(columns="Volume")
+        for at, factor in enumerate((1.0, 1.05, 0.97), start=1):
+            table[stems.format(at)] = (rows["Volume"] * factor).round(2)
+        found = start(csv(tmp_path / str(number), table))
+        assert any("repeated readings of one tumour" in question for question in found.guess.open), stems
+        assert found.study is not None
+        assert len(found.study.readings) == len(rows)
+        factor = (1.05 * 0.97) ** (1 / 3)
+        assert total(found.study) == pytest.approx(factor * rows["Volume"].sum(), rel=1e-3)
+        assert not any("was not used" in question for question in found.questions)
+
+
+def test_a_height_is_used_and_asked_about(tmp_path: Path, lab: Lab) -> None:
+    table = long_rows(lab)
+    edge = (table.pop("Volume") * 6 / np.pi) ** (1 / 3)
+    found = start(csv(tmp_path, table.assign(L=(edge * 1.1).round(3), W=(edge / 1.1).round(3), H=edge.round(3))))
+    assert any("length · width · height" in question for question in found.guess.open)
+    assert total(found.study) == pytest.approx(sum(lab.volumes.values()), rel=1e-2)
+
+
+def test_widths_above_lengths_all_the_way_down_are_asked_about(tmp_path: Path, lab: Lab) -> None:
+    table = long_rows(lab)
+    edge = (table.pop("Volume") * 2) ** (1 / 3)
+    for number, (length, width) in enumerate(((edge / 1.1, edge * 1.1), (edge * 1.1, edge / 1.1))):
+        found = start(csv(tmp_path / str(number), table.assign(Length=length.round(2), Width=width.round(2))))
+        assert any("change places" in question for question in found.questions) == (number == 0)
+
+
+def test_a_column_that_says_who_died_is_asked_about_or_used(tmp_path: Path, lab: Lab) -> None:
+    table = long_rows(lab)
+    gone = (table["Mouse"] == "M02") & (table["Day"] > 10)
+    table.loc[gone, "Volume"] = np.nan
+    for number, word in enumerate(("dead", "euthanized", "Found dead", "sac'd", "sacrificed d11")):
+        written_down = table.assign(Status=np.where(gone, word, "alive"))
+        found = start(csv(tmp_path / str(number), written_down))
+        assert any("Status" in question and "why animals left" in question for question in found.questions), word
+        (tmp_path / str(number) / "study.toml").write_text(
+            toml_of_guess(found.guess).replace("[columns]", '[columns]\nreason_left = "Status"')
+        )
+        reasons = read_arrival(tmp_path / str(number)).study.animals["reason_left"]
+        assert reasons[reasons != ""].to_dict() == {"M02": word}
+
+
+def test_ratios_beside_the_volumes_are_left_out_and_named(tmp_path: Path, lab: Lab) -> None:
+    wide = long_rows(lab).pivot_table(index=["Mouse", "Group"], columns="Day", values="Volume", sort=False)
+    for number, heading in enumerate(("RTV{}", "D{}/D0", "% change D{}", "RTV D{}")):
+        table = wide.rename(columns="D{}".format)
+        for day in DAYS[1:]:
+            table[heading.format(day)] = (wide[day] / wide[0]).round(2)
+        found = start(csv(tmp_path / str(number), table.reset_index()))
+        assert total(found.study) == pytest.approx(wide.sum().sum()), heading
+
+
+def test_a_day_sorted_by_itself_is_asked_about(tmp_path: Path) -> None:
+    lab = invented(3, days=DAYS, animals=5)
+    wide = long_rows(lab).pivot_table(index=["Mouse", "Group"], columns="Day", values="Volume", sort=False)
+    whole = wide.sort_values(11)  # the table sorted by a day is in order
+    alone = wide.assign(**{"11": 0}).drop(columns="11")
+    alone[11] = np.sort(wide[11].to_numpy())
+    for number, table in enumerate((whole, alone)):
+        found = start(csv(tmp_path / str(number), table.rename(columns="Day {}".format).reset_index()))
+        assert any("sorted without the others" in question for question in found.questions) == (number == 1)

@@ -270,7 +270,7 @@ def _limits(file: StudyFile, rows: pd.DataFrame) -> pd.Series:
 def _present_columns(
     file: StudyFile, place: str, header: Sequence[str], wanted: Columns
 ) -> tuple[dict[str, str], list[str]]:
-    names = {part: part if isinstance(name, dict) else name for part, name in wanted.model_dump().items()}
+    names = {part: name if isinstance(name, str) else part for part, name in wanted.model_dump().items()}
     mapped = wanted.model_fields_set
     taken = {names[part] for part in mapped}
     columns: dict[str, str] = {}

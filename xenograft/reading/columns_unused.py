@@ -56,9 +56,10 @@ def columns_not_used(raw: Sequence[AsWritten], study: Study) -> Iterable[str]:
                     f"{cells.place}: the numbers of the column {quoted(name)} are not the volumes that were read. "
                     "Is the right column used?"
                 )
-        yield from _unknown_columns(cells, row, header, set(likely), study)
+        yield from _unknown_columns(cells, row, header, {*likely, *named.repeated}, study)
         yield from _start_not_used(cells, row, header, named.parts, study)
         yield from _days_not_used(cells, row, named.parts, study)
+        yield from _fates_not_used(cells, row, header, study)
 
 
 def _averaged(numbers: np.ndarray, study: Study) -> bool:
@@ -148,6 +149,28 @@ def _days_not_used(cells: AsWritten, row: int, parts: dict[str, str], study: Stu
     yield f"{cells.place}: the days that were read are not those of the column {quoted(parts['day'])}. Are they days?"
 
 
+def _fates_not_used(cells: AsWritten, row: int, header: Sequence[str], study: Study) -> Iterable[str]:
+    """A column of words that says which animals died or were killed, where no reason for leaving was read."""
+    if study.animals["reason_left"].ne("").any():
+        return
+    for position, name in enumerate(header):
+        below = cells.text[row + 1 :, position]
+        if not name or np.isfinite(cells.number[row + 1 :, position]).mean() > 0.5:
+            continue
+        said = [text for text in below.tolist() if _FATE.fullmatch(text.lower())]
+        if said:
+            rows = counted(len(said), "row")
+            finding = f"the column {quoted(name)} says {quoted(said[0])} ({rows}), and was not used"
+            remedy = f"Is it why animals left? Then write reason_left = {quoted(name)} under [columns]"
+            yield f"{cells.place}: {finding}. {remedy}."
+
+
+_FATE = re.compile(
+    r"(?:found )?dead|died|deceased|humane end ?-?point|moribund|found dead.*|removed(?: .*)?|"
+    r"(?:was )?(?:sac|sac'?d|sacked|sacrificed|killed|culled|euthani[sz]ed|euth|terminated)(?: .*)?"
+)
+
+
 def _date(text: str) -> datetime | None:
     found = date_in(text)
     return None if found is None or found.order == "asked" else found.at(None, None)
@@ -160,11 +183,16 @@ def formula_questions(raw: Sequence[AsWritten]) -> Iterable[str]:
             continue
         header = cells.text[row].tolist()
         parts = named_columns(header).parts
-        if not {"length", "width", "volume"} <= set(parts):
+        if not {"length", "width"} <= set(parts):
             continue
-        long, wide, volume = (
-            cells.number[row + 1 :, header.index(parts[part])] for part in ("length", "width", "volume")
-        )
+        long, wide = (cells.number[row + 1 :, header.index(parts[part])] for part in ("length", "width"))
+        both = np.isfinite(long) & np.isfinite(wide)
+        if (wider := int((wide > long)[both].sum())) >= max(3, 0.5 * both.sum()):
+            names = f"{quoted(parts['width'])} is above {quoted(parts['length'])}"
+            yield f"{cells.place}: {names} in {wider} of {both.sum()} rows: did the two columns change places?"
+        if "volume" not in parts:
+            continue
+        volume = cells.number[row + 1 :, header.index(parts["volume"])]
         if len(lost := np.nonzero(~np.isfinite(volume) & np.isfinite(long) & np.isfinite(wide))[0] + row + 2):
             shown = ", ".join(map(str, lost[:SHOWN])) + (", …" if len(lost) > SHOWN else "")
             finding = f"{counted(len(lost), 'row')} with a length and a width have no volume (row {shown})"

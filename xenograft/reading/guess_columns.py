@@ -84,11 +84,14 @@ class Named:
         Part to the other columns whose names fit too.
     sides : dict of str to str
         Left and right to their columns of volume, where a table has one for each.
+    repeated : tuple of str
+        Columns of volume that count readings ("TV1", "TV2", "TV3"), where a table has such.
     """
 
     parts: dict[str, str]
     also: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     sides: dict[str, str] = field(default_factory=dict[str, str])
+    repeated: tuple[str, ...] = ()
 
 
 def named_columns(header: Sequence[str]) -> Named:
@@ -125,10 +128,11 @@ def named_columns(header: Sequence[str]) -> Named:
         same = [name for name in ranked[1:] if scores[part][name] == scores[part][ranked[0]]]
         if same:
             also[part] = tuple(same)
-    sides = _sides([name for name in names if scores["volume"][name] > 0])
+    repeated = _repeated(names) if "day" in parts else ()
+    sides = {} if repeated else _sides([name for name in names if scores["volume"][name] > 0])
     if "arm" not in parts and "cohort" in parts:  # "Cohort" is often what a laboratory calls an arm
         parts["arm"] = parts.pop("cohort")
-    return Named(parts, also, sides)
+    return Named(parts, also, sides, repeated)
 
 
 _NUMBER = re.compile(r"[<+-]?\s*[\d.,]+")
@@ -163,10 +167,12 @@ def says_another_date(name: str) -> bool:
 def is_derived(name: str) -> bool:
     """Whether a heading says that its numbers are made of others: a change, a ratio, a percentage."""
     derived = (
-        r"percent|pct|change|relative|rel|rtv|normali[sz]ed|norm|fold|delta|ratio|log\d*|ln|growth|rate|tgi|t/c|"
-        "inhibition"
+        r"percent|pct|change|relative|rel|normali[sz]ed|norm|fold|delta|ratio|log\d*|ln|growth|rate|tgi|t/c|inhibition"
     )
-    return re.search(rf"%|Δ|\b(?:{derived})\b", name.lower().replace("_", " ")) is not None
+    plain = name.lower().replace("_", " ")
+    if re.fullmatch(r"(?:r|rel)tv ?[-.:]? ?(?:day |d)?\d*|[a-z]* ?\d+ ?/ ?[a-z]* ?\d+", plain):  # "RTV4", "D4/D0"
+        return not re.fullmatch(r"\d+ ?/ ?\d+", plain)  # "4/5" is a date
+    return re.search(rf"%|Δ|\b(?:rtv|{derived})\b", plain) is not None
 
 
 def says_nothing(name: str) -> bool:
@@ -275,6 +281,22 @@ def _volume_score(name: str, plain: str) -> int:
         return 0
     score += 1 if unit else 0
     return score - 24 if re.search(rf"\b(?:{_DERIVED})\b", plain) else score + 10
+
+
+def _repeated(names: Sequence[str]) -> tuple[str, ...]:
+    """Columns of volume whose names differ in nothing but a last number that counts from 1, three or more."""
+    found: dict[str, dict[int, str]] = {}
+    for name in names:
+        if parted := re.fullmatch(
+            r"(?P<stem>.*?\D)[\s_.#-]*(?P<number>\d)", re.sub(r"[(\[].*?[)\]]", "", name).strip()
+        ):
+            stem = re.sub(
+                r"[\s_.#-]*(?:rep(?:licate|eat)?|reading|measurement|m)?[\s_.#-]*$", "", parted["stem"], flags=re.I
+            )
+            if _volume_score(stem, plain_name(stem)) >= 20:
+                found.setdefault(stem.lower(), {})[int(parted["number"])] = name
+    counted = [numbers for numbers in found.values() if sorted(numbers) == list(range(1, len(numbers) + 1))]
+    return next((tuple(numbers[at] for at in sorted(numbers)) for numbers in counted if len(numbers) >= 3), ())
 
 
 def _sides(names: Sequence[str]) -> dict[str, str]:

@@ -99,7 +99,7 @@ def _under_names(cells: Sequence[Sequence[str]], row: int) -> LaidOut | None:
     summaries = summaries_among(header)
     others = [j for j, text in enumerate(header) if text not in rowwise.values() and text not in summaries]
     said, times = headings_of([header[j] for j in others if header[j]])
-    measured = "volume" in parts or {"length", "width"} <= set(parts) or bool(named.sides)
+    measured = "volume" in parts or {"length", "width"} <= set(parts) or bool(named.sides or named.repeated)
     days = [header[j] for j in others if header[j] in said]
     if parts.get("start") in said and len(said) > 1:
         rowwise.pop("start", None)
@@ -256,6 +256,9 @@ def _long(cells: Sequence[Sequence[str]], row: int, named: Named) -> LaidOut:
     if named.sides and "tumour" not in columns:
         sides = " and ".join(f'"{name}"' for name in named.sides.values())
         asked.append(f"{sides} are taken for two tumours of one mouse.")
+    elif named.repeated:
+        shown = ", ".join(f'"{name}"' for name in named.repeated)
+        asked.append(f"{shown} are taken for repeated readings of one tumour, and not for tumours. Are they?")
     elif also := named.also.get("volume"):
         asked.append(f'volume is "{columns["volume"]}"; {_some(also)} also looks like it.')
     if "volume" in columns and {"length", "width"} <= set(named.parts):
@@ -290,7 +293,7 @@ def _is_text_or_ids(below: Sequence[Sequence[str]], position: int) -> bool:
 
 def _long_columns(named: Named) -> dict[str, str]:
     columns = {part: name for part, name in named.parts.items() if part != "replicate"}
-    if "volume" in columns or named.sides:
+    if "volume" in columns or named.sides or named.repeated:
         columns = {part: name for part, name in columns.items() if part not in ("length", "width", "height")}
     return columns
 

@@ -1,4 +1,4 @@
-"""What the sheets of a workbook are to each other: one per arm or day, readings and groups, volumes and weights."""
+"""What sheets, or the blocks of a sheet, are to each other: one per arm or day, readings and groups or weights."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from xenograft.reading.laid_out import LaidOut
 from xenograft.reading.schema import StudyEntry
 from xenograft.reading.sheet import Sheet
 from xenograft.reading.sheets import read_sheet
+from xenograft.reading.sources import titles_of
 from xenograft.reading.times import times_in
 
 
@@ -101,7 +102,7 @@ def _left_out(found: Sheets | None, names: Sequence[str], kept: Sequence[str]) -
 
 
 def _has_readings(found: LaidOut) -> bool:
-    measured = {"volume", "length"} & set(found.columns) or found.named.sides
+    measured = {"volume", "length"} & set(found.columns) or found.named.sides or found.named.repeated
     return found.layout != "long" or bool(measured) or "volume" in found.named.parts
 
 
@@ -155,3 +156,24 @@ def _one_each(names: Sequence[str], found: dict[str, LaidOut]) -> Sheets | None:
     said = f"Every sheet is {'a day' if days else 'an arm'} ({', '.join(names)})."
     asked = [sentence for sentence in when.asked if not sentence.startswith("The days of dosing")]
     return Sheets(names[0], keys | when.keys, said=(said, *when.said), asked=tuple(asked))
+
+
+def titles_guessed(rows: Sequence[Sequence[str]], found: LaidOut) -> Finding:
+    """What the titles above the blocks of a sheet name: their arms, or their days; nothing where there are none.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of str
+        All cells of the sheet.
+    found : LaidOut
+        The layout of the first block.
+    """
+    lost = {"arm", "day"} - set(found.columns)
+    if not lost or found.parts not in ((), ("day", "measure"), ("arm",)):
+        return Finding()
+    titles = titles_of(rows, found.row, max(len(found.parts), 1))
+    days = times_in(titles).count == len(titles)
+    part = "day" if days else "arm"
+    if len(titles) < 2 or part not in lost or (days and found.layout != "long"):
+        return Finding()
+    return Finding({f"{part}_from": '"heading rows"'}, [f"Titles of blocks name the {part}s: {', '.join(titles)}."])

@@ -22,7 +22,7 @@ from xenograft.reading.guess_contents import (
 )
 from xenograft.reading.guess_layout import row_of_weights
 from xenograft.reading.guess_read import read_unknown
-from xenograft.reading.guess_sheets import sheets_guessed
+from xenograft.reading.guess_sheets import sheets_guessed, titles_guessed
 from xenograft.reading.guess_times import Finding, times_guessed, weeks_and_days
 from xenograft.reading.laid_out import LaidOut
 from xenograft.reading.layouts import Cells
@@ -52,7 +52,7 @@ class Guess:
     keys : dict of str to str
         Keys of study.toml and their values in TOML.
     columns : dict of str to str or dict
-        Part to column, where the table's name is not ours; of volume, tumour to column.
+        Part to column, where the table's name is not ours; of volume, tumour to column or several readings' columns.
     arms : tuple of GuessedArm
         In the order of the table.
     start : float
@@ -64,7 +64,9 @@ class Guess:
     """
 
     keys: dict[str, str]
-    columns: Mapping[str, str | dict[str, str]] = field(default_factory=dict[str, str | dict[str, str]])
+    columns: Mapping[str, str | tuple[str, ...] | dict[str, str]] = field(
+        default_factory=dict[str, str | tuple[str, ...] | dict[str, str]]
+    )
     arms: tuple[GuessedArm, ...] = ()
     start: float = 0.0
     tables: tuple[str, ...] = ()
@@ -167,24 +169,21 @@ def _with_layout(guess: Guess, read: Sheet, found: LaidOut) -> tuple[Guess, Shee
     if found.parts:
         guess.keys["header"] = f"[{', '.join(map(toml_text, found.parts))}]"
     guess = _asked(_said(guess, *found.said), *found.asked)
-    if found.layout == "long" and (
-        lost := [part for part in ("animal", "day", "volume") if not _is_said(part, found, guess)]
-    ):
-        guess = _asked(guess, f"The columns of {', '.join(lost)} were not recognised: name them under [columns].")
     across = found.layout == "wide by animal"
     if (weights := row_of_weights(read.rows, found.row)) is not None:
         guess.keys["last_row"] = str(weights - 1)
         title = next(text for text in read.rows[weights - 1] if text.strip())
         guess = _asked(guess, f"The rows from {weights} on ({quoted(title)}) are taken for weights, and left out.")
         read = replace(read, rows=read.rows[: weights - 1])
-    if "arm" not in found.columns and "sheets" not in guess.keys and found.parts in ((), ("day", "measure"), ("arm",)):
-        titles = titles_of(read.rows, found.row, max(len(found.parts), 1))
-        if len(titles) > 1:
-            guess.keys["arm_from"] = '"heading rows"'
-            guess = _said(guess, f"Titles of blocks name the arms: {', '.join(titles)}.")
+    if "sheets" not in guess.keys:
+        guess = _with(guess, titles_guessed(read.rows, found))
+    if found.layout == "long" and (
+        lost := [part for part in ("animal", "day", "volume") if not _is_said(part, found, guess)]
+    ):
+        guess = _asked(guess, f"The columns of {', '.join(lost)} were not recognised: name them under [columns].")
     if across and found.parts == ("arm",) and {"sheets", "arm_from"} & set(guess.keys):
         guess.keys["header"] = '["animal"]'
-    columns: dict[str, str | dict[str, str]] = dict(found.columns)
+    columns: dict[str, str | tuple[str, ...] | dict[str, str]] = dict(found.columns)
     if (
         not across
         and not {"sheets", "arm_from"} & set(guess.keys)
@@ -197,17 +196,26 @@ def _with_layout(guess: Guess, read: Sheet, found: LaidOut) -> tuple[Guess, Shee
             guess = _said(guess, f"H{as_animals(arms)[1:]}.")
     if found.layout == "long" and found.named.sides and "tumour" not in columns:
         columns["volume"] = dict(found.named.sides)
+    elif found.layout == "long" and found.named.repeated:
+        columns["volume"] = found.named.repeated
+    if found.layout == "long" and {"length", "width", "height"} <= set(columns):
+        guess.keys["volume_formula"] = '"pi/6 L W H"'
+        guess = _asked(guess, "Volumes are computed as π/6 · length · width · height, as a height is given. Are they?")
     return _with_columns(guess, columns), read
 
 
 def _is_said(part: str, found: LaidOut, guess: Guess) -> bool:
     """Whether a column of a long table, or the name of its sheet, says a part."""
     lengths = {"length", "width"} <= set(found.columns)
-    by_sheet = part == "day" and guess.keys.get("sheets_are") == '"days"'
-    return part in found.columns or by_sheet or (part == "volume" and (lengths or bool(found.named.sides)))
+    elsewhere = part == "day" and (guess.keys.get("sheets_are") == '"days"' or "day_from" in guess.keys)
+    return (
+        part in found.columns
+        or elsewhere
+        or (part == "volume" and (lengths or bool(found.named.sides or found.named.repeated)))
+    )
 
 
-def _with_columns(guess: Guess, columns: Mapping[str, str | dict[str, str]]) -> Guess:
+def _with_columns(guess: Guess, columns: Mapping[str, str | tuple[str, ...] | dict[str, str]]) -> Guess:
     ours = Columns().model_dump()
     named = {part: name for part, name in columns.items() if name != ours[part]}
     named_so = [f'{part} is the column "{name}"' for part, name in named.items() if isinstance(name, str)]
@@ -233,6 +241,8 @@ def _with_times(guess: Guess, read: Sheet, found: LaidOut) -> Guess:
             both = weeks_and_days(found.headings)
             return guess if both is None else _with(guess, both)  # else asked already
         return _with(guess, times_guessed(found.headings))
+    if "day_from" in guess.keys:
+        return _with(guess, times_guessed(titles_of(read.rows, found.row)))
     name = found.columns.get("day", "")
     if found.layout == "wide by animal":
         rows = rows[max(len(found.parts) - 1, 0) :]
@@ -320,9 +330,11 @@ def _with_arms(guess: Guess) -> Guess:
     return guess
 
 
-def _name(name: str | dict[str, str]) -> str:
+def _name(name: str | tuple[str, ...] | dict[str, str]) -> str:
     if isinstance(name, str):
         return toml_text(name)
+    if isinstance(name, tuple):
+        return f"[{', '.join(map(toml_text, name))}]"
     return "{ " + ", ".join(f"{toml_key(side)} = {toml_text(column)}" for side, column in name.items()) + " }"
 
 

@@ -79,21 +79,42 @@ def times_guessed(texts: Sequence[str], name: str = "") -> Finding:
 
 
 def weeks_and_days(texts: Sequence[str]) -> Finding | None:
-    """What "W1D1", "W1D3", "Week 2 Day 1" say: days, where the first week is the lowest; None for other texts."""
+    """What texts with a week and a day ("W1D3"; the first week is the lowest), or with a day or a week ("Week 2"), say.
+
+    None for other texts.
+    """
     parted = [re.fullmatch(r"w(?:ee)?k?\s*(\d+)[\s_.,:/-]*d(?:ay)?\s*(\d+)", text.strip(), re.I) for text in texts]
     pairs = [(int(found[1]), int(found[2])) for found in parted if found]
-    if len(pairs) < 2 or len(pairs) < len(texts):
+    if len(pairs) >= 2 and len(pairs) == len(texts):
+        first = min(week for week, _ in pairs)
+        told = {text: float(7 * (week - first) + day) for text, (week, day) in zip(texts, pairs, strict=True)}
+        finding = "name a week and a day"
+    elif told := _in_their_own_units(texts):
+        finding = "are in several units"
+    else:
         return None
-    first = min(week for week, _ in pairs)
-    told = {text: 7 * (week - first) + day for text, (week, day) in zip(texts, pairs, strict=True)}
     found = Finding(start=float(min(told.values())))
-    found.keys["day_of"] = "{ " + ", ".join(f"{quoted(text)} = {day}" for text, day in told.items()) + " }"
+    found.keys["day_of"] = "{ " + ", ".join(f"{quoted(text)} = {day:g}" for text, day in told.items()) + " }"
     found.asked.append(
-        f"{_some(texts)} name a week and a day: they were written as days ({quoted(texts[0])} is day {told[texts[0]]}, "
-        f"{quoted(texts[-1])} is day {told[texts[-1]]}). Are they?"
+        f"{_some(texts)} {finding}: they were written as days ({quoted(texts[0])} is day {told[texts[0]]:g}, "
+        f"{quoted(texts[-1])} is day {told[texts[-1]]:g}). Are they?"
     )
     found.asked.append(f"The days of dosing: day {found.start:g} was written as the first of every agent.")
     return found
+
+
+def _in_their_own_units(texts: Sequence[str]) -> dict[str, float]:
+    """Days of texts that each say a unit, not all the same ("Day 3", "Week 1"), if they ascend; else none."""
+    told: dict[str, float] = {}
+    units: set[str] = set()
+    for text in texts:
+        times = times_in([text])
+        if times.unit is None or times.unit not in IN_DAYS or not times.numbers:
+            return {}
+        units.add(times.unit)
+        told[text] = float(IN_DAYS[times.unit](times.numbers[text.strip()]))
+    ascending = all(earlier < later for earlier, later in itertools.pairwise(told.values()))
+    return told if len(units) > 1 and ascending else {}
 
 
 def column_of_times(header: Sequence[str], below: Sequence[Sequence[str]], taken: Collection[str]) -> str | None:

@@ -89,34 +89,38 @@ def one_row_per_reading(file: StudyFile, sheet: Sheet, said: Mapping[str, str] |
         for part, text in said.items():
             body[words[part]] = text
             names = [*names, words[part]]
-        if isinstance(entry.columns.volume, dict):
-            return _with_sides(file, sheet.place, body, names, entry.columns.volume, notices)
+        if not isinstance(entry.columns.volume, str):
+            return _with_several_volumes(file, sheet.place, body, names, entry.columns.volume, notices)
         return Cells(body, tuple(names), notices=notices)
     return _melted(file, sheet, header, body, top, said)
 
 
-def _with_sides(
+def _with_several_volumes(
     file: StudyFile,
     place: str,
     body: pd.DataFrame,
     names: Sequence[str],
-    sides: Mapping[str, str],
+    volumes: Mapping[str, str] | Sequence[str],
     notices: tuple[str, ...],
 ) -> Cells:
-    """A long table with a column for each tumour of a mouse, with one row for each of them."""
+    """A long table with a column for each tumour of a mouse, or each reading of a tumour, with one row for each."""
+    of_tumours = isinstance(volumes, Mapping)
+    sides = volumes if isinstance(volumes, Mapping) else {name: name for name in volumes}
     if absent := [name for name in sides.values() if list(names).count(name) != 1]:
         shown = ", ".join(name for name in names if name)
         raise StudyError(f"{file.place}: [columns] volume names {quoted(absent[0])}, not a column of {place}: {shown}.")
-    others = [
-        name for name in names if name not in sides.values() and name not in ("volume", file.entry.columns.tumour)
-    ]
+    taken = {*sides.values(), "volume", *([file.entry.columns.tumour] if of_tumours else [])}
+    others = [name for name in names if name not in taken]
     parts: list[pd.DataFrame] = []
     for number, (tumour, name) in enumerate(sides.items()):
-        part = body[others].assign(volume=body[name], **{file.entry.columns.tumour: tumour})
+        part = body[others].assign(volume=body[name])
+        if of_tumours:
+            part[file.entry.columns.tumour] = tumour
         part["cell"] = letters(list(names).index(name)) + body.index.astype(str)
         parts.append(part.set_axis(body.index * len(sides) + number))
     rows = pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
-    return Cells(rows, (*others, "volume", file.entry.columns.tumour), notices=notices)
+    added = ("volume", file.entry.columns.tumour) if of_tumours else ("volume",)
+    return Cells(rows, (*others, *added), notices=notices)
 
 
 def _melted(

@@ -30,6 +30,10 @@ SMOOTHER = 0.8
 published studies)."""
 APART, ALIKE = 4.0, 2.0
 """Animals are asked about if they grow so many robust standard deviations unlike their arm, and so near to another."""
+FEWEST_SORTED = 8
+"""Animals whose readings of one day stand in order of size, from which on that is no chance."""
+CALMER_WITHOUT = 0.5
+"""A day is asked about as sorted by itself if the study without it has less than this share of its roughness."""
 MOST_ANIMALS, MOST_DAYS = 300, 40
 SHOWN = 5
 
@@ -45,7 +49,7 @@ def out_of_line_questions(study: Study) -> list[str]:
     lines = _lines_of(study)
     if lines is None:
         return []
-    columns = [*_exchanged_days(lines), *_shifted_day(lines)]
+    columns = [*_exchanged_days(lines), *_shifted_day(lines), *_sorted_day(study, lines)]
     return [*(columns[:1] or _single_readings(lines)), *_exchanged_animals(lines)]
 
 
@@ -252,6 +256,25 @@ def _shifted_day(lines: _Lines) -> Iterable[str]:
                     "entered one animal too far?"
                 )
                 return
+
+
+def _sorted_day(study: Study, lines: _Lines) -> Iterable[str]:
+    """A day whose readings ascend down the table and do not follow the animals' other days: sorted by itself."""
+    place = {animal: number for number, animal in enumerate(dict.fromkeys(study.readings["animal"]))}
+    written = np.argsort([place[animal] for animal in lines.animals])
+    before = np.nansum(_roughness(lines.days, lines.log_volume))
+    for day in range(len(lines.days)):
+        column = lines.log_volume[written, day]
+        steps = np.diff(column[np.isfinite(column)])
+        if len(steps) + 1 < FEWEST_SORTED or not ((steps >= 0).all() or (steps <= 0).all()):
+            continue
+        without = lines.log_volume.copy()
+        without[:, day] = np.nan
+        if np.nansum(_roughness(lines.days, without)) < CALMER_WITHOUT * before:
+            yield (
+                f"The readings of day {lines.days[day]:g} are in order of size down the table, and do not follow those "
+                "of other days: was one column sorted without the others?"
+            )
 
 
 def _exchanged_animals(lines: _Lines) -> Iterable[str]:

@@ -209,12 +209,18 @@ def _readings(file: StudyFile, rows: pd.DataFrame) -> pd.DataFrame:
     return readings
 
 
+STILL_THERE = ("alive", "ok", "none", "on study", "in study", "n/a", "na", "-")
+"""What a column of reasons says of animals that did not leave."""
+
+
 def _reasons_left(rows: pd.DataFrame) -> dict[str, str]:
     """Why animals left: what their column says (often beside a volume not taken), else a word such as "dead"."""
     reasons: dict[str, str] = {}
     for part in ("left", "reason_left"):
         if part in rows:
-            told = rows[rows[part] != ""].drop_duplicates("animal", keep="last" if part == "reason_left" else "first")
+            said = rows[part].where(~rows[part].str.lower().isin(STILL_THERE), "")
+            told = rows.assign(**{part: said})[said != ""]
+            told = told.drop_duplicates("animal", keep="last" if part == "reason_left" else "first")
             reasons |= dict(zip(told["animal"], told[part], strict=True))
     return reasons if "reason_left" in rows or reasons else {}
 

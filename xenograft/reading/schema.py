@@ -132,7 +132,11 @@ class Columns(_Entry):
     animal: _Text = "animal"
     arm: _Text = "arm"
     day: _Text = "day"
-    volume: _Text | Annotated[dict[str, _Text], Field(min_length=1)] = "volume"
+    volume: (
+        _Text
+        | Annotated[dict[str, _Text], Field(min_length=1)]
+        | Annotated[tuple[str, ...], PlainValidator(_list_of_text)]
+    ) = "volume"
     length: _Text = "length"
     width: _Text = "width"
     height: _Text = "height"
@@ -198,6 +202,7 @@ class StudyEntry(_Entry):
     sheets_are: Literal["arms", "days"] = "arms"
     only_columns: Annotated[str, PlainValidator(_column_range)] | None = None
     arm_from: Literal["heading rows", "animal names"] | None = None
+    day_from: Literal["heading rows"] | None = None
     layout: Layout = "long"
     header: Annotated[tuple[HeaderPart, ...], PlainValidator(_header)] | None = None
     header_row: _Row = 1
@@ -257,8 +262,8 @@ _DEFAULT_HEADER: dict[Layout, tuple[HeaderPart, ...]] = {
     "wide by animal": ("arm", "animal"),
 }
 HOW_THE_TABLE_IS_WRITTEN = (
-    "sheet", "sheets", "sheets_are", "only_columns", "arm_from", "groups", "marks", "superscripts", "struck_through",
-    "layout", "header", "header_row", "last_row", "decimal", "scale", "day_0", "date_order", "add_days",
-    "time_unit", "clock", "day_of",     "fill_down", "ignore_columns", "guarded", "words",
+    "sheet", "sheets", "sheets_are", "only_columns", "arm_from", "day_from", "groups", "marks", "superscripts",
+    "struck_through", "layout", "header", "header_row", "last_row", "decimal", "scale", "day_0", "date_order",
+    "add_days", "time_unit", "clock", "day_of", "fill_down", "ignore_columns", "guarded", "words",
 )  # fmt: skip
 """Keys without which a table would be read as another one: a fault in them stops before the table."""

@@ -47,7 +47,7 @@ def read_source(file: StudyFile, folder: Path) -> Source:
     Parameters
     ----------
     file : StudyFile
-        Its `data`, `sheet` or `sheets`, `only_columns`, `arm_from`, `groups` and `weights`.
+        Its `data`, `sheet` or `sheets`, `only_columns`, `arm_from`, `day_from`, `groups` and `weights`.
     folder : pathlib.Path
         Where study.toml is.
 
@@ -70,7 +70,7 @@ def read_source(file: StudyFile, folder: Path) -> Source:
     else:
         sheets = [read_sheet(table, entry)]
         pieces = [(file, _limited(sheets[0], entry), said)]
-    if entry.arm_from == "heading rows":
+    if "heading rows" in (entry.arm_from, entry.day_from):
         pieces = [block for piece in pieces for block in blocks_of(*piece)]
     cells = _joined([one_row_per_reading(*piece) for piece in pieces], list(entry.sheets), pieces)
     if entry.groups is not None:
@@ -94,7 +94,7 @@ def _only(row: Sequence[str], start: int, end: int) -> list[str]:
 
 
 def blocks_of(file: StudyFile, sheet: Sheet, said: Mapping[str, str]) -> list[tuple[StudyFile, Sheet, dict[str, str]]]:
-    """The blocks of a sheet that has one for each arm, under its title; rows and columns keep their numbers.
+    """The blocks of a sheet that has one for each arm or day, under its title; rows and columns keep their numbers.
 
     Parameters
     ----------
@@ -107,6 +107,7 @@ def blocks_of(file: StudyFile, sheet: Sheet, said: Mapping[str, str]) -> list[tu
     """
     top = file.entry.header_row - 1
     deep = len(file.entry.header_parts)
+    part = "day" if file.entry.day_from else "arm"
     blocks: list[tuple[StudyFile, Sheet, dict[str, str]]] = []
     for start, end in _side_by_side(sheet.rows[top] if top < len(sheet.rows) else []):
         rows = [_only(row, start, end) for row in sheet.rows]
@@ -119,7 +120,7 @@ def blocks_of(file: StudyFile, sheet: Sheet, said: Mapping[str, str]) -> list[tu
                 animals = names_of(file.entry)["animal"]
                 kept[header] = [animals if text.strip() == title else text for text in rows[header]]
             entry = file.entry.model_copy(update={"header_row": header + 1})
-            blocks.append((replace(file, entry=entry), replace(sheet, rows=kept), {**said, "arm": title}))
+            blocks.append((replace(file, entry=entry), replace(sheet, rows=kept), {**said, part: title}))
     return blocks
 
 

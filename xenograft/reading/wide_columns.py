@@ -27,9 +27,9 @@ MEASURED = ("volume", "length", "width", "height", "weight")
 
 
 def names_of(entry: StudyEntry) -> dict[str, str]:
-    """What the table calls its columns, by part; volume is "volume" where there is a column for each tumour."""
-    names: dict[str, str | dict[str, str]] = entry.columns.model_dump()
-    return {part: part if isinstance(name, dict) else name for part, name in names.items()}
+    """What the table calls its columns, by part; volume is "volume" where there are several columns of it."""
+    names: dict[str, str | tuple[str, ...] | dict[str, str]] = entry.columns.model_dump()
+    return {part: name if isinstance(name, str) else part for part, name in names.items()}
 
 
 @dataclass(frozen=True)
