@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
     from xenograft.answers.findings import Findings
     from xenograft.answers.inhibition import Inhibition
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from xenograft.evidence.cautions import Caution
     from xenograft.evidence.predictive_check import PredictiveCheck
     from xenograft.fitting.fit import Fit, Refit
+    from xenograft.fitting.left_out import LeftOut
+    from xenograft.fitting.processes import Worker
     from xenograft.fitting.sampling import Method
     from xenograft.model.card import ModelCard
     from xenograft.study.study import Study
@@ -43,6 +46,8 @@ class Analysis:
         How to fit again without some animals; None: as `refit_without`.
     began : float or None
         When, on `time.perf_counter`.
+    second : Worker or None
+        A process that computes what needs the fits alone while this one computes the findings.
     """
 
     study: Study
@@ -51,13 +56,39 @@ class Analysis:
     left_out: Mapping[str, str] = field(default_factory=dict)
     refit: Refit | None = None
     began: float | None = None
+    second: Worker | None = None
 
-    @cached_property
+    @property
     def findings(self) -> Findings:
         """What the fits say together, computed once."""
+        return self._computed[0]
+
+    @cached_property
+    def _computed(self) -> tuple[Findings, _FromOtherData | None]:
+        """The findings, and what the second process has computed meanwhile; None without one."""
         from xenograft.answers.findings import findings
 
-        return findings(self.study, self.fits, self.ranking)
+        if self.second is None:
+            return findings(self.study, self.fits, self.ranking), None
+        heavy = {name: self.fits[name] for name in self.ranking.answer_weights}
+        self.second.begin(_from_other_data, heavy, self.ranking)
+        return findings(self.study, self.fits, self.ranking), self.second.answer()
+
+    @cached_property
+    def left_out_draws(self) -> dict[str, LeftOut | None]:
+        """The posteriors of the answering cards that matter without one animal each."""
+        from xenograft.evidence.sensitivity import drawn_without_each
+
+        _, computed = self._computed
+        return drawn_without_each(self.fits, self.ranking) if computed is None else computed[0]
+
+    @cached_property
+    def cut_curves(self) -> xr.DataArray | None:
+        """Averaged typical curves at the horizon from the readings up to it; see `curves_of_cut`."""
+        from xenograft.evidence.removal import curves_of_cut
+
+        _, computed = self._computed
+        return curves_of_cut(self.fits, self.ranking) if computed is None else computed[1]
 
     @property
     def seconds(self) -> float | None:
@@ -89,12 +120,12 @@ class Analysis:
         """The answer without each animal in turn, of each verdict that claims a direction."""
         from xenograft.answers.inhibition import Inhibition
         from xenograft.evidence.cautions import concludes
-        from xenograft.evidence.sensitivity import drawn_without_each, without_each_animal
+        from xenograft.evidence.sensitivity import without_each_animal
 
         verdicts = self.findings.verdicts
         if not any(concludes(one) for one in verdicts):
             return (None,) * len(verdicts)
-        drawn = drawn_without_each(self.fits, self.ranking)
+        drawn = self.left_out_draws
 
         def of(one: Verdict | Inhibition) -> pd.DataFrame:
             given = self.fits, self.ranking
@@ -146,6 +177,17 @@ class Analysis:
             cautions=[[one.words for one in doubts] for doubts in self.cautions], sentences=self.sentences,
             seconds=self.seconds if seconds is None else seconds,
         )  # fmt: skip
+
+
+type _FromOtherData = tuple[dict[str, LeftOut | None], xr.DataArray | None]
+
+
+def _from_other_data(fits: Mapping[str, Fit], ranking: Comparison) -> _FromOtherData:
+    """The answer's posteriors without each animal, and its curves without the readings after the horizon."""
+    from xenograft.evidence.removal import curves_of_cut
+    from xenograft.evidence.sensitivity import drawn_without_each
+
+    return (drawn_without_each(fits, ranking), curves_of_cut(fits, ranking)) if fits else ({}, None)
 
 
 def collect_results(

@@ -202,9 +202,9 @@ def accumulated_exposure(
     since = day - given.jump_day[..., None]
     beta = None if slowing is None else slowing[..., None, None, None]
     if decay is None:
-        held = xp.maximum(since, 0.0) if beta is None else kernel(since, beta, 0.0, xp=xp)
+        held = xp.maximum(since, 0.0) if beta is None else kernel(since, beta, None, xp=xp)
     else:
-        held = kernel(since, 0.0 if beta is None else beta, decay[..., None, None], xp=xp)
+        held = kernel(since, beta, decay[..., None, None], xp=xp)
     total = (jump[..., None] * held).sum(axis=-2)
     return given.dosing_has_course @ total[..., :own, :], given.combination_has_course @ total[..., own:, :]
 
@@ -216,8 +216,8 @@ def kernel(duration: Any, slowing: Any, waning: Any, *, xp: Any = np) -> Any:
     ----------
     duration : array (...)
         Days u since the exposure jumped; 0 is returned where it is negative.
-    slowing, waning : arrays (...)
-        β and λ (1/day), 0 or more.
+    slowing, waning : arrays (...) or None
+        β and λ (1/day), 0 or more; None is 0, of one of them.
 
     Returns
     -------
@@ -225,6 +225,8 @@ def kernel(duration: Any, slowing: Any, waning: Any, *, xp: Any = np) -> Any:
         Days.
     """
     u = xp.maximum(duration, 0.0)
+    if slowing is None or waning is None:
+        return u * relative_growth((waning if slowing is None else slowing) * u, xp=xp)
     first = slowing < waning
     low, high = xp.where(first, slowing, waning), xp.where(first, waning, slowing)
     return u * xp.exp(-low * u) * relative_growth((high - low) * u, xp=xp)

@@ -48,5 +48,14 @@ def relative_growth(x: Any, *, xp: Any = np) -> Any:
         Between 0 and 1 for positive x, 1 at 0.
     """
     small = xp.abs(x) < SERIES_BELOW
+    if xp is np and np.ndim(x):  # most are not small: the series is for those that are
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = -np.expm1(-x) / x
+        found[small] = _near_zero(x[small])
+        return found
     safe = xp.where(small, 1.0, x)
-    return xp.where(small, 1 - x / 2 + x**2 / 6 - x**3 / 24, -xp.expm1(-safe) / safe)
+    return xp.where(small, _near_zero(x), -xp.expm1(-safe) / safe)
+
+
+def _near_zero(x: Any) -> Any:
+    return 1 - x / 2 + x**2 / 6 - x**3 / 24

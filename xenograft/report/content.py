@@ -186,6 +186,7 @@ def report_content(
             fits,
             ranking,
             typical,
+            analysis.cut_curves if results["verdict"] else None,
             interaction,
             results["verdict"],
             analysis.refit,

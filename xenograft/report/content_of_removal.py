@@ -12,7 +12,7 @@ from xenograft.answers.averaging import interaction_of
 from xenograft.answers.inhibition import words_of
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import INTERACTION_WORDS, verdict_words
-from xenograft.evidence.removal import amount_of, curves_of_cut, removed_otherwise, would_have_grown
+from xenograft.evidence.removal import amount_of, removed_otherwise, would_have_grown
 from xenograft.fitting.fit import Fit
 from xenograft.printing import SHORT_REFERENCES, fixed, interval_in_words, listed, number, share
 from xenograft.quantities.estimands import interval, probability_positive, tumour_growth_inhibition
@@ -25,6 +25,7 @@ def on_animals_that_left(
     fits: Mapping[str, Fit],
     ranking: Comparison,
     curves: xr.DataArray,
+    cut: xr.DataArray | None,
     verdict: Mapping[str, Any],
 ) -> list[SensitivityTable]:
     """The verdict's answer from the readings up to the horizon, and if animals that left had grown otherwise.
@@ -35,6 +36,8 @@ def on_animals_that_left(
         The analysis.
     curves : DataArray (chain, draw, arm, day)
         Averaged typical curves.
+    cut : DataArray or None
+        From `curves_of_cut`.
     verdict : mapping
         The primary verdict of results.json.
 
@@ -44,7 +47,6 @@ def on_animals_that_left(
         One, or none where no reading is after the horizon and no animal left for a reason other than size before it.
     """
     rows: list[tuple[str, xr.DataArray]] = [("as reported", curves.sel(day=[study.horizon]))]
-    cut = curves_of_cut(fits, ranking)
     if cut is not None:
         rows.append((f"all arms cut at day {study.horizon:g}", cut))
     left = removed_otherwise(study)

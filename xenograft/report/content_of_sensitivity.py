@@ -59,6 +59,7 @@ def sensitivities(
     fits: Mapping[str, Fit],
     ranking: Comparison,
     curves: Mapping[str, xr.DataArray],
+    cut: xr.DataArray | None,
     interaction: pd.DataFrame,
     verdict: Mapping[str, Any] | None,
     refit: Refit | None = None,
@@ -76,6 +77,8 @@ def sensitivities(
         The analysis.
     curves : mapping of str to DataArray
         Typical curves by model.
+    cut : DataArray or None
+        Averaged typical curves from the readings up to the horizon, from `curves_of_cut`.
     interaction : DataFrame
         Averaged and by card: `model`, `combination`, `reference`, `day`, `median`, `lower`, `upper`, `probability`.
     verdict : mapping or None
@@ -97,7 +100,7 @@ def sensitivities(
             of = {"combination": verdict["combination"], "reference": verdict["reference"]}
         table = without_each_animal(fits, ranking, refit=refit, **of) if without is None else without
         found.append(on_single_animals(table, verdict, ranking.good_k))
-        found += on_animals_that_left(study, fits, ranking, curves[AVERAGED], verdict)
+        found += on_animals_that_left(study, fits, ranking, curves[AVERAGED], cut, verdict)
     if ranking.answer_weights:
         wanted = _asked_of_priors(study)
         own = {n: prior_sensitivity(fits[n], curves[n], only=wanted) for n in ranking.answer_weights if priors is None}

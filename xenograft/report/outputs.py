@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from xenograft.analysis import Analysis
@@ -105,7 +106,7 @@ def written(
     reference, title, logo, template, figures, slides, json, markdown, command
         As in `write_report`.
     processes : int
-        2: a second one draws half of the figures, where the machine has two cores.
+        2: a second one computes what needs the fits alone and draws half of the figures, where there are two cores.
 
     Returns
     -------
@@ -113,6 +114,7 @@ def written(
         What the page shows.
     """
     with _second_process(processes) as second:
+        analysis = replace(analysis, second=second)
         results = analysis.results(reference)
         content = report_content(analysis, results, command, title=title)
         if json is not None:  # before the page, which a team's template can stop
