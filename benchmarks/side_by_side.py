@@ -75,7 +75,8 @@ print(time.perf_counter() - started)
 GRADIENT = """
 import ctypes
 import numpy as np
-truth = xg.Truth(baseline=150.0, growth=0.09, sd_baseline=0.2, sd_growth=0.012, error=0.12, kill={"T-DM1": 0.03, "pertuzumab": 0.02})
+kill = {"T-DM1": 0.03, "pertuzumab": 0.02}
+truth = xg.Truth(baseline=150.0, growth=0.09, sd_baseline=0.2, sd_growth=0.012, error=0.12, kill=kill)
 many = xg.simulate(study.arms, truth, animals=ANIMALS // 4, days=[float(day) for day in range(0, 43, 3)], seed=1)
 model = model_of(many, cards["gompertz-bliss-departure"])
 address, data = called(model)

@@ -356,17 +356,11 @@ def quantiles(values: np.ndarray, probabilities: Sequence[float]) -> np.ndarray:
 def _amount(curves: xr.DataArray, horizon: float, version: TgiVersion) -> xr.DataArray:
     """What TGI and T/C compare: volume, its change, or the area under either."""
     course = curves.sel(day=slice(curves.attrs["first_dose"], horizon))
+    if version in ("relative", "baseline"):
+        last = xr.ufuncs.exp(course.sel(day=horizon, drop=True))
+        return last if version == "relative" else last - xr.ufuncs.exp(course.isel(day=0, drop=True))
     volume = xr.ufuncs.exp(course)
-    change = volume - volume.isel(day=0, drop=True)
-    match version:
-        case "relative":
-            return volume.sel(day=horizon, drop=True)
-        case "baseline":
-            return change.sel(day=horizon, drop=True)
-        case "auc":
-            return volume.integrate("day")
-        case "auc_baseline":
-            return change.integrate("day")
+    return (volume if version == "auc" else volume - volume.isel(day=0, drop=True)).integrate("day")
 
 
 def _of_control(amount: xr.DataArray, control: str) -> xr.DataArray:
