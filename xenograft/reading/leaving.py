@@ -56,10 +56,11 @@ def carried_forward(study: Study) -> Iterable[str]:
         readings = readings[readings["volume"] != floor]
     sentences: list[str] = []
     pairs: list[str] = []
-    for animal, found in readings.groupby("animal", sort=False):
+    of_animal = readings.groupby("animal", sort=False)["volume"]
+    repeated = (of_animal.shift(1) == readings["volume"]) & (of_animal.cumcount(ascending=False) == 0)
+    of_those = readings["animal"].isin(readings.loc[repeated, "animal"])
+    for animal, found in readings[of_those].groupby("animal", sort=False):
         same = _repeated_at_the_end(found["volume"])
-        if same < 2:
-            continue
         last, day = float(found["volume"].iloc[-1]), float(found["day"].iloc[-same])
         told = f"Animal {animal}: its last {same} readings, from day {day:g} on, are all {last:g}"
         if same >= 3:
