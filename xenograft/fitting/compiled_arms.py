@@ -1,8 +1,8 @@
 """Typical log volumes of the arms by day, compiled, with their derivatives by hand: the equation of `model.curve`.
 
-Three tables follow each other: what growth contributes, what each exposure has accumulated, what the arms look like.
-Forwards they are filled; backwards the density's derivatives by an arm's table become those by the parameters. A *unit*
-is a dosing or, behind them, a combination: what has a rate of its own.
+Three tables follow each other: what growth contributes (`compiled_growth`), what each exposure has accumulated, what
+the arms look like. Forwards they are filled; backwards the density's derivatives by an arm's table become those by the
+parameters. A *unit* is a dosing or, behind them, a combination: what has a rate of its own.
 """
 # pyright: basic
 
@@ -46,43 +46,11 @@ from xenograft.fitting.block import (
     UNIT_OF_COURSE,
     jitted,
 )
-
-SERIES_BELOW = 1e-4
-"""|x| below which (1 − e^−x)/x and its derivative are taken from their series; the error there is below 1e-17."""
-
-FROM_BASELINE, FROM_GROWTH, BASELINE_SLOPE, GROWTH_SLOPE = range(4)
-"""Rows of the growth table: what baseline and growth rate contribute, and both derived by the slowing rate."""
+from xenograft.fitting.compiled_growth import BASELINE_SLOPE, FROM_BASELINE, FROM_GROWTH, GROWTH_SLOPE, relative_growth
 
 MEAN, PRECISION, REDUCTION, TUMOUR, COLUMNS = range(5)
 """Rows of the arms' table: log of what is measured, inverse variance of a reading, reduction by treatment, the share of
 what is measured that is tumour (1 without a residual), then effects' columns."""
-
-
-@jitted
-def relative_growth(x):
-    """(1 − e^−x)/x and its derivative."""
-    if abs(x) < SERIES_BELOW:
-        return 1 - x / 2 + x * x / 6 - x * x * x / 24, -0.5 + x / 3 - x * x / 8 + x * x * x / 30
-    lost = -math.expm1(-x)
-    value = lost / x
-    return value, (1 - lost - value) / x
-
-
-@jitted
-def fill_growth(real, whole, natural, growth):
-    """Rows `FROM_BASELINE` to `GROWTH_SLOPE` of `growth` (row, day)."""
-    elapsed, at = whole[ELAPSED], whole[whole[POSITION] + SLOWING]
-    for d in range(growth.shape[1]):
-        day = real[elapsed + d]
-        if at < 0:
-            growth[FROM_BASELINE, d] = 1.0
-            growth[FROM_GROWTH, d] = day
-            continue
-        value, slope = relative_growth(natural[at] * day)
-        growth[FROM_BASELINE, d] = math.exp(-natural[at] * day)
-        growth[FROM_GROWTH, d] = day * value
-        growth[BASELINE_SLOPE, d] = -day * growth[FROM_BASELINE, d]
-        growth[GROWTH_SLOPE, d] = day * day * slope
 
 
 @jitted
@@ -238,35 +206,35 @@ def _fill_columns(whole, natural, growth, arms, a):
     sd_baseline, sd_effect = whole[position + SD_BASELINE], whole[position + SD_EFFECT]
     cage_share = whole[position + CAGE_SHARE]
     within = math.sqrt(1 - natural[cage_share]) if cage_share >= 0 else 1.0
+    of_baseline = natural[sd_baseline] if sd_baseline >= 0 else 0.0
+    of_growth = natural[sd_growth] if sd_growth >= 0 else 0.0
+    of_effect = natural[sd_effect] if sd_effect >= 0 else 0.0
+    rho = natural[correlation] if correlation >= 0 else 0.0
+    own = of_growth * math.sqrt(1 - rho * rho) * within
+    second = COLUMNS + (1 if sd_baseline >= 0 else 0)
+    third = second + (1 if sd_growth >= 0 else 0)
     for d in range(arms.shape[2]):
-        row = COLUMNS
-        own_growth = natural[sd_growth] * growth[FROM_GROWTH, d] if sd_growth >= 0 else 0.0
         if sd_baseline >= 0:
-            arms[row, a, d] = natural[sd_baseline] * growth[FROM_BASELINE, d]
-            if correlation >= 0:
-                arms[row, a, d] += natural[correlation] * own_growth
-                own_growth *= math.sqrt(1 - natural[correlation] ** 2)
-            row += 1
+            arms[COLUMNS, a, d] = of_baseline * growth[FROM_BASELINE, d] + rho * of_growth * growth[FROM_GROWTH, d]
         if sd_growth >= 0:
-            arms[row, a, d] = own_growth * within
-            row += 1
+            arms[second, a, d] = own * growth[FROM_GROWTH, d]
         if sd_effect >= 0:
-            arms[row, a, d] = -natural[sd_effect] * arms[REDUCTION, a, d]
+            arms[third, a, d] = -of_effect * arms[REDUCTION, a, d]
 
 
 @jitted
 def _add_residual(whole, natural, arms, a):
     """From the tumour to what is measured: a residual adds to its volume, and takes from how animals differ."""
     at = whole[whole[POSITION] + RESIDUAL]
+    if at < 0:
+        return  # no function looks at the share then
     for d in range(arms.shape[2]):
-        arms[TUMOUR, a, d] = 1.0
-        if at >= 0:
-            tumour = arms[MEAN, a, d]
-            arms[TUMOUR, a, d] = 1 / (1 + natural[at] * math.exp(-tumour))
-            arms[MEAN, a, d] = max(tumour, math.log(natural[at]))
-            arms[MEAN, a, d] += math.log1p(math.exp(-abs(tumour - math.log(natural[at]))))
-            for row in range(COLUMNS, arms.shape[0]):
-                arms[row, a, d] *= arms[TUMOUR, a, d]
+        tumour = arms[MEAN, a, d]
+        arms[TUMOUR, a, d] = 1 / (1 + natural[at] * math.exp(-tumour))
+        arms[MEAN, a, d] = max(tumour, math.log(natural[at]))
+        arms[MEAN, a, d] += math.log1p(math.exp(-abs(tumour - math.log(natural[at]))))
+        for row in range(COLUMNS, arms.shape[0]):
+            arms[row, a, d] *= arms[TUMOUR, a, d]
 
 
 @jitted
@@ -292,11 +260,13 @@ def _residual_backwards(whole, natural, arms, of_arms, gradient, a):
 def _fill_precision(real, whole, natural, arms, a):
     error, floor = natural[whole[whole[ERROR_AT] + a]], real[whole[FLOOR]]
     small = whole[whole[POSITION] + SMALL_TUMOUR_ERROR]
+    variance = error * error
+    constant = 1 / variance
     for d in range(arms.shape[2]):
-        variance = error * error
+        arms[PRECISION, a, d] = constant
         if small >= 0:
-            variance += (natural[small] * math.exp(-max(arms[MEAN, a, d], floor))) ** 2
-        arms[PRECISION, a, d] = 1 / variance
+            relative = natural[small] * math.exp(-max(arms[MEAN, a, d], floor))
+            arms[PRECISION, a, d] = 1 / (variance + relative * relative)
 
 
 @jitted
@@ -357,14 +327,17 @@ def _unit_backwards(real, whole, natural, exposure, of_alone, gradient, unit):
 def _precision_backwards(real, whole, natural, arms, of_arms, gradient, a):
     error, floor = whole[whole[ERROR_AT] + a], real[whole[FLOOR]]
     small = whole[whole[POSITION] + SMALL_TUMOUR_ERROR]
+    total = 0.0
     for d in range(arms.shape[2]):
-        of_variance = -of_arms[PRECISION, a, d] * arms[PRECISION, a, d] ** 2
-        gradient[error] += 2 * natural[error] * of_variance
+        precision = arms[PRECISION, a, d]
+        of_variance = -of_arms[PRECISION, a, d] * precision * precision
+        total += of_variance
         if small >= 0:
             relative = math.exp(-max(arms[MEAN, a, d], floor)) * natural[small]
             gradient[small] += 2 * relative * relative / natural[small] * of_variance
             if arms[MEAN, a, d] > floor:
                 of_arms[MEAN, a, d] -= 2 * relative * relative * of_variance
+    gradient[error] += 2 * natural[error] * total
 
 
 @jitted
@@ -374,26 +347,37 @@ def _columns_backwards(whole, natural, growth, arms, of_arms, of_growth, gradien
     sd_baseline, sd_effect = whole[position + SD_BASELINE], whole[position + SD_EFFECT]
     cage_share = whole[position + CAGE_SHARE]
     within = math.sqrt(1 - natural[cage_share]) if cage_share >= 0 else 1.0
+    of_baseline = natural[sd_baseline] if sd_baseline >= 0 else 0.0
+    own_growth = natural[sd_growth] if sd_growth >= 0 else 0.0
+    of_effect = natural[sd_effect] if sd_effect >= 0 else 0.0
+    rho = natural[correlation] if correlation >= 0 else 0.0
+    share = math.sqrt(1 - rho * rho)
+    second = COLUMNS + (1 if sd_baseline >= 0 else 0)
+    third = second + (1 if sd_growth >= 0 else 0)
+    by_baseline, by_growth, by_own, by_effect = 0.0, 0.0, 0.0, 0.0  # derivatives by the columns, times what they scale
     for d in range(arms.shape[2]):
-        row, share, of_own_growth = COLUMNS, 1.0, 0.0
-        own_growth = natural[sd_growth] * growth[FROM_GROWTH, d] if sd_growth >= 0 else 0.0
+        from_growth = growth[FROM_GROWTH, d]
         if sd_baseline >= 0:
-            of_column = of_arms[row, a, d]
-            gradient[sd_baseline] += of_column * growth[FROM_BASELINE, d]
-            of_growth[FROM_BASELINE, d] += of_column * natural[sd_baseline]
-            if correlation >= 0:
-                rho = natural[correlation]
-                share = math.sqrt(1 - rho * rho)
-                of_own_growth = of_column * rho
-                gradient[correlation] += own_growth * (of_column - of_arms[row + 1, a, d] * rho / share * within)
-            row += 1
+            of_column = of_arms[COLUMNS, a, d]
+            by_baseline += of_column * growth[FROM_BASELINE, d]
+            by_growth += of_column * from_growth
+            of_growth[FROM_BASELINE, d] += of_column * of_baseline
+            of_growth[FROM_GROWTH, d] += of_column * rho * own_growth
         if sd_growth >= 0:
-            of_own_growth += of_arms[row, a, d] * share * within
-            if cage_share >= 0:
-                gradient[cage_share] -= 0.5 * of_arms[row, a, d] * share * own_growth / within
-            gradient[sd_growth] += of_own_growth * growth[FROM_GROWTH, d]
-            of_growth[FROM_GROWTH, d] += of_own_growth * natural[sd_growth]
-            row += 1
+            of_column = of_arms[second, a, d]
+            by_own += of_column * from_growth
+            of_growth[FROM_GROWTH, d] += of_column * share * within * own_growth
         if sd_effect >= 0:
-            gradient[sd_effect] -= of_arms[row, a, d] * arms[REDUCTION, a, d]
-            of_arms[REDUCTION, a, d] -= of_arms[row, a, d] * natural[sd_effect]
+            of_column = of_arms[third, a, d]
+            by_effect -= of_column * arms[REDUCTION, a, d]
+            of_arms[REDUCTION, a, d] -= of_column * of_effect
+    if sd_baseline >= 0:
+        gradient[sd_baseline] += by_baseline
+    if sd_growth >= 0:
+        gradient[sd_growth] += rho * by_growth + share * within * by_own
+    if correlation >= 0:
+        gradient[correlation] += own_growth * (by_growth - by_own * rho / share * within)
+    if cage_share >= 0:
+        gradient[cage_share] -= 0.5 * share * own_growth / within * by_own
+    if sd_effect >= 0:
+        gradient[sd_effect] += by_effect

@@ -62,7 +62,6 @@ from xenograft.fitting.compiled_arms import (
     arms_backwards,
     fill_arms,
     fill_exposure,
-    fill_growth,
 )
 from xenograft.fitting.compiled_cages import (
     add_cages,
@@ -71,6 +70,7 @@ from xenograft.fitting.compiled_cages import (
     integrate_cages,
     parts_backwards,
 )
+from xenograft.fitting.compiled_growth import fill_growth
 from xenograft.fitting.compiled_latents import (
     below_the_limit,
     copy_information,
@@ -89,6 +89,7 @@ from xenograft.fitting.compiled_readings import (
     fill_rows,
     gather_information,
     integrate,
+    integrate_by_moments,
     normal_constants,
     readings_backwards,
 )
@@ -100,8 +101,8 @@ PATIENCE = 300.0
 """Seconds to wait for another process that compiles the same function."""
 
 SOURCES = (
-    "block", "compiled_arms", "compiled_readings", "compiled_latents", "compiled_mice", "compiled_cages",
-    "compiled_density",
+    "block", "compiled_growth", "compiled_arms", "compiled_readings", "compiled_latents", "compiled_mice",
+    "compiled_cages", "compiled_density",
 )  # fmt: skip
 """Modules of which compiled code is made."""
 
@@ -235,6 +236,10 @@ def compiled_density(*, with_latents: bool, share: str | None) -> Any:
         else:
             fill_rows(real, whole, rows)
         total += normal_constants(real, whole, arms, of_arms)
+        if not cages:
+            total += integrate_by_moments(
+                real, whole, natural, growth, arms, rows, effects, of_arms, of_growth, of_natural
+            )
         total += gather_information(whole, natural, growth, arms, rows, volumes, begin, vector, matrix)
         if latents:
             copy_information(whole, vector, matrix, own_vector, own_matrix)

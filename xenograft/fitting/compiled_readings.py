@@ -1,7 +1,8 @@
 """The integrated likelihood of the readings, compiled, with derivatives by hand: what `likelihood.log_density` says.
 
 Animals of one arm and cohort that were measured on the same days lie in one *group*, readings of a day side by side:
-what readings tell of an animal's own effects is equally precise for all of a group. First that information is gathered
+what readings tell of an animal's own effects is equally precise for all of a group. Of a group with animals enough, the
+products of its readings by pairs of days say all (`integrate_by_moments`). Of the others that information is gathered
 (a vector per animal, a matrix per group); then the effects integrate out; then the derivatives by vector and matrix
 become those by the arms' table. What else depends on the effects (censored readings) adds its own in between.
 """
@@ -20,13 +21,17 @@ from xenograft.fitting.block import (
     GROUP_COHORT,
     GROUP_FIRST_ROW,
     GROUP_IN_MOUSE,
+    MOMENTS,
+    MOMENTS_AT,
     POSITION,
     READINGS_BY_ARM,
     ROW_DAY,
     ROW_SUMS,
+    ROWS,
     jitted,
 )
-from xenograft.fitting.compiled_arms import COLUMNS, FROM_GROWTH, MEAN, PRECISION
+from xenograft.fitting.compiled_arms import COLUMNS, MEAN, PRECISION
+from xenograft.fitting.compiled_growth import FROM_GROWTH
 
 LOG_2_PI = math.log(2 * math.pi)
 
@@ -73,13 +78,15 @@ def mean_backwards(whole, natural, growth, of_arms, of_growth, gradient, group, 
 @jitted
 def normal_constants(real, whole, arms, of_arms):
     """Log density of all measured readings at their means, without weights."""
-    days, value = arms.shape[2], 0.0
+    days, value, last, logarithm = arms.shape[2], 0.0, 1.0, 0.0
     for a in range(arms.shape[1]):
         for d in range(days):
-            readings = real[whole[READINGS_BY_ARM] + a * days + d]
+            readings, precision = real[whole[READINGS_BY_ARM] + a * days + d], arms[PRECISION, a, d]
             if readings > 0:
-                value += 0.5 * readings * (math.log(arms[PRECISION, a, d]) - LOG_2_PI)
-                of_arms[PRECISION, a, d] += 0.5 * readings / arms[PRECISION, a, d]
+                if precision != last:  # in most models it is the same on all days
+                    last, logarithm = precision, math.log(precision)
+                value += 0.5 * readings * (logarithm - LOG_2_PI)
+                of_arms[PRECISION, a, d] += 0.5 * readings / precision
     return value
 
 
@@ -102,7 +109,12 @@ def gather_information(whole, natural, growth, arms, rows, volumes, begin, vecto
     effects, value, animal, at = vector.shape[0], 0.0, 0, begin
     for g in range(matrix.shape[0]):
         a, n = whole[whole[GROUP_ARM] + g], whole[whole[GROUP_ANIMALS] + g]
-        for row in range(whole[whole[GROUP_FIRST_ROW] + g], whole[whole[GROUP_FIRST_ROW] + g + 1]):
+        first, last = whole[whole[GROUP_FIRST_ROW] + g], whole[whole[GROUP_FIRST_ROW] + g + 1]
+        if whole[whole[MOMENTS_AT] + g] >= 0:
+            animal += n
+            at += n * (last - first)
+            continue
+        for row in range(first, last):
             d = whole[whole[ROW_DAY] + row]
             precision, mean, w = arms[PRECISION, a, d], mean_of(whole, natural, growth, arms, g, d), rows[0, row]
             value -= 0.5 * precision * (rows[2, row] - 2 * mean * rows[1, row] + n * w * mean * mean)
@@ -175,7 +187,7 @@ def integrate(whole, vector, matrix):
         for k in range(effects):
             if matrix[g, k, k] > MOST_INFORMATION:
                 return -math.inf
-        if whole[whole[GROUP_IN_MOUSE] + g]:
+        if whole[whole[GROUP_IN_MOUSE] + g] or whole[whole[MOMENTS_AT] + g] >= 0:
             animal += n
             continue
         factorise(matrix, g, factor, inverse)
@@ -215,11 +227,16 @@ def readings_backwards(
     sums = np.zeros(effects)
     for g in range(of_matrix.shape[0]):
         a, n = whole[whole[GROUP_ARM] + g], whole[whole[GROUP_ANIMALS] + g]
+        first, last = whole[whole[GROUP_FIRST_ROW] + g], whole[whole[GROUP_FIRST_ROW] + g + 1]
+        if whole[whole[MOMENTS_AT] + g] >= 0:
+            animal += n
+            at += n * (last - first)
+            continue
         for k in range(effects):
             sums[k] = 0.0
             for i in range(n):
                 sums[k] += of_vector[k, animal + i]
-        for row in range(whole[whole[GROUP_FIRST_ROW] + g], whole[whole[GROUP_FIRST_ROW] + g + 1]):
+        for row in range(first, last):
             d = whole[whole[ROW_DAY] + row]
             precision, mean, w = arms[PRECISION, a, d], mean_of(whole, natural, growth, arms, g, d), rows[0, row]
             of_mean = rows[1, row] - n * w * mean
@@ -237,3 +254,96 @@ def readings_backwards(
             mean_backwards(whole, natural, growth, of_arms, of_growth, gradient, g, d, precision * of_mean)
             at += n
         animal += n
+
+
+@jitted
+def integrate_by_moments(real, whole, natural, growth, arms, rows, effects, of_arms, of_growth, gradient):
+    """What the readings of groups with moments add to the density, less constants, and its derivatives.
+
+    With r the readings of an animal less their mean, its effects integrated out it is ½ v'v, v = L⁻¹B'W r, L the
+    Cholesky factor of I + B'WB: summed over animals ½ tr(U Q U'), U = L⁻¹B'W, where Q = Σ rr' is the moments about the
+    readings' own means and n δδ', δ those means less the model's.
+    """
+    most, groups, value, days = 0, whole[ROWS + GROUP_ARM], 0.0, whole[ROW_DAY]
+    cohort = whole[whole[POSITION] + COHORT]
+    for g in range(groups):
+        most = max(most, whole[whole[GROUP_FIRST_ROW] + g + 1] - whole[whole[GROUP_FIRST_ROW] + g])
+    whitened, product, table = np.zeros((effects, most)), np.zeros((effects, most)), np.zeros((4 + effects, most))
+    matrix, factor, inverse = (
+        np.zeros((1, effects, effects)),
+        np.zeros((effects, effects)),
+        np.zeros((effects, effects)),
+    )
+    square, of_matrix, shift = np.zeros((effects, effects)), np.zeros((effects, effects)), np.zeros(effects)
+    for g in range(groups):
+        at = whole[whole[MOMENTS_AT] + g]
+        if at < 0:
+            continue
+        a, n = whole[whole[GROUP_ARM] + g], whole[whole[GROUP_ANIMALS] + g]
+        first, moments = whole[whole[GROUP_FIRST_ROW] + g], whole[MOMENTS] + at
+        size = whole[whole[GROUP_FIRST_ROW] + g + 1] - first
+        for k in range(effects):
+            for m in range(k + 1):
+                matrix[0, k, m] = 0.0
+        for r in range(size):
+            d = whole[days + first + r]
+            w, total, precision, mean = rows[0, first + r], rows[1, first + r], arms[PRECISION, a, d], arms[MEAN, a, d]
+            if cohort >= 0:
+                mean = mean_of(whole, natural, growth, arms, g, d)
+            apart = total / n - w * mean
+            squares = rows[2, first + r] - 2 * mean * total + n * w * mean * mean
+            value -= 0.5 * precision * squares
+            table[0, r], table[1, r], table[2, r], table[3, r] = w, precision, apart, squares
+            for k in range(effects):
+                column = arms[COLUMNS + k, a, d]
+                table[4 + k, r] = column
+                for m in range(k + 1):
+                    matrix[0, k, m] += w * precision * column * table[4 + m, r]
+        for k in range(effects):
+            if matrix[0, k, k] > MOST_INFORMATION:
+                return -math.inf
+        factorise(matrix, 0, factor, inverse)
+        for k in range(effects):
+            value -= n * math.log(factor[k, k])
+            shift[k] = 0.0
+            for r in range(size):
+                total = 0.0
+                for m in range(k + 1):
+                    total += inverse[k, m] * table[4 + m, r]
+                whitened[k, r] = table[1, r] * total
+                shift[k] += whitened[k, r] * table[2, r]
+            for r in range(size):
+                product[k, r] = n * shift[k] * table[2, r] + dot(whitened, k, 0, real, moments + r * size, size)
+        for k in range(effects):
+            for m in range(effects):
+                total = 0.0
+                for r in range(size):
+                    total += product[k, r] * whitened[m, r]
+                square[k, m] = total + (n if k == m else 0.0)
+            value += 0.5 * (square[k, k] - n)
+        for k in range(effects):
+            for m in range(effects):
+                total = 0.0
+                for i in range(k, effects):
+                    for j in range(m, effects):
+                        total += inverse[i, k] * square[i, j] * inverse[j, m]
+                of_matrix[k, m] = -0.5 * total
+        for r in range(size):
+            d, w, precision = whole[days + first + r], table[0, r], table[1, r]
+            of_mean, of_precision = n * table[2, r], -0.5 * table[3, r]
+            for k in range(effects):
+                column, by_vector, by_matrix, of_all = table[4 + k, r], 0.0, 0.0, 0.0
+                for m in range(effects):
+                    by_matrix += w * of_matrix[k, m] * table[4 + m, r]
+                for m in range(k, effects):
+                    by_vector += inverse[m, k] * product[m, r]
+                    of_all += inverse[m, k] * shift[m]
+                of_arms[COLUMNS + k, a, d] += precision * (by_vector + 2 * by_matrix)
+                of_precision += column * (by_vector + by_matrix)
+                of_mean -= n * w * column * of_all
+            of_arms[PRECISION, a, d] += of_precision
+            if cohort >= 0:
+                mean_backwards(whole, natural, growth, of_arms, of_growth, gradient, g, d, precision * of_mean)
+            else:
+                of_arms[MEAN, a, d] += precision * of_mean
+    return value

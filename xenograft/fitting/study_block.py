@@ -14,6 +14,9 @@ from xenograft.model.latents import capacity, latents_of
 from xenograft.model.likelihood import Panel, panel
 from xenograft.model.spline import COMBINATION_BENDS, INTERVALS, bend_basis, bend_starts
 
+MOST_ROWS = 6
+"""Days, per animal of a group, up to which its readings enter as moments: their products by pairs of days."""
+
 
 def study_block(coordinates: Coordinates, received: Schedule, without: Collection[str] = ()) -> np.ndarray:
     """The block of a study under a card.
@@ -170,10 +173,34 @@ def _tables_of_readings(coordinates: Coordinates, readings: Panel) -> dict[int, 
         block.ANIMALS: np.array([sum(len(group.animals) for group in groups)]),
         block.LOG_VOLUMES: np.concatenate([np.zeros(0), *(total[g.animals][:, g.days].T.ravel() for g in groups)]),
     }
+    tables |= _tables_of_moments(groups, total, share=coordinates.start.get("cage_share") is not None)
     latents = np.flatnonzero(below.any(axis=1))
     tables |= _tables_of_mice(coordinates, readings, groups, latents, in_mouse)
     tables |= _tables_of_cages(coordinates, readings, groups, latents)
     return tables | _tables_of_latents(coordinates, readings, groups, measured, below)
+
+
+def _tables_of_moments(groups: list[_Group], total: np.ndarray, *, share: bool) -> dict[int, np.ndarray]:
+    """Products of the log volumes of each pair of days about their means, summed over the animals of a group.
+
+    Animals measured on the same days need nothing else where their effects integrate out by themselves; −1 marks
+    groups that are gone through animal by animal: too small, or with effects that cages have in common (`share`).
+    """
+    at, moments, length = list[int](), list[np.ndarray](), 0
+    for group in groups:
+        size = len(group.days)
+        if share or len(group.animals) < 2 or size > MOST_ROWS * len(group.animals):
+            at.append(-1)
+            continue
+        centred = total[group.animals][:, group.days]
+        centred = centred - centred.mean(axis=0)
+        at.append(length)
+        moments.append((centred.T @ centred).ravel())
+        length += size**2
+    return {
+        block.MOMENTS_AT: np.array(at, dtype=np.int64),
+        block.MOMENTS: np.concatenate([np.zeros(0), *moments]),
+    }
 
 
 def _in_mouse(coordinates: Coordinates, readings: Panel) -> np.ndarray:

@@ -80,9 +80,7 @@ def numbers(text: pd.Series, decimal: str) -> pd.Series:
     """
     if pd.api.types.is_numeric_dtype(text) and not pd.api.types.is_bool_dtype(text):
         return text.astype(float)
-    written = text.where(
-        text.str.fullmatch(rf"(?:{number_pattern(decimal)}|[+-]?inf(?:inity)?)", case=False)
-    )
+    written = text.where(text.str.fullmatch(rf"(?:{number_pattern(decimal)}|[+-]?inf(?:inity)?)", case=False))
     if decimal != ".":
         written = written.str.replace(decimal, ".", regex=False)
     return pd.to_numeric(written).astype(float)
