@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from xenograft.printing import labelled
+from xenograft.printing import interval_in_words, labelled
 
 
 def test_numbers_with_several_labels_are_named_as_people_read_them() -> None:
@@ -19,3 +19,9 @@ def test_numbers_with_several_labels_are_named_as_people_read_them() -> None:
         "bend[all arms, 1]": 1.0,
         "bend[all arms, 2]": 2.0,
     }
+
+
+def test_a_number_by_definition_has_no_interval_and_one_that_rounds_to_its_ends_has() -> None:
+    assert interval_in_words({"median": 0.0, "lower": 0.0, "upper": 0.0}) == "0"
+    assert interval_in_words({"median": 100.0, "lower": 100.0, "upper": 100.0}) == "100"
+    assert interval_in_words({"median": 1.0, "lower": 1.0 - 1e-9, "upper": 1.0}) == "1 (1 to 1)"

@@ -64,11 +64,13 @@ def breakable(name: str) -> Markup:
 
 
 def interval_in_words(found: Mapping[Any, Any] | None, digits: int = 3) -> str:
-    """Median and interval in words; what is infinite says why."""
+    """Median and interval in words, alone where it is one number by definition; what is infinite says why."""
     if found is None:
         return "–"
     if found["median"] is None:
         return str(found.get("reason", "–"))
+    if found["lower"] == found["median"] == found["upper"]:
+        return number(found["median"], digits)
     upper = "no limit" if found["upper"] is None else number(found["upper"], digits)
     lower = "no limit" if found["lower"] is None else number(found["lower"], digits)
     return f"{number(found['median'], digits)} ({lower} to {upper})"
