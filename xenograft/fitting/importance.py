@@ -28,10 +28,10 @@ SHARES = (0.6, 0.2, 0.2)
 """Of the adapted proposal: moments of the weighted draws, the same with twice the sds, the first proposal."""
 
 STEP = 1e-4
-"""Of differences of the gradient, in sds of the starts."""
+"""Of differences of the gradient, in sds of the parameters."""
 
 WIDEST = 3.0
-"""Sds of the starts beyond which no direction of the proposal is wider: the curvature may vanish at a mode."""
+"""Sds of the parameters beyond which no direction of the proposal is wider: the curvature may vanish at a mode."""
 
 IMPOSSIBLE = 1e300
 """Stands for minus the log density where there is none."""
@@ -111,6 +111,7 @@ def importance_draws(
     draws: int,
     rng: np.random.Generator,
     enough: float,
+    sds: np.ndarray | None = None,
 ) -> Weighted | None:
     """Weighted draws of a posterior; None where no mode was found.
 
@@ -121,16 +122,20 @@ def importance_draws(
     values : callable
         Log densities (draw) at points (draw, parameter); minus infinity or not a number where there is none.
     starts : array (start, parameter)
-        Where to look for modes; each mode that is found is drawn around. Their sds (1 for a single start) tell the
-        scale of every parameter, so they had best be draws of the prior.
+        Where to look for modes; each mode that is found is drawn around.
     draws : int
         How many.
     rng : Generator
         Source of randomness.
     enough : float
         Effective draws below which the proposal is adapted.
+    sds : array (parameter), optional
+        The scale of every parameter; default the sds of the starts (1 for a single one), which had best be draws of the
+        prior then.
     """
-    found = _modes(value_and_gradient, starts)
+    if sds is None:
+        sds = np.maximum(starts.std(axis=0), 1e-8) if len(starts) > 1 else np.ones(starts.shape[1])
+    found = _modes(value_and_gradient, starts, np.diag(sds))
     if not found:
         return None
     shares = softmax([mode.log_mass for mode in found])
@@ -208,10 +213,9 @@ class _Component:
     share: float
 
 
-def _modes(value_and_gradient: Callable[[np.ndarray], Any], starts: np.ndarray) -> list[_Mode]:
+def _modes(value_and_gradient: Callable[[np.ndarray], Any], starts: np.ndarray, scale: np.ndarray) -> list[_Mode]:
     """Ends of the search for a mode from every start, each once, with the curvature there."""
     found: list[_Mode] = []
-    scale = np.diag(np.maximum(starts.std(axis=0), 1e-8)) if len(starts) > 1 else np.eye(starts.shape[1])
     for start in starts:
         rough = _uphill(value_and_gradient, start, scale)
         if rough is None or any(_distance(mode, rough) < SAME_MODE for mode in found):

@@ -195,8 +195,10 @@ def refit_without(fit: Fit, animals: Sequence[str], *, method: Method = "importa
         density = density_of(study, card, animals)
         half = {"draws": max(100, first.draws // 2), "tune": max(100, first.tune // 2)}
         run = replace(_first_run(density, card, settings), **half)
+        by_weights = method == "importance" and density.n_dim <= FEW_DIMENSIONS
+        near = density.unconstrained(fit.posterior, fit.latent).reshape(-1, density.n_dim) if by_weights else None
         kept, attempts = _attempted(
-            density, study, card, run, settings, seed, bar, lambda h: h.status == "fail", method
+            density, study, card, run, settings, seed, bar, lambda h: h.status == "fail", method, near
         )
     groups = {
         "posterior": kept.posterior,
@@ -272,8 +274,12 @@ def _attempted(
     bar: FitProgress,
     worth_more: Callable[[Health], bool],
     method: Method,
+    near: np.ndarray | None = None,
 ) -> tuple[_Sampled, tuple[Attempt, ...]]:
-    """Sample, and again more carefully while that is worth it; the best attempt and all of them."""
+    """Sample, and again more carefully while that is worth it; the best attempt and all of them.
+
+    Modes are looked for from draws (draw, coordinate) of a posterior like this one (`near`), or else of the prior.
+    """
     attempts: list[Attempt] = []
     kept: _Sampled | None = None
 
@@ -289,10 +295,11 @@ def _attempted(
     if method == "importance" and density.n_dim <= FEW_DIMENSIONS:
         bar.weighting()
         rng = np.random.default_rng(seed)
-        starts = density.prior_draws(STARTS, seed=seed)
+        starts = density.prior_draws(STARTS, seed=seed) if near is None else near[rng.choice(len(near), STARTS)]
+        sds = None if near is None else 2 * near.std(axis=0)
         size = max(LEAST_PROPOSED, PROPOSED * settings.chains * run.draws)
         weighted = importance_draws(
-            density.value_and_gradient, density.values, starts, draws=size, rng=rng, enough=ENOUGH
+            density.value_and_gradient, density.values, starts, draws=size, rng=rng, enough=ENOUGH, sds=sds
         )
         if weighted is not None:
             keep(_of_weights(weighted, density, settings.chains, run.draws, rng), run, "importance")
