@@ -60,16 +60,16 @@ def results_of(
     """
     study = found.study
     said = [
-        _verdict(one, found.against) | {"cautions": list(doubts), "sentence": words}
+        verdict_record(one, found.against) | {"cautions": list(doubts), "sentence": words}
         for one, doubts, words in zip(found.verdicts, cautions, sentences, strict=True)
     ]
-    chosen = _primary(found, said, reference)
+    chosen = primary_record(study, found.verdicts, said, averaged_numbers(found.arms), reference)
     return {
         "schema": SCHEMA,
         "study": _study(study),
         "models": [_model(name, fit, ranking) for name, fit in fits.items()],
-        "interaction": _interactions(found.interaction[found.interaction["against"] == SINGLES]),
-        "beyond_pairs": _interactions(found.interaction[found.interaction["against"] != SINGLES]),
+        "interaction": interaction_records(found.interaction[found.interaction["against"] == SINGLES]),
+        "beyond_pairs": interaction_records(found.interaction[found.interaction["against"] != SINGLES]),
         "arms": _arms(found.arms),
         "comparisons": _comparisons(found),
         "definitions": _definitions(found),
@@ -102,7 +102,7 @@ def to_json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _verdict(one: Verdict | Inhibition, against: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def verdict_record(one: Verdict | Inhibition, against: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """A verdict, and of an inhibition its numbers."""
     if isinstance(one, Verdict):
         return {"kind": "interaction"} | asdict(one)
@@ -114,19 +114,38 @@ def _verdict(one: Verdict | Inhibition, against: Mapping[str, pd.DataFrame]) -> 
     }  # fmt: skip
 
 
-def _primary(found: Findings, said: list[dict[str, Any]], reference: str) -> dict[str, Any] | None:
+def primary_record(
+    study: Study,
+    verdicts: Sequence[Verdict | Inhibition],
+    said: Sequence[dict[str, Any]],
+    arms: pd.DataFrame,
+    reference: str,
+) -> dict[str, Any] | None:
     """The study's own verdict.
 
     Of the primary combination; where it cannot be judged, of that combination against the nearest of its parts; without
     a combination, of the arm with the most inhibition.
+
+    Parameters
+    ----------
+    study : Study
+        Its combinations.
+    verdicts : sequence of Verdict or Inhibition
+        All of them.
+    said : sequence of dict
+        Their records.
+    arms : DataFrame
+        Of the averaged typical curves, as `Summary.arms`.
+    reference : {"bliss", "hsa"}
+        What no interaction means.
     """
     compared = [row for row in said if row["kind"] == "inhibition"]
-    primary = found.study.primary_combination
+    primary = study.primary_combination
     if primary is None:
-        judged = [one for one in found.verdicts if isinstance(one, Inhibition)]
-        first = primary_inhibition(judged, averaged_numbers(found.arms))
+        judged = [one for one in verdicts if isinstance(one, Inhibition)]
+        first = primary_inhibition(judged, arms)
         return next((row for row in compared if first and row["arm"] == first.arm), None)
-    if untested(found.study, primary):
+    if untested(study, primary):
         return next((row for row in compared if row["arm"] == primary.name), None)
     judged_on = [row for row in said if row["kind"] == "interaction" and row["reference"] == reference]
     return next((row for row in judged_on if row["combination"] == primary.name), None)
@@ -190,7 +209,7 @@ def _health(health: Health) -> dict[str, Any]:
     return measures | {"failures": list(health.failures)}
 
 
-def _interactions(table: pd.DataFrame) -> list[dict[str, Any]]:
+def interaction_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Interaction of every combination at the horizon, per model and reference; the order of earlier versions."""
     records: list[dict[str, Any]] = []
     for (model, reference), own in table.groupby(["model", "reference"], sort=False):

@@ -85,13 +85,8 @@ def allocate(
     write_text(balance, allocation.balance.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
     out = standard_output()
     out.print(table_of(allocation.balance.round({"geometric mean": 1, "smallest": 1, "largest": 1, "sd of log": 3})))
-    out.print(
-        f"Best of {tries} random allocations (seed {seed}). Largest difference between arms in mean and sd of the log "
-        f"baseline, added: {allocation.imbalance:.3f}; of the first of them: {allocation.plain_imbalance:.3f}."
-    )
-    spare = table.loc[table["arm"] == "", "animal"]
-    if len(spare):
-        out.print(plain(f"Not needed, farthest from the median baseline: {', '.join(spare)}."))
+    for sentence in allocation.sentences:
+        out.print(plain(sentence))
     out.print(f"Wrote {plain(output)} and {plain(balance)}.")
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from html import escape
 from typing import Any, Protocol
 
@@ -18,11 +20,32 @@ EVERY = 0.2
 """Seconds between two updates of a notebook's page."""
 
 
+type Listener = Callable[[str, float], None]
+"""Told a fit's name and the share of it that is done, from 0 to 1."""
+
+_LISTENER: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def told_to(listener: Listener) -> Generator[None]:
+    """Have a function told of every fit's progress within the block, in place of standard error."""
+    before = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(before)
+
+
 class FitProgress:
     """One line per fit: what it is doing, and the share of draws done."""
 
     def __init__(self, name: str, *, shown: bool) -> None:
-        self._line: _Line = _CellLine(name) if shown and in_notebook() else _TerminalLine(name, shown=shown)
+        listener = _LISTENER.get()
+        self._line: _Line
+        if listener is not None:
+            self._line = _ToldLine(name, listener)
+        else:
+            self._line = _CellLine(name) if shown and in_notebook() else _TerminalLine(name, shown=shown)
 
     def __enter__(self) -> FitProgress:
         self._line.start()
@@ -57,6 +80,21 @@ class _Line(Protocol):
     def start(self) -> None: ...
     def update(self, total: int, done: int, note: str) -> None: ...
     def stop(self) -> None: ...
+
+
+class _ToldLine:
+    def __init__(self, name: str, listener: Listener) -> None:
+        self._name, self._listener = name, listener
+
+    def start(self) -> None:
+        self._listener(self._name, 0.0)
+
+    def update(self, total: int, done: int, note: str) -> None:
+        if total:
+            self._listener(self._name, min(done / total, 1.0))
+
+    def stop(self) -> None:
+        self._listener(self._name, 1.0)
 
 
 class _TerminalLine:

@@ -59,6 +59,16 @@ WITHOUT_A_LAW = ("spline",)
 IN_COHORTS = ("cohort-bliss-departure", "gompertz-cohort-bliss-departure")
 """Fitted as well where a column says the cohorts."""
 
+_WHY: Mapping[tuple[str, ...], str] = {
+    LASTING: "fitted to every study: effects that last, under two growth laws, with their nulls",
+    WANING: "the dosing days, or regrowth, leave room for an effect to wane",
+    SHRINKING: "a treated arm shrinks to half or less, so that what never shrinks counts",
+    UNEVEN: "growth rates spread more in some arms than in others",
+    SETTING_IN: "a treated arm slows down more than the control",
+    WITHOUT_A_LAW: "the course of a treated arm changes",
+    IN_COHORTS: "a column says the cohorts",
+}
+
 TELLING_GAP = 14.0
 """Days without a dose, from which on an effect that wanes can be told from one that lasts: by the median of the prior
 half of a dose's effect is gone after a week, so a quarter is left after two."""
@@ -121,6 +131,11 @@ def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[st
                 for name, card in considered.items() if not card.answers}  # fmt: skip
         left_out = same | left_out
     return {name: card for name, card in considered.items() if name not in left_out}, left_out
+
+
+def why_chosen(name: str) -> str:
+    """Why `default_cards` chose a card, in words; empty for a card that it never chooses."""
+    return next((reason for names, reason in _WHY.items() if name in names), "")
 
 
 def by_reason(left_out: Mapping[str, str]) -> dict[str, str]:

@@ -64,6 +64,17 @@ class Allocation:
             table["cages"] = by_arm["cage"].nunique()
         return table.loc[list(self.arms)].rename_axis("arm").reset_index()
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """How it was decided, and which animals are not needed."""
+        spare = self.table.loc[self.table["arm"] == "", "animal"]
+        left = (f"Not needed, farthest from the median baseline: {', '.join(spare)}.",) if len(spare) else ()
+        return (
+            f"Best of {self.tries} random allocations (seed {self.seed}). Largest difference between arms in mean and "
+            f"sd of the log baseline, added: {self.imbalance:.3f}; of the first of them: {self.plain_imbalance:.3f}.",
+            *left,
+        )
+
 
 def read_baselines(path: str | Path) -> pd.DataFrame:
     """Read the animals to allocate.

@@ -38,6 +38,8 @@ class Question:
         The guess.
     answered : callable
         From the guess and the answer to the guess with it.
+    choices : tuple of str
+        All that may be answered; empty where that is free.
 
     Raises
     ------
@@ -48,6 +50,7 @@ class Question:
     text: str
     default: str
     answered: Callable[[Guess, str], Guess]
+    choices: tuple[str, ...] = ()
 
 
 def interview(guess: Guess) -> Iterator[Question]:
@@ -64,7 +67,7 @@ def interview(guess: Guess) -> Iterator[Question]:
         yield Question("Which date is day 0, usually that of the first dose", _value(guess, "day_0"), _with_day_0)
     for key, (text, choices) in _WHAT.items():
         if key in guess.keys:
-            yield Question(f"{text} ({_either(choices)})", _value(guess, key), _with_choice(key, choices))
+            yield Question(f"{text} ({_either(choices)})", _value(guess, key), _with_choice(key, choices), choices)
     for key, choices in (("marks", _MARKS), ("words", _WORDS)):
         for text, meaning in _table(guess, key).items():
             yield Question(f"What does {text} mean ({_either(choices)})", meaning, _with_meaning(key, text, choices))
