@@ -60,7 +60,6 @@ def application(
     local : bool
         Whether only this machine's own names are answered to.
     """
-    shelf.mkdir(parents=True, exist_ok=True, mode=0o700)
     works, desk = Shelf(shelf), Desk(at_once)
     studies = None if folder is None else Studies(folder, works, desk)
 

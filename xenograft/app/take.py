@@ -72,7 +72,7 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
             None if FIGURES in found else later,
             tags.h2("Make it again"),
             tags.p("In the folder of everything.zip, this gives the same results.json:"),
-            tags.pre(command_of(asked) if asked else "", class_="toml", tabindex="0", role="region", aria_label="Command"),
+            tags.pre(tags.code(command_of(asked) if asked else ""), class_="toml"),
         )  # fmt: skip
 
     def offers(number: int, name: str) -> None:

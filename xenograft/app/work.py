@@ -99,6 +99,7 @@ class Shelf:
 
     def new(self) -> Work:
         """An empty folder for a study."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         work = Work(self.folder / secrets.token_urlsafe(24))
         work.study.mkdir(parents=True, mode=0o700)
         return work
