@@ -76,7 +76,9 @@ def clicks(page: Page) -> list[float]:
         began = time.perf_counter()
         page.select_option("#answer_day", day)
         page.select_option("#answer_reference", reference)
-        page.wait_for_function(f"{shown} && document.querySelector('#answer_numbers li').textContent.includes('{words}')")
+        page.wait_for_function(
+            f"{shown} && document.querySelector('#answer_numbers li').textContent.includes('{words}')"
+        )
         taken.append(time.perf_counter() - began)
     return taken
 

@@ -34,8 +34,7 @@ def asked(
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }  # fmt: skip
     waiting = [
-        {"type": "http.request", "body": part, "more_body": place + 1 < len(body)}
-        for place, part in enumerate(body)
+        {"type": "http.request", "body": part, "more_body": place + 1 < len(body)} for place, part in enumerate(body)
     ]
     sent: list[Any] = []
 

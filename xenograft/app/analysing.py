@@ -29,9 +29,6 @@ AFTER = 20.0
 STEPS = ("fit", "compare", "report", "days", "numbers", "figures")
 """What an analysis does in turn; the verdict is there after the third."""
 
-MARGINS = (5, 10, 20, 30, 40, 50)
-"""Smallest effects of interest (% of volume) between which the page lets one choose; that of the report is 20."""
-
 
 def command_of(asked: Mapping[str, Any], *, everything: bool = False) -> str:
     """The command that gives the same results.json from the study's folder.

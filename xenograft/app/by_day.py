@@ -21,12 +21,14 @@ from xenograft.answers.interactions import SINGLES, interaction_numbers
 from xenograft.answers.results import interaction_records, primary_record, verdict_record
 from xenograft.answers.summary import arm_matrix, arm_numbers, at_day
 from xenograft.answers.verdicts import VERDICT_REFERENCES, agreement_in_words, sentence, verdicts
-from xenograft.app.analysing import MARGINS
 from xenograft.quantities.catalogue import ARM_NUMBERS, arm_estimands
 from xenograft.quantities.estimands import tumour_growth_inhibition
 from xenograft.report import words
 from xenograft.report.content import ReportContent
 from xenograft.study.tested import judged_combinations
+
+MARGINS = (5, 10, 20, 30, 40, 50)
+"""Smallest effects of interest (% of volume) between which the page lets one choose; that of the report is 20."""
 
 SHOWN = ("tgi", "tc", "growth_rate", "growth_rate_inhibition")
 """Numbers of the arms that are shown by day."""
