@@ -21,6 +21,9 @@ from xenograft.study.tables import left_table, measured_table, summary_table
 NEAR = 0.06
 """Share of the figure's diagonal within which a click means a reading."""
 
+KEY = 0.15
+"""Inches between the days below the panels and the key."""
+
 EVERY_DAY = "all its days"
 
 
@@ -196,7 +199,7 @@ def _stretch(figure: Any, width: float, height: float) -> None:
     """Give a figure the size of its place on the page (inches); what stands around the panels keeps its own."""
     before, room = figure.get_size_inches()[1], figure.subplotpars
     figure.set_size_inches(width, height)
-    figure.subplots_adjust(bottom=room.bottom * before / height, top=1 - (1 - room.top) * before / height)
+    figure.subplots_adjust(bottom=(room.bottom * before + KEY) / height, top=1 - (1 - room.top) * before / height)
 
 
 def _places(figure: Any, study: Study) -> pd.DataFrame:
