@@ -101,7 +101,8 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
     """What the cards do."""
     wrong: reactive.Value[tuple[str, ...]] = reactive.Value(())
     last_day: reactive.Value[float] = reactive.Value(28.0)
-    drawn: dict[int, dict[str, dict[str, Any]]] = {}  # by generation, what stands in the cards
+    nothing: tuple[int, dict[str, dict[str, Any]]] = (-1, {})
+    drawn = reactive.Value(nothing)  # generation, and the arms in its cards: who waits for the fields is told of them
 
     @reactive.effect
     async def _() -> None:
@@ -114,8 +115,7 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
         generation = here.generation()
         with reactive.isolate():
             arms = arms_in(here.text())
-        drawn.clear()
-        drawn[generation] = arms
+        drawn.set((generation, arms))
         settle(wrong, ())
         if not arms:
             return None
@@ -148,9 +148,9 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
     @reactive.effect
     def _() -> None:
         """What is typed becomes lines."""
-        generation = here.generation()
+        generation, arms = drawn()
         problems: list[str] = []
-        for number, (name, arm) in enumerate(drawn.get(generation, {}).items()):
+        for number, (name, arm) in enumerate(arms.items()):
             own = f"g{generation}_arm_{number}"
             role = str(input[f"{own}_role"]())
             agents = [_typed(input, f"{own}_{place}") for place in range(len(_places(arm)))]

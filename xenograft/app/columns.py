@@ -68,14 +68,14 @@ def headings(work: Work, text: str) -> list[str]:
 def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
     """What the menus do."""
     wrong: reactive.Value[tuple[str, ...]] = reactive.Value(())
-    drawn: dict[int, dict[str, str]] = {}  # by generation, the column that each menu began with
+    nothing: tuple[int, dict[str, str]] = (-1, {})
+    drawn = reactive.Value(nothing)  # generation, and the column that each menu began with
 
     @render.ui
     def column_menus() -> TagChild:
         generation = here.generation()
         with reactive.isolate():
             work, text = here.work(), here.text()
-        drawn.clear()
         if work is None or not text:
             return None
         names, written = headings(work, text), parsed(text)
@@ -89,7 +89,7 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
             began[key] = now if now in names or key in said else ""
             choices = {"": "not in the table"} | {name: name for name in [*names, *([now] if began[key] else [])]}
             menus.append(ui.input_select(f"g{generation}_column_{key}", words, choices, selected=began[key]))
-        drawn[generation] = began
+        drawn.set((generation, began))
         fields = [_number(generation, key, words, written.get(key)) for key, words in NUMBERS.items()]
         for key, (words, offered) in CHOICES.items():
             now = str(written.get(key, next(iter(offered))))
@@ -110,9 +110,8 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
 
     @reactive.effect
     def _() -> None:
-        generation = here.generation()
-        began = drawn.get(generation)
-        if began is None:
+        generation, began = drawn()
+        if generation < 0:
             return
         for key, before in began.items():
             chosen = str(input[f"g{generation}_column_{key}"]())
