@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from htmltools import Tag, TagChild, tags
+from htmltools import Tag, TagChild, TagList, tags
 from shiny import Inputs, Outputs, Session, reactive, render, ui
 
 from xenograft.app.analysing import analyse_work
@@ -60,7 +60,7 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
         frame = pd.DataFrame(rows(), columns=list(COLUMNS))
         key = str(input.index_sort())
         found = frame.sort_values(key, ascending=not input.index_falling(), key=lambda c: c.str.lower(), kind="stable")
-        return table(found, "Their verdicts")
+        return TagList(tags.h2("Side by side"), table(found, "Their verdicts"))
 
     @render.ui
     def index_choice() -> TagChild:
