@@ -136,7 +136,7 @@ def test_the_digest_sees_every_word_of_the_vocabulary(cards: dict[str, ModelCard
     card = cards["exponential-bliss-departure"]
     words = {
         "growth": ["gompertz", "spline"], "exposure": ["decaying", "delayed", {"A": "constant"}], "reference": ["hsa"],
-        "departure": ["none"], "departure_by": ["study"], "dose_effect": ["power", "linear"],
+        "departure": ["none"], "departure_by": ["study", "shrunken"], "dose_effect": ["power", "linear"],
         "varies": [("baseline",), ("baseline", "growth", "effect")], "spread": ["arm"], "error": ["student"],
         "error_small": [True], "residual": [True],
     }  # fmt: skip
@@ -264,7 +264,10 @@ def test_the_priors_imply_what_is_known_of_xenografts(
                 assert float((abs(found) < 4.5).mean()) >= 0.95
 
 
-BEHIND = {"correlation_unit", "bend_scaled", "cohort_standard", "departure_of_study", "kill_at_top_dose"}
+BEHIND = {
+    "correlation_unit", "bend_scaled", "cohort_standard", "departure_standard", "departure_of_study",
+    "kill_at_top_dose",
+}  # fmt: skip
 """Variables of the model that stand behind a parameter."""
 LATENT = {"spread", "own_effect"}
 

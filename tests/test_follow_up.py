@@ -84,12 +84,13 @@ def test_bending_counts_in_follow_ups_to_the_power_it_has() -> None:
 def test_treatment_is_judged_on_the_studys_own_scale_in_every_shipped_card(study: Study) -> None:
     cards = read_cards().values()
     assert {name for card in cards for name, prior in card.priors.items() if prior.relative} == {
-        "kill", "departure", "slowing", "sd_growth", "sd_cohort", "smoothness",
+        "kill", "departure", "sd_departure", "slowing", "sd_growth", "sd_cohort", "smoothness",
     }  # fmt: skip
     for card in (card for card in cards if card.departure == "estimated"):
         for factor in (0.3, 1.0, 3.0):
             own = in_time(study, factor)
-            drawn = prior_draws(own, card, 4000, seed=1)["departure"].to_numpy().ravel() * follow_up(own)
+            prior = prior_draws(own, card, 4000, seed=1)
+            drawn = prior.get("departure_mean", prior["departure"]).to_numpy().ravel() * follow_up(own)
             assert stats.kstest(drawn, card.priors["departure"].frozen.cdf).pvalue > 1e-4
 
 

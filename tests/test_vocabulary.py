@@ -200,8 +200,8 @@ def test_every_parameter_is_needed_by_a_word_and_every_word_needs_parameters_tha
     needed = {prior for words in KEYS.values() for word in words.values() for prior in word.priors}
     assert needed | {*ALWAYS, *ERROR_SMALL, *RESIDUAL, CORRELATION, *SHARED_BY} == set(PARAMETERS)
     fields = set(Parameters.__dataclass_fields__)
-    assert set(PARAMETERS) - fields == {"dose_power", "sd_cohort", "smoothness"}, (
-        "these stand behind kill, cohort, bend"
+    assert set(PARAMETERS) - fields == {"sd_departure", "dose_power", "sd_cohort", "smoothness"}, (
+        "these stand behind departure, kill, cohort, bend"
     )
     for key, words in KEYS.items():
         assert key in ModelCard.model_fields

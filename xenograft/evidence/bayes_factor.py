@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.integrated import log_likelihood
+from xenograft.model.vocabulary import SHRUNKEN
 from xenograft.study.tested import judged_combinations
 
 FAR = 3.0
@@ -40,6 +41,7 @@ def bayes_factors(fits: Mapping[str, Fit] | Iterable[Fit]) -> pd.DataFrame:
     The density of the posterior at departure 0 is the mean over draws of the departure's exact normal distribution
     given the other parameters; where the log likelihood is no parabola in the departure (censored readings), it is a
     kernel density estimate. Half and double the prior's standard deviation are reached by weighting the same draws.
+    Departures drawn towards their mean have no prior of their own at 0, and are passed over.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def bayes_factors(fits: Mapping[str, Fit] | Iterable[Fit]) -> pd.DataFrame:
     rows = [
         _row(fit, combination.name)
         for fit in (fits.values() if isinstance(fits, Mapping) else fits)
-        if fit.card.departure == "estimated"
+        if fit.card.departure == "estimated" and fit.card.departure_by != SHRUNKEN
         for combination in judged_combinations(fit.study)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -21,6 +21,7 @@ from xenograft.fitting.fit import Fit, Refit
 from xenograft.fitting.left_out import LeftOut, without_each
 from xenograft.fitting.sampling import refit_without
 from xenograft.model.card import ModelCard
+from xenograft.model.vocabulary import SHRUNKEN
 from xenograft.printing import few, labelled, listed
 from xenograft.quantities.estimands import JudgedReference, tumour_growth_inhibition
 from xenograft.study.tables import arm_of_groups
@@ -237,7 +238,9 @@ def log_prior(fit: Fit) -> xr.Dataset:
     """
     found: dict[str, Any] = {}
     agents, card = [agent for agent, _ in fit.study.levels], fit.card.on(fit.study)
-    for name, values in fit.posterior.items():
+    shrunken = {"departure_mean": "departure", "departure": ""} if card.departure_by == SHRUNKEN else {}
+    for parameter, values in fit.posterior.items():
+        name = shrunken.get(str(parameter), str(parameter))  # the prior is that of the mean
         if name not in card.priors:
             continue
         own = values.transpose("chain", "draw", ...)

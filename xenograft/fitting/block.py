@@ -38,14 +38,15 @@ TABLES = 54
 
 (
     NORMAL, HALF_NORMAL, LOG_NORMAL, GAMMA, EXPONENTIAL, CORRELATION_UNIT, SHARE,
-    SCALED_COHORT, SCALED_BEND, SPREAD_OF_READING,
-) = range(10)  # fmt: skip
-"""Entries of `PRIOR_KIND`: a prior with its transform; the last three depend on other coordinates too."""
+    SCALED_COHORT, SCALED_BEND, SPREAD_OF_READING, SCALED_DEPARTURE,
+) = range(11)  # fmt: skip
+"""Entries of `PRIOR_KIND`: a prior with its transform; the last four depend on other coordinates too."""
 
 (
     BASELINE, GROWTH, SLOWING, RATES, DOSE_POWER, SD_BASELINE, SD_EFFECT, CORRELATION, SMALL_TUMOUR_ERROR,
     DEGREES_OF_FREEDOM, SD_COHORT, COHORT, SMOOTHNESS, BEND, SPREAD, MOUSE_SHARE, RESIDUAL, CAGE_SHARE,
-) = range(18)  # fmt: skip
+    DEPARTURE_MEAN, SD_DEPARTURE,
+) = range(20)  # fmt: skip
 """Entries of the table `POSITION`: the first coordinate of a parameter, −1 where the card has none."""
 
 ROWS, COLUMNS_OF = TABLES, 2 * TABLES

@@ -28,6 +28,7 @@ from xenograft.fitting.block import (
     CAGE_COMMON_AT,
     COLUMNS_OF,
     CORRELATION_UNIT,
+    DEPARTURE_MEAN,
     ELAPSED,
     END,
     GAMMA,
@@ -45,8 +46,10 @@ from xenograft.fitting.block import (
     ROWS,
     SCALED_BEND,
     SCALED_COHORT,
+    SCALED_DEPARTURE,
     SD_BASELINE,
     SD_COHORT,
+    SD_DEPARTURE,
     SD_EFFECT,
     SD_GROWTH_AT,
     SHARE,
@@ -110,7 +113,7 @@ SOURCES = (
 @jitted
 def prior_of_coordinate(kind, a, b, constant, x):
     """Log density of an unconstrained coordinate, its derivative, the parameter, and the parameter's derivative."""
-    if kind in (NORMAL, SCALED_COHORT):
+    if kind in (NORMAL, SCALED_COHORT, SCALED_DEPARTURE):
         z = (x - a) / b
         return constant - 0.5 * z * z, -z / b, x, 1.0
     if kind in (SCALED_BEND, SPREAD_OF_READING):
@@ -153,6 +156,9 @@ def fill_priors(real, whole, x, natural, slope, gradient, of_natural):
         if whole[whole[PRIOR_KIND] + i] == SCALED_COHORT:
             slope[i] = natural[sd_cohort]
             natural[i] = slope[i] * x[i]
+        if whole[whole[PRIOR_KIND] + i] == SCALED_DEPARTURE:
+            slope[i] = natural[whole[whole[POSITION] + SD_DEPARTURE]]
+            natural[i] = natural[whole[whole[POSITION] + DEPARTURE_MEAN]] + slope[i] * x[i]
         if whole[whole[PRIOR_KIND] + i] == SCALED_BEND:  # normal with the scale √smoothness, which also multiplies it
             square = x[i] * x[i] / smoothness
             total -= 0.5 * (square + log_smoothness + LOG_2_PI)
@@ -169,6 +175,9 @@ def priors_backwards(whole, x, slope, of_natural, gradient):
     for i in range(slope.size):
         if whole[whole[PRIOR_KIND] + i] == SCALED_COHORT:
             of_natural[whole[whole[POSITION] + SD_COHORT]] += of_natural[i] * x[i]
+        if whole[whole[PRIOR_KIND] + i] == SCALED_DEPARTURE:
+            of_natural[whole[whole[POSITION] + DEPARTURE_MEAN]] += of_natural[i]
+            of_natural[whole[whole[POSITION] + SD_DEPARTURE]] += of_natural[i] * x[i]
         if whole[whole[PRIOR_KIND] + i] == SCALED_BEND:
             of_natural[whole[whole[POSITION] + SMOOTHNESS]] += 0.5 * of_natural[i] * x[i] / slope[i]
     for i in range(slope.size):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from xenograft.model.exposure import Schedule, schedule
 from xenograft.model.latents import capacity
 from xenograft.model.prior import Prior
 from xenograft.model.spline import INTERVALS, curves_that_bend
-from xenograft.model.vocabulary import slowing_columns
+from xenograft.model.vocabulary import SHRUNKEN, slowing_columns
 from xenograft.study.study import Study
 
 KINDS: Mapping[str, int] = {
@@ -46,7 +46,8 @@ class Piece:
     Parameters
     ----------
     name : str
-        As in the posterior; `cohort_standard` and `bend_scaled` stand behind a parameter of another name.
+        As in the posterior; `departure_standard`, `cohort_standard` and `bend_scaled` stand behind a parameter of
+        another name.
     dims : tuple of str
         Dimensions in the posterior.
     shape : tuple of int
@@ -97,6 +98,11 @@ class Coordinates:
     def size(self) -> int:
         """Number of coordinates."""
         return sum(piece.size for piece in self.pieces)
+
+    @cached_property
+    def scale(self) -> int | None:
+        """The coordinate by whose exponential others are multiplied; None where there is none, or a root of it is."""
+        return next((self.start[name] for name in ("sd_departure", "sd_cohort") if name in self.start), None)
 
     def prior_numbers(self) -> tuple[np.ndarray, np.ndarray]:
         """`block.PRIOR_KIND` and `block.PRIOR_NUMBERS`: two numbers of each prior, and the constant of its density."""
@@ -212,7 +218,12 @@ def _pieces(study: Study, card: ModelCard, received: Schedule) -> Iterable[Piece
     arm = (("arm",), (len(study.arms),)) if card.spread == "arm" else ((), ())
     if card.departure == "estimated" and study.combinations:
         by_arm = (("combination",), (len(study.combinations),))
-        yield _piece(card, "departure", *(by_arm if card.departure_by == "arm" else ((), ())))
+        if card.departure_by == SHRUNKEN:
+            yield replace(_piece(card, "departure"), name="departure_mean")
+            yield _piece(card, "sd_departure")
+            yield Piece("departure_standard", *by_arm, (block.SCALED_DEPARTURE,))
+        else:
+            yield _piece(card, "departure", *(by_arm if card.departure_by == "arm" else ((), ())))
     yield _piece(card, "error", *arm)
     shapes: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
         "waning": (("waning_agent",), (len(received.waning_agents),)),

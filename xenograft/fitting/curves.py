@@ -24,7 +24,7 @@ from xenograft.model.latents import latents_of, weights_of
 from xenograft.model.likelihood import effects, moments, panel
 from xenograft.model.prior import Prior
 from xenograft.model.spline import INTERVALS, curves_that_bend
-from xenograft.model.vocabulary import PARAMETERS, SHARED_BY
+from xenograft.model.vocabulary import PARAMETERS, SHARED_BY, SHRUNKEN
 from xenograft.study.study import Arm, Dosing, Study
 from xenograft.study.tested import untested
 
@@ -250,12 +250,17 @@ def prior_draws(study: Study, card: ModelCard, draws: int, *, seed: int) -> xr.D
 
     values: dict[str, Any] = {}
     elsewhere = {"kill", "departure", *(set(SHARED_BY) - {share_within_groups(study, card)})}
+    elsewhere |= set() if study.combinations else {"sd_departure"}
     for name in sorted({name for name in card.priors if "." not in name} - elsewhere):
         own = (dims[name],) if name in dims else ()
         values[name] = (("chain", "draw", *own), drawn(card.prior_of(name), *own))
     values["kill"] = (("chain", "draw", "agent"), _prior_kills(study, card, values, drawn))
     if "departure" in card.priors and study.combinations:
         departure = drawn(card.prior_of("departure"), *(("combination",) if card.departure_by == "arm" else ()))
+        if card.departure_by == SHRUNKEN:
+            values["departure_mean"] = (("chain", "draw"), departure)
+            own = values["sd_departure"][1][..., None] * standard("combination")
+            departure = departure[..., None] + own
         if card.departure_by == "study":
             departure = np.repeat(departure[..., None], len(study.combinations), axis=-1)
         values["departure"] = (("chain", "draw", "combination"), departure)

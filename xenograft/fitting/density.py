@@ -98,7 +98,7 @@ class Density:
         -------
         Dataset (chain, draw, …)
             Parameters of the card by name, rates in 1/day, with what follows from them (`kill` of every dose level,
-            `bend`, `cohort_growth`, `departure` of every combination).
+            `bend`, `cohort_growth`, `departure` of every combination, with their mean where they are shrunken).
         """
         study, card = self.coordinates.study, self.coordinates.card
         values = self.coordinates.values(np.asarray(x))
@@ -106,6 +106,9 @@ class Density:
         if "departure" in values and card.departure_by == "study":
             values["departure"] = np.repeat(values["departure"][..., None], len(study.combinations), axis=-1)
             dims["departure"] = ("combination",)
+        if "departure_standard" in values:
+            own = values["sd_departure"][..., None] * values.pop("departure_standard")
+            values["departure"], dims["departure"] = values["departure_mean"][..., None] + own, ("combination",)
         if "kill_at_top_dose" in values:
             agents = list(dict.fromkeys(agent for agent, _ in study.levels))
             top = values["kill_at_top_dose"][..., [agents.index(agent) for agent, _ in study.levels]]
@@ -142,6 +145,9 @@ class Density:
         values |= {} if latent is None else {str(name): one.to_numpy() for name, one in latent.items()}
         if "departure" in values and self.coordinates.card.departure_by == "study":
             values["departure"] = values["departure"][..., 0]
+        if "departure_mean" in values:
+            own = values["departure"] - values["departure_mean"][..., None]
+            values["departure_standard"] = own / values["sd_departure"][..., None]
         if "bend" in values:
             values["bend_scaled"] = values["bend"] / np.sqrt(values["smoothness"])[..., None, None]
         if "cohort_growth" in values:

@@ -45,6 +45,15 @@ FEWEST = 0.01
 NEGLIGIBLE = 12.0
 """Log mass below the best mode's at which a mode is left out."""
 
+APART = 0.35
+"""Steps along the log of a scale on which other parameters depend, and how wide each part of the proposal is there."""
+
+FAINT = 6.0
+"""Log mass below the best part's at which no further step is taken along a scale."""
+
+MOST_STEPS = 20
+"""Along a scale, to either side."""
+
 
 @dataclass(frozen=True)
 class Weighted:
@@ -112,8 +121,12 @@ def importance_draws(
     rng: np.random.Generator,
     enough: float,
     sds: np.ndarray | None = None,
+    scale: int | None = None,
 ) -> Weighted | None:
     """Weighted draws of a posterior; None where no mode was found.
+
+    Where others are multiplied by a parameter, the posterior is a funnel, wide where that scale is large, and no one t
+    fits: a mixture takes its place, with a t for each of some values of the scale, at the mode given that value.
 
     Parameters
     ----------
@@ -132,15 +145,22 @@ def importance_draws(
     sds : array (parameter), optional
         The scale of every parameter; default the sds of the starts (1 for a single one), which had best be draws of the
         prior then.
+    scale : int, optional
+        Place of a parameter, the log of a scale by which others are multiplied.
     """
     if sds is None:
         sds = np.maximum(starts.std(axis=0), 1e-8) if len(starts) > 1 else np.ones(starts.shape[1])
     found = _modes(value_and_gradient, starts, np.diag(sds))
     if not found:
         return None
+    modes = len(found)
+    if scale is not None:
+        found = [part for mode in found for part in _along(value_and_gradient, mode, scale, sds)]
     shares = softmax([mode.log_mass for mode in found])
     proposal = [_Component(mode.at, mode.factor, float(share)) for mode, share in zip(found, shares, strict=True)]
-    return _drawn(values, proposal, draws=draws, rng=rng, enough=enough, rounds=1)
+    rounds = 1 if scale is None else 2
+    weighted = _drawn(values, proposal, draws=draws, rng=rng, enough=enough, rounds=rounds)
+    return replace(weighted, modes=modes)
 
 
 def reweighted(
@@ -228,6 +248,47 @@ def _modes(value_and_gradient: Callable[[np.ndarray], Any], starts: np.ndarray, 
         found.append(_Mode(at, factor, log_mass))
     best = max((mode.log_mass for mode in found), default=0.0)
     return [mode for mode in found if mode.log_mass > best - NEGLIGIBLE]
+
+
+def _along(
+    value_and_gradient: Callable[[np.ndarray], Any], mode: _Mode, scale: int, sds: np.ndarray
+) -> list[_Mode]:
+    """The modes of the others given values of a log scale, from a mode on to either side until little mass is left."""
+    others = np.delete(np.arange(len(mode.at)), scale)
+    spread = np.diag(sds[others])
+
+    def given(value: float, start: np.ndarray, factor: np.ndarray) -> tuple[_Mode, np.ndarray] | None:
+        def held(point: np.ndarray, away: float = 0.0) -> tuple[float, np.ndarray]:
+            found, gradient = value_and_gradient(np.insert(point, scale, value + away))
+            return found, np.asarray(gradient)[others]
+
+        at = _uphill(held, start, factor)
+        if at is None:
+            return None
+        own = _factor_of_covariance(held, at, spread)
+        slope = own @ (own.T @ (held(at, STEP)[1] - held(at, -STEP)[1])) / (2 * STEP)  # of the mode, by the scale
+        slope = np.insert(slope if np.isfinite(slope).all() else 0 * slope, scale, 1.0)
+        covariance = np.insert(np.insert(own @ own.T, scale, 0.0, axis=0), scale, 0.0, axis=1)
+        whole = np.linalg.cholesky(covariance + APART**2 * np.outer(slope, slope))
+        log_mass = float(held(at)[0]) + float(np.log(np.diagonal(own)).sum())
+        return _Mode(np.insert(at, scale, value), whole, log_mass), own
+
+    covariance = (mode.factor @ mode.factor.T)[np.ix_(others, others)]
+    first = given(mode.at[scale], mode.at[others], np.linalg.cholesky(covariance))
+    if first is None:
+        return [mode]
+    found = [first[0]]
+    for side in (-1, 1):
+        part, factor = first
+        for step in range(1, MOST_STEPS + 1):
+            next_one = given(mode.at[scale] + side * step * APART, part.at[others], factor)
+            if next_one is None:
+                break
+            part, factor = next_one
+            found.append(part)
+            if part.log_mass < max(one.log_mass for one in found) - FAINT:
+                break
+    return found
 
 
 def _uphill(value_and_gradient: Callable[[np.ndarray], Any], start: np.ndarray, factor: np.ndarray) -> Any:

@@ -27,7 +27,7 @@ from xenograft.model.likelihood import (
     panel,
 )
 from xenograft.model.prior import Prior
-from xenograft.model.vocabulary import PARAMETERS
+from xenograft.model.vocabulary import PARAMETERS, SHRUNKEN
 from xenograft.study.study import Study
 
 DIMS: Mapping[str, str | tuple[str, ...]] = {
@@ -74,8 +74,7 @@ def build(study: Study, card: ModelCard) -> pm.Model:
         given = {name: pm.Data(name, value, dims=DIMS.get(name)) for name, value in data(study, card).items()}
         departure = None
         if card.departure == "estimated" and study.combinations:
-            name = "departure" if card.departure_by == "arm" else "departure_of_study"
-            departure = _prior(name, card.prior_of("departure"), dims=_departure_dim(card))
+            departure = _departure(card)
         readings, received = _panel_and_schedule(study, card, given)
         parameters = _parameters(study, card, _by_combination(study, card, departure), float(card.reference == "hsa"))
         mean, precision, columns = moments(readings, received, parameters, xp=pt)
@@ -135,16 +134,23 @@ def _panel_and_schedule(study: Study, card: ModelCard, given: Mapping[str, Any])
     return Panel(**named), replace(received, **{n: given[n] for n in ("jump_day", "jump", "span") if n in given})
 
 
-def _departure_dim(card: ModelCard) -> str | None:
-    return "combination" if card.departure_by == "arm" else None
+def _departure(card: ModelCard) -> Any:
+    """Of each combination, or one for the study."""
+    prior = card.prior_of("departure")
+    if card.departure_by == SHRUNKEN:
+        own = _prior("sd_departure", card.prior_of("sd_departure")) * pm.Normal("departure_standard", dims="combination")
+        return pm.Deterministic("departure", _prior("departure_mean", prior) + own, dims="combination")
+    if card.departure_by == "arm":
+        return _prior("departure", prior, dims="combination")
+    return _prior("departure_of_study", prior)
 
 
 def _by_combination(study: Study, card: ModelCard, departure: Any) -> Any:
     """The departure of each combination; one shared over the study counts for all."""
     if departure is None:
         return np.zeros(len(study.combinations))
-    if card.departure_by == "arm":
-        return pm.Deterministic("departure", departure, dims="combination") if departure.name is None else departure
+    if card.departure_by != "study":
+        return departure
     return pm.Deterministic("departure", departure * np.ones(len(study.combinations)), dims="combination")
 
 

@@ -299,8 +299,9 @@ def _attempted(
         sds = None if near is None else 2 * near.std(axis=0)
         size = max(LEAST_PROPOSED, PROPOSED * settings.chains * run.draws)
         weighted = importance_draws(
-            density.value_and_gradient, density.values, starts, draws=size, rng=rng, enough=ENOUGH, sds=sds
-        )
+            density.value_and_gradient, density.values, starts, draws=size, rng=rng, enough=ENOUGH,
+            sds=sds, scale=density.coordinates.scale,
+        )  # fmt: skip
         if weighted is not None:
             keep(_of_weights(weighted, density, settings.chains, run.draws, rng), run, "importance")
         if kept is not None and kept.health.status == "pass":

@@ -50,7 +50,7 @@ def _tables_of_arms(coordinates: Coordinates, received: Schedule, readings: Pane
     names = (
         "baseline", "growth", "slowing", "", "dose_power", "sd_baseline", "sd_effect", "correlation",
         "small_tumour_error", "degrees_of_freedom", "sd_cohort", "cohort_standard", "smoothness", "bend_scaled",
-        "spread", "mouse_share", "residual", "cage_share",
+        "spread", "mouse_share", "residual", "cage_share", "departure_mean", "sd_departure",
     )  # fmt: skip
     position = np.array([start.get(name, -1) for name in names])
     position[block.RATES] = start.get("waning", start.get("onset", -1))
@@ -102,8 +102,8 @@ def _rates_of_units(coordinates: Coordinates, received: Schedule) -> tuple[np.nd
         of_level = np.array([agents.index(agent) for agent, _ in study.levels])
         kill_at = start["kill_at_top_dose"] + of_level[received.dosing_level]
         log_dose = np.log(study.relative_doses)[received.dosing_level]
-    departure_at = np.full(combinations, start.get("departure", -1))
-    if "departure" in start and card.departure_by == "arm":
+    departure_at = np.full(combinations, start.get("departure_standard", start.get("departure", -1)))
+    if card.departure == "estimated" and card.departure_by != "study":
         departure_at += np.arange(combinations)
     return np.concatenate([kill_at, departure_at]), np.concatenate([log_dose, np.zeros(combinations)])
 

@@ -23,6 +23,7 @@ from xenograft.model.vocabulary import (
     PARAMETERS,
     SHARED_BY,
     SHARES,
+    SHRUNKEN,
     SPREAD,
     VARIES,
     WITH_OWN_CURVES,
@@ -289,6 +290,11 @@ def _contradictions(place: str, card: ModelCard) -> Iterable[str]:
         yield (
             f'{place}: a residual is what the typical tumours of an arm leave, and varies = "cohort" moves these by '
             "cohort. Leave one of them out."
+        )
+    if card.departure_by == SHRUNKEN and card.departure == "none":
+        yield (
+            f'{place}: departure_by = "{SHRUNKEN}" says how departures are estimated, and departure = "none" has none. '
+            "Leave departure_by out."
         )
     if isinstance(card.exposure, dict) and not card.exposure:
         yield f'{place}: exposure names no agent. Write one word for all, or a word per agent and "default".'

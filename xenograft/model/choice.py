@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from xenograft.model.card import ModelCard
-from xenograft.model.vocabulary import SHARES
+from xenograft.model.vocabulary import SHARES, SHRUNKEN
 from xenograft.printing import listed
 from xenograft.study.flattening import shrinks
 from xenograft.study.study import Study
@@ -59,6 +59,12 @@ WITHOUT_A_LAW = ("spline",)
 IN_COHORTS = ("cohort-bliss-departure", "gompertz-cohort-bliss-departure")
 """Fitted as well where a column says the cohorts."""
 
+IN_GRIDS = ("shrunken-bliss-departure", "gompertz-shrunken-bliss-departure")
+"""Fitted as well where several combinations are judged: each tells something of the others."""
+
+SEVERAL = 3
+"""Combinations from which on their mean departure, and how they differ, are told."""
+
 _WHY: Mapping[tuple[str, ...], str] = {
     LASTING: "fitted to every study: effects that last, under two growth laws, with their nulls",
     WANING: "the dosing days, or regrowth, leave room for an effect to wane",
@@ -67,6 +73,7 @@ _WHY: Mapping[tuple[str, ...], str] = {
     SETTING_IN: "a treated arm slows down more than the control",
     WITHOUT_A_LAW: "the course of a treated arm changes",
     IN_COHORTS: "a column says the cohorts",
+    IN_GRIDS: "three combinations or more tell of each other",
 }
 
 TELLING_GAP = 14.0
@@ -120,6 +127,7 @@ def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[st
         *LASTING, *WANING, *(SHRINKING if shrinks(study) else ()), *(UNEVEN if differ_by_arm(study) else ()),
         *(SETTING_IN if late else ()), *(WITHOUT_A_LAW if passing or late else ()),
         *(IN_COHORTS if len(study.cohorts) > 1 else ()),
+        *(IN_GRIDS if len(judged_combinations(study)) >= SEVERAL else ()),
     )  # fmt: skip
     considered = {name: cards[name] for name in wanted if name in cards}
     left_out = {name: reason for name, card in considered.items() if (reason := why_not(study, card))}
@@ -179,6 +187,11 @@ def _reasons(study: Study, card: ModelCard) -> Iterable[str]:
             yield f'dose_effect = "{card.dose_effect}" needs the doses of every arm, and the study does not say them'
         elif len(study.levels) == len(agents):
             yield f'dose_effect = "{card.dose_effect}" needs an agent at two doses or more'
+    if card.departure_by == SHRUNKEN and len(study.combinations) < SEVERAL:
+        yield (
+            f"departures that are drawn towards their mean need {SEVERAL} combinations or more, and the study has "
+            f"{len(study.combinations) or 'none'}"
+        )
     if "cohort" in card.varies and len(study.cohorts) < 2:
         yield "its cohorts vary, and the study's animals are all of one cohort"
     if study.group != "animal" and card.shared_in(study.group) and not share_within_groups(study, card):

@@ -150,10 +150,17 @@ DEPARTURE = _by_name(
     Word("estimated", "a departure from the reference (not with `hsa`)", ("departure",)),
 )
 
+SHRUNKEN = "shrunken"
+"""Departures that tell of each other: `departure` is then the prior of their mean, `sd_departure` of how they differ."""
+
 DEPARTURE_BY = _by_name(
     Word("arm", "one departure for each combination"),
     Word("study", "one departure for all combinations"),
-)
+    Word(
+        SHRUNKEN, "a departure for each combination, drawn towards their mean the more, the more alike they are",
+        ("sd_departure",),
+    ),
+)  # fmt: skip
 
 DOSE_EFFECT = _by_name(
     Word("free", "a kill rate of its own for each dose"),
@@ -206,6 +213,7 @@ PARAMETERS = _by_name(
     Parameter("waning", _POSITIVE, "1/day", "waning_agent"),
     Parameter("onset", _POSITIVE, "1/day", "delayed_agent"),
     Parameter("departure", ("Normal",), "1/day", "combination"),
+    Parameter("sd_departure", _POSITIVE, "1/day"),
     Parameter("dose_power", _POSITIVE, "none"),
     Parameter("sd_baseline", _POSITIVE, "log units"),
     Parameter("sd_growth", _POSITIVE, "1/day"),
