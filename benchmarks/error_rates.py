@@ -1,203 +1,240 @@
-"""How often a verdict is wrong, and an interval right, when the agents simply add: writes docs/error-rates.md.
+"""How often a verdict is wrong, an interval right and a caution shown: the one script that writes docs/error-rates.md.
 
-`uv run python benchmarks/error_rates.py FOLDER -n 200 --workers 2` simulates and answers the studies of every scenario,
+`uv run python benchmarks/error_rates.py FOLDER -n 1000 --workers 2` simulates and answers the studies of every row,
 keeps them in FOLDER as they are done, goes on where it stopped, and writes the page from all that FOLDER holds;
-`--only WORD` takes the scenarios whose name holds a word, `-n 0` writes the page alone. Beside our cards stands what a
-mixed linear model with a Bliss contrast of the growth rates (statsmodels) says of the same studies.
+`--only WORD` takes the rows whose name holds a word, `--index 1` those without an interaction, `-n 0` writes the page.
+Each study is answered by the cards that a report would fit to it and that answer, drawn by importance sampling (one
+study in ten by NUTS too); beside it stands what a linear mixed model (statsmodels) says.
 """
 
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from error_rate_rows import Row, rows, study_of
 from scipy import stats
 
+from xenograft.answers.averaging import AVERAGED, average, interaction_of
+from xenograft.answers.ranking import Comparison, compare
+from xenograft.answers.verdicts import no_conclusion, verdicts
+from xenograft.evidence.cautions import carrying, cautions_about, concludes, owed_to_priors
+from xenograft.evidence.predictive_check import predictive_check
+from xenograft.evidence.sensitivity import without_each_animal
 from xenograft.files import write_text
-from xenograft.fitting.fit import versions
-from xenograft.fitting.sampling import SamplerSettings
+from xenograft.fitting.curves import curves
+from xenograft.fitting.fit import Fit, versions
+from xenograft.fitting.sampling import Method, SamplerSettings, fit_all
 from xenograft.model.card import read_cards
-from xenograft.planning.design import Design, simulate_design
-from xenograft.planning.one_study import PlannedStudy, answer_planned_study
+from xenograft.model.choice import default_cards
 from xenograft.planning.trials import Outcome, read_store, run_trials
-from xenograft.simulation.truth import Truth
-from xenograft.study.study import Arm, Dosing, Study
+from xenograft.quantities.estimands import interval
+from xenograft.quantities.interaction_tests import interaction_contrasts
+from xenograft.study.study import Study
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "error-rates.md"
-CARDS = ("exponential-bliss-departure", "gompertz-bliss-departure")
-MIXED = "mixed linear model"
-METHODS = {CARDS[0]: "exponential card", CARDS[1]: "Gompertz card", "averaged": "averaged", MIXED: MIXED}
 SEED = 1
 BOTH_WAYS_EVERY = 10
 """Of so many studies one is fitted by NUTS too."""
 
-WEEKLY = tuple(float(day) for day in range(0, 42, 7))
-A, B = Dosing("A", WEEKLY), Dosing("B", WEEKLY)
-ARMS = (Arm("vehicle", control=True), Arm("A", dosings=(A,)), Arm("B", dosings=(B,)), Arm("A + B", dosings=(A, B)))
-VISITS = (0.0, 3.0, 7.0, 10.0, 14.0, 17.0, 21.0, 24.0, 28.0, 31.0, 35.0, 38.0, 42.0)
-ENDPOINT = 2000.0
-
-COMMON: Mapping[str, Any] = {
-    "baseline": 170.0, "sd_baseline": 0.2, "sd_growth": 0.015, "correlation": 0.2, "error": 0.13,
-    "kill": {"A": 0.034, "B": 0.019},
-}  # fmt: skip
-TRUTHS: Mapping[str, Mapping[str, Any]] = {
-    "exponential": {"growth": 0.078},
-    "exponential, one agent inactive": {"growth": 0.078, "kill": {"A": 0.034, "B": 0.0}},
-    "Gompertz": {"law": "gompertz", "growth": 0.11, "slowing": 0.03},
-    "logistic": {"law": "logistic", "growth": 0.12, "capacity": 3000.0},
-    "exponential-linear": {"law": "exponential-linear", "growth": 0.09, "linear_from": 500.0},
-}
-REGRESSING = {"growth": 0.078, "kill": {"A": 0.08, "B": 0.05}}
-OUTLIERS = {"growth": 0.078, "outlier_share": 0.05, "outlier_factor": 4.0}
+OURS, MIXED = "averaged", "mixed linear model"
+METHODS = (OURS, MIXED)
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """Studies of one kind.
-
-    Parameters
-    ----------
-    name : str
-        What readers see.
-    truth : Truth
-        Without interaction.
-    design : Design
-        Animals, endpoint, limit.
-    """
-
-    name: str
-    truth: Truth
-    design: Design
-
-
-def scenarios() -> list[Scenario]:
-    """Every law with 5, 8 and 10 animals per arm, and what may go wrong with 8."""
-
-    def made(name: str, given: Mapping[str, Any], animals: int, **changes: Any) -> Scenario:
-        numbers = {arm.name: animals for arm in ARMS}
-        design = Design(name, ARMS, numbers, VISITS, endpoint_volume=ENDPOINT)
-        return Scenario(f"{name}, {animals} per arm", Truth(**{**COMMON, **given}), replace(design, **changes))
-
-    found = [made(name, given, animals) for name, given in TRUTHS.items() for animals in (5, 8, 10)]
-    without = made("exponential, no removal", TRUTHS["exponential"], 8, endpoint_volume=None)
-    censored = made("exponential, regressing, 20 % below the limit", REGRESSING, 8)
-    limit = _volume_below_which(0.2, censored)
-    censored = replace(censored, design=replace(censored.design, limit_of_quantification=limit))
-    outliers = made("exponential, 5 % outliers", OUTLIERS, 8)
-    return [*found, without, censored, outliers]
+def answer(asked: tuple[Row, int]) -> Outcome:
+    """The averaged verdict of one study against Bliss, its cautions, and what a mixed linear model says."""
+    row, number = asked
+    study, true = study_of(row, number, SEED)
+    fits, ranking = _fitted(study, number, "importance")
+    found: Outcome = {
+        "true": true,
+        "day": study.horizon,
+        "cards": {name: round(weight, 3) for name, weight in ranking.answer_weights.items()},
+        "answers": {OURS: _averaged(fits, ranking), MIXED: mixed_model(study)},
+        "by_nuts": sum(one.method == "nuts" for one in fits.values()),
+    }
+    if number % BOTH_WAYS_EVERY == 0:
+        other = _averaged(*_fitted(study, number, "nuts"), cautions=False)
+        ours = found["answers"][OURS]
+        if "probability" in other and "probability" in ours:
+            found["difference"] = abs(other["probability"] - ours["probability"])
+    return found
 
 
-def answer(planned: PlannedStudy) -> Outcome:
-    """The verdicts of the cards, averaged and each, and of the mixed linear model, on one study."""
-    found = answer_planned_study(planned)
-    of_study, _ = np.random.SeedSequence([planned.seed, planned.number]).generate_state(2)
-    study = simulate_design(planned.design, planned.truth, seed=int(of_study))
-    return found | {"answers": {**found.get("answers", {}), MIXED: mixed_model(study)}}
+def _fitted(study: Study, number: int, method: Method) -> tuple[dict[str, Fit], Comparison]:
+    chosen, _ = default_cards(study, read_cards())
+    cards = {name: card for name, card in chosen.items() if card.answers}
+    settings = SamplerSettings(draws=500, tune=500, cores=1)
+    fits = fit_all(study, cards, seed=number, settings=settings, progress=False, method=method)
+    return fits, compare(fits, exact=False)
+
+
+def _averaged(fits: Mapping[str, Fit], ranking: Comparison, *, cautions: bool = True) -> dict[str, Any]:
+    """The verdict of a report against Bliss, with what a report says weakens it."""
+    weights, study = ranking.answer_weights, next(iter(fits.values())).study
+    if not weights:
+        return {"words": no_conclusion(fits, ranking)}
+    days = [study.first_dose, study.horizon]
+    own = {name: curves(fits[name], day=days) for name in weights}
+    drawn = {AVERAGED: average(own, weights)} | own
+    verdict = next(one for one in verdicts(fits, ranking, drawn) if one.reference == "bliss")
+    draws = interaction_of(study, drawn[AVERAGED].sel(day=[study.horizon]), AVERAGED, "bliss").draws
+    size = interval(draws).iloc[0]
+    found = {"words": verdict.words, "probability": float(verdict.probability or 0.0)}
+    found |= {name: float(size[name]) for name in ("median", "lower", "upper")}
+    if not cautions:
+        return found
+    without = (
+        without_each_animal(fits, ranking, combination=verdict.combination, reference="bliss")
+        if concludes(verdict)
+        else None
+    )
+    checks = {name: predictive_check(fits[name]) for name in carrying(ranking)}
+    priors = owed_to_priors(fits, ranking, drawn)
+    doubts = cautions_about(verdict, study, fits, ranking, checks, priors, without)
+    return found | {"cautions": [one.about for one in doubts]}
 
 
 def mixed_model(study: Study) -> dict[str, Any]:
-    """A random intercept and slope for each animal, arms differ in slope: the Bliss contrast of the slopes.
+    """The Bliss contrast of the arms' slopes by the horizon (log units), a two-sided 5 % Wald test.
 
-    Readings below the limit count as the limit, as is commonly done. The verdict is that of a two-sided 5 % Wald test,
-    the contrast is given by the horizon (log units).
+    statsmodels' MixedLM in days and in weeks, the better likelihood kept: `quantities.interaction_tests`.
     """
-    import statsmodels.api as sm
-
-    readings = study.fitted_readings
-    # in horizons: with days the variances differ by a thousand, and statsmodels stops short of the maximum
-    time = (readings["day"].to_numpy() - study.first_dose) / (study.horizon - study.first_dose)
-    agents = {arm.name: set(arm.agents) for arm in study.arms}
-    given = readings["arm"].map(agents)
-    has_a, has_b = (np.array([agent in one for one in given], dtype=float) for agent in "AB")
-    fixed = np.column_stack([np.ones_like(time), time, time * has_a, time * has_b, time * has_a * has_b])
-    per_animal = np.column_stack([np.ones_like(time), time])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a fit at the edge of its parameters, which is used as people use it
-        model = sm.MixedLM(np.log(readings["volume"].to_numpy()), fixed, readings["animal"].to_numpy(), per_animal)
-        try:
-            fitted = model.fit(reml=True)
-        except (np.linalg.LinAlgError, ValueError):
-            return {"words": "no conclusion: the mixed model has no solution"}
-    excess, error = -fitted.fe_params[4], fitted.bse_fe[4]
-    if not np.isfinite(error):
-        return {"words": "no conclusion: the mixed model has no standard error"}
+    found = next(one for one in interaction_contrasts(study) if one.method == "linear mixed model")
+    if found.reason:
+        return {"words": f"no conclusion: {found.reason}"}
+    over = study.horizon - study.first_dose
+    excess, error = found.estimate * over, found.standard_error * over
     lower, upper = excess - 1.96 * error, excess + 1.96 * error
     words = "enhanced" if lower > 0 else "less than the reference" if upper < 0 else "not distinguishable"
-    return {"words": words, "median": float(excess), "lower": float(lower), "upper": float(upper)}
+    return {"words": words, "median": float(excess), "lower": float(lower), "upper": float(upper), "time": found.time}
 
 
 def counts(outcomes: Sequence[Outcome], method: str) -> dict[str, float]:
-    """How often a method is wrong and right in the studies of a scenario.
+    """How often a method is wrong, right, and in doubt in the studies of a row.
 
     Returns
     -------
     dict of str to float
         `studies`; `enhanced` and `less`, verdicts of each kind; `wrong`, those whose direction the true excess does not
-        have; `none`, studies without a conclusion; `covered`, intervals that hold the truth.
+        have; `right`, those whose direction it has; `none`, studies without a conclusion; `covered`, intervals that
+        hold the truth; `bias` (mean median minus truth) and `width` (mean) in log units; `wrong_in_doubt` and
+        `others_in_doubt`, wrong verdicts, and other conclusions, with a caution.
     """
-    found = dict.fromkeys(("studies", "enhanced", "less", "wrong", "none", "covered"), 0.0)
+    keys = ("studies", "enhanced", "less", "wrong", "right", "none", "covered", "wrong_in_doubt", "others_in_doubt")
+    found = dict.fromkeys(keys, 0.0)
+    off: list[float] = []
+    width: list[float] = []
     for outcome in outcomes:
         one = outcome.get("answers", {}).get(method, {"words": "no conclusion"})
         true = 0.0 if abs(outcome.get("true", 0.0)) < 1e-6 else outcome["true"]
         found["studies"] += 1
         enhanced, less = one["words"] == "enhanced", one["words"] == "less than the reference"
+        wrong = (enhanced and true <= 0) or (less and true >= 0)
         found["enhanced"] += enhanced
         found["less"] += less
-        found["wrong"] += (enhanced and true <= 0) or (less and true >= 0)
-        found["none"] += "median" not in one
-        found["covered"] += "median" in one and one["lower"] <= true <= one["upper"]
-    return found
+        found["wrong"] += wrong
+        found["right"] += (enhanced and true > 0) or (less and true < 0)
+        if "median" not in one:
+            found["none"] += 1
+            continue
+        found["covered"] += one["lower"] <= true <= one["upper"]
+        found["wrong_in_doubt" if wrong else "others_in_doubt"] += bool(one.get("cautions"))
+        off.append(one["median"] - true)
+        width.append(one["upper"] - one["lower"])
+    return found | {"bias": float(np.mean(off or [np.nan])), "width": float(np.mean(width or [np.nan]))}
 
 
 def page(found: Mapping[str, Sequence[Outcome]]) -> str:
     """The Markdown page."""
     intro = (Path(__file__).parent / "error_rates.md").read_text(encoding="utf-8")
-    return intro.rstrip() + "\n\n" + "\n".join([*_table(found), *_both_ways(found)]) + "\n"
+    return intro.rstrip() + "\n\n" + "\n".join([*table(found), *_together(found), *_both_ways(found)]) + "\n"
+
+
+def _together(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
+    """Cautions where the world is a model that is fitted to every study, and wrong verdicts without one elsewhere."""
+    modelled = {key_of(row) for row in rows() if row.as_modelled}
+    within, beyond = (
+        [counts(one, OURS) for key, one in found.items() if (key in modelled) is inside] for inside in (True, False)
+    )
+    lines: list[str] = []
+    if answered := sum(one["studies"] - one["none"] for one in within):
+        doubted = sum(one["wrong_in_doubt"] + one["others_in_doubt"] for one in within)
+        lines.append(
+            f"Together: where the truth is a model that is fitted to every study, {_of(doubted, answered)} answers carried "
+            f"a caution ({100 * doubted / answered:.1f} %)."
+        )
+    if answered := sum(one["studies"] - one["none"] for one in beyond):
+        wrong, told = (sum(one[key] for one in beyond) for key in ("wrong", "wrong_in_doubt"))
+        lines.append(
+            f"In the other rows {_of(wrong, answered)} verdicts were wrong, {wrong - told:.0f} of them without a caution "
+            f"({100 * (wrong - told) / answered:.1f} %)."
+        )
+    return ["", " ".join(lines)] if lines else []
 
 
 def _both_ways(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
     """What importance sampling left to NUTS, and how much the two differ where both were asked."""
     outcomes = [outcome for one in found.values() for outcome in one if "by_nuts" in outcome]
-    if not outcomes:
+    both = [one["difference"] for one in outcomes if "difference" in one]
+    if not both:
         return []
-    left, differences = sum(one["by_nuts"] for one in outcomes), [one.get("difference") for one in outcomes]
-    both = [one for one in differences if one is not None]
+    fits = sum(len(one.get("cards", {})) for one in outcomes)
+    left = sum(one["by_nuts"] for one in outcomes)
     return [
         "",
-        f"Fitted by importance sampling; {left} of {len(outcomes) * len(CARDS)} fits were left to NUTS. In the "
-        f"{len(both)} studies that were fitted both ways, a card's probability of an excess differs by {max(both):.3f} "
-        f"at most, and by {np.median(both):.3f} in half of them.",
+        f"Fitted by importance sampling; {left} of {fits} fits were left to NUTS. In the {len(both)} studies that were "
+        f"fitted both ways, the averaged probability of an excess differs by {max(both):.3f} at most, and by "
+        f"{np.median(both):.3f} in half of them.",
     ]
 
 
-def _table(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
-    head = ["truth", "studies", "true excess"]
-    head += [f"{words}: enhanced / less / wrong" for words in METHODS.values()]
-    head += [f"{words}: covered" for words in METHODS.values()]
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for name, outcomes in found.items():
-        by_method = {method: counts(outcomes, method) for method in METHODS}
+HEAD = (
+    "what was put in", "index", "studies", "true excess", "enhanced / less / wrong", "caution when wrong",
+    "caution when not wrong", "bias", "covered", "width", "power", "mixed model: enhanced / less / wrong",
+    "mixed model: bias", "mixed model: covered", "mixed model: width", "mixed model: did not converge",
+)  # fmt: skip
+
+
+def table(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
+    """Lines of the Markdown table; a row's key is its name and its index, after a bar."""
+    lines = [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]
+    for key, outcomes in found.items():
+        name, _, index = key.partition("|")
+        ours, mixed = (counts(outcomes, method) for method in METHODS)
         true = np.mean([outcome["true"] for outcome in outcomes if "true" in outcome])
-        cells = [name, str(len(outcomes)), f"{true:.2f}".replace("-0.00", "0.00").replace("-", "−")]
-        cells += [_cell(one) for one in by_method.values()]
-        cells += [_share(one["covered"], one["studies"] - one["none"]) for one in by_method.values()]
+        concluded = ours["studies"] - ours["none"]
+        cells = [
+            name, "none" if index == "1" else index, f"{len(outcomes)}", _number(true), _verdicts(ours),
+            _of(ours["wrong_in_doubt"], ours["wrong"]), _of(ours["others_in_doubt"], concluded - ours["wrong"]),
+            _number(ours["bias"]), _share(ours["covered"], concluded), _number(ours["width"]),
+            _of(ours["right"], ours["studies"]) if abs(true) > 1e-6 else "–",
+            _verdicts(mixed), _number(mixed["bias"]), _share(mixed["covered"], mixed["studies"] - mixed["none"]),
+            _number(mixed["width"]), f"{mixed['none']:.0f}",
+        ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _cell(one: Mapping[str, float]) -> str:
+def _verdicts(one: Mapping[str, float]) -> str:
     """Counts; bold where more are wrong than chance explains at 5 %, three Monte-Carlo standard errors allowed."""
     allowed = 0.05 + 3 * np.sqrt(0.05 * 0.95 / one["studies"])
     text = f"{one['enhanced']:.0f} / {one['less']:.0f} / {one['wrong']:.0f}"
     text = f"**{text}**" if one["wrong"] / one["studies"] > allowed else text
     return text + (f" ({one['none']:.0f} none)" if one["none"] else "")
+
+
+def _of(count: float, number: float) -> str:
+    return f"{count:.0f} of {number:.0f}" if number else "–"
+
+
+def _number(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
 
 
 def _share(count: float, number: float) -> str:
@@ -209,48 +246,40 @@ def _share(count: float, number: float) -> str:
     return text if low <= count <= high else f"**{text}**"
 
 
-def _volume_below_which(share: float, scenario: Scenario) -> float:
-    many = replace(scenario.design, animals=dict.fromkeys(scenario.design.animals, 300))
-    readings = simulate_design(many, scenario.truth, seed=SEED).readings
-    return float(f"{np.quantile(readings['volume'], share):.2g}")
-
-
-def _about(scenario: Scenario, settings: SamplerSettings) -> dict[str, Any]:
+def about(row: Row) -> dict[str, Any]:
+    """Everything that a row's outcomes depend on."""
     return {
-        "schema": "xenograft-error-rates/1",
-        "truth": scenario.truth.model_dump(),
-        "design": repr(scenario.design),
-        "cards": [read_cards(name)[name].digest for name in CARDS],
+        "schema": "xenograft-error-rates/2",
+        "row": asdict(row) | {"truth": row.truth.model_dump(), "animals": dict(row.animals)},
+        "cards": {name: card.digest for name, card in read_cards().items() if card.answers},
         "seed": SEED,
-        "settings": [settings.draws, settings.tune, settings.chains],
         "method": f"importance, one study in {BOTH_WAYS_EVERY} by NUTS too",
         "versions": versions(),
     }
 
 
+def key_of(row: Row) -> str:
+    """Name and index of a row."""
+    return f"{row.name}|{row.index:g}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("-n", "--studies", type=int, default=200)
+    parser.add_argument("-n", "--studies", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--only", default="")
+    parser.add_argument("--index", type=float)
     given = parser.parse_args()
-    cards = tuple(read_cards(*CARDS).values())
-    settings = SamplerSettings(draws=500, tune=500, cores=1)
     found: dict[str, list[Outcome]] = {}
-    for scenario in scenarios():
-        store = given.folder / f"{scenario.name.replace(' ', '-').replace(',', '').replace('%', 'percent')}.jsonl"
-        about = _about(scenario, settings)
-        if given.only in scenario.name and given.studies:
-            trials = {
-                str(number): PlannedStudy(
-                    scenario.design, scenario.truth, cards, "bliss", SEED, number, settings, both_ways=BOTH_WAYS_EVERY
-                )
-                for number in range(given.studies)
-            }
-            run_trials(answer, trials, store, about=about, workers=given.workers, progress=True, title=scenario.name)
-        if stored := read_store(store, about):
-            found[scenario.name] = [stored[key] for key in sorted(stored, key=int)]
+    for row in rows():
+        name = "".join(letter if letter.isalnum() else "-" for letter in key_of(row))
+        store, facts = given.folder / f"{name}.jsonl", about(row)
+        if given.studies and given.only in row.name and given.index in (None, row.index):
+            trials = {str(number): (row, number) for number in range(given.studies)}
+            run_trials(answer, trials, store, about=facts, workers=given.workers, progress=True, title=key_of(row))
+        if stored := read_store(store, facts):
+            found[key_of(row)] = [stored[key] for key in sorted(stored, key=int)]
             write_text(DOCUMENT, page(found))
     print(pd.DataFrame({name: {"studies": len(one)} for name, one in found.items()}).T.to_string())
 

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from xenograft.answers.ranking import compare
+from xenograft.evidence.housing import curves_in_cages, housing_unknown
 from xenograft.evidence.predictive_check import reading_probabilities
-from xenograft.fitting.curves import animal_curves, new_readings, prior_draws
+from xenograft.fitting.curves import animal_curves, curves, new_readings, prior_draws
 from xenograft.fitting.integrated import log_likelihood
-from xenograft.fitting.sampling import fit
+from xenograft.fitting.sampling import SamplerSettings, fit
 from xenograft.model.card import ModelCard
 from xenograft.model.choice import share_within_groups, why_not
 from xenograft.reading.cages import cage_notices, cage_questions
@@ -157,3 +159,24 @@ def test_notices_say_what_cages_do_to_the_answer() -> None:
     moved = study.readings.assign(cage=study.readings["cage"].where(study.readings.index != 3, "elsewhere"))
     first, _ = cage_notices(replace(study, readings=moved))
     assert first.startswith("1 animal moved to another cage")
+
+
+def test_cages_that_nobody_wrote_down_widen_an_arm_by_the_few_that_it_would_have(
+    cards: Mapping[str, ModelCard],
+) -> None:
+    caged = _study(animals=8)
+    unknown = replace(caged, readings=caged.readings.drop(columns="cage"))
+    assert housing_unknown(unknown)
+    assert not housing_unknown(caged)
+    settings = SamplerSettings(draws=1000)
+    found = fit(unknown, cards[CARD], seed=1, settings=settings, progress=False, method="importance")
+    fits = {CARD: found}
+    as_is = curves(found, day=[unknown.horizon]).isel(day=0)
+    moved = curves_in_cages(unknown, fits, compare(fits, exact=False))
+    assert moved is not None
+    more = (moved.isel(day=0) - as_is).to_numpy().reshape(-1, len(ARMS))
+    sd_growth = found.posterior["sd_growth"].to_numpy()
+    # a share of a half, two cages instead of eight animals
+    expected = np.sqrt(0.5 * (1 / 2 - 1 / 8) * (sd_growth**2).mean()) * (unknown.horizon - unknown.first_dose)
+    assert more.std(axis=0) == pytest.approx(np.full(len(ARMS), expected), rel=0.08)
+    assert np.abs(np.corrcoef(more.T) - np.eye(len(ARMS))).max() < 0.1

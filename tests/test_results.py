@@ -42,9 +42,8 @@ VERDICT = {
 CONTRACT = {
     "results": {
         "schema", "study", "models", "interaction", "beyond_pairs", "arms", "comparisons", "definitions", "readings",
-        "predictions",
-        "as_measured", "interaction_tests", "verdicts", "verdict", "reason", "references", "nulls", "notices",
-        "provenance",
+        "predictions", "as_measured", "interaction_tests", "verdicts", "verdict", "several",
+        "reason", "references", "nulls", "notices", "provenance",
     },
     "study": {
         "name", "digest", "unit", "animals", "mice", "cages", "readings", "censored", "arms", "first_dose", "horizon",

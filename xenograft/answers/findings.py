@@ -20,6 +20,7 @@ from xenograft.answers.inhibition import (
 from xenograft.answers.interactions import INTERACTION_COLUMNS, interaction_numbers
 from xenograft.answers.new_animals import best_arms_of, new_animals, responses_of, survival_of
 from xenograft.answers.ranking import Comparison
+from xenograft.answers.several import Several, several_combinations
 from xenograft.answers.summary import NUMBER_COLUMNS, arm_numbers
 from xenograft.answers.verdicts import Verdict, sentence, verdicts
 from xenograft.fitting.fit import Fit
@@ -55,6 +56,8 @@ class Findings:
     responses, predicted_survival, best : DataFrame
         As `predicted_responses`, `predicted_survival` (to the endpoint volume) and `best_arms`; empty where no healthy
         card answers.
+    several : Several or None
+        What the combinations do together; None where fewer than three are judged.
     measured : tuple of MeasuredDay
         The arms as measured beside as modelled, on the last day with all animals and on the horizon.
     contrasts : tuple of Contrast
@@ -77,6 +80,7 @@ class Findings:
     responses: pd.DataFrame
     predicted_survival: pd.DataFrame
     best: pd.DataFrame
+    several: Several | None = None
     measured: tuple[MeasuredDay, ...] = ()
     contrasts: tuple[Contrast, ...] = ()
     against: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -116,6 +120,7 @@ def findings(study: Study, fits: Mapping[str, Fit], ranking: Comparison) -> Find
         animal_readings=animal_responses(study),
         arm_readings=arm_responses(study),
         survival=survival_curves(study),
+        several=several_combinations(study, fits, ranking, curves, interacting),
         measured=measured_days(study, curves.get(AVERAGED)),
         contrasts=interaction_contrasts(study),
         against=against,

@@ -14,6 +14,7 @@ from xenograft.answers.findings import Findings, averaged_numbers
 from xenograft.answers.inhibition import NUMBERS, Inhibition, primary_inhibition
 from xenograft.answers.interactions import SINGLES
 from xenograft.answers.ranking import Comparison
+from xenograft.answers.several import Several, several_in_words
 from xenograft.answers.verdicts import Verdict, no_conclusion
 from xenograft.files import finite, json_records
 from xenograft.fitting.fit import Fit, parameter_table, versions
@@ -83,6 +84,7 @@ def results_of(
         "interaction_tests": [contrast_record(one) for one in found.contrasts],
         "verdicts": said,
         "verdict": chosen,
+        "several": None if found.several is None else _several(found.several),
         "reason": None if chosen else no_conclusion(fits, ranking),
         "references": REFERENCES,
         "nulls": ranking.nulls.to_dict(orient="records"),
@@ -112,6 +114,11 @@ def verdict_record(one: Verdict | Inhibition, against: Mapping[str, pd.DataFrame
     return {"kind": "inhibition"} | asdict(one) | numbers | {
         "control_growth_rate": rows.get((one.control, "growth_rate")),
     }  # fmt: skip
+
+
+def _several(one: Several) -> dict[str, Any]:
+    told = asdict(one) | {"concluded": list(one.concluded), "cells": [dict(cell) for cell in one.cells]}
+    return told | {"sentence": several_in_words(one)}
 
 
 def primary_record(

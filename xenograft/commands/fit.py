@@ -134,6 +134,8 @@ def report(
     out = standard_output()
     for verdict in content["verdicts"]:
         out.print(plain(verdict["sentence"]))
+    if content["several"]:
+        out.print(plain(content["several"]["sentence"]))
     if content["reason"]:
         out.print(plain(content["reason"]))
     out.print(f"Report: {plain(output)}  Numbers: {plain(json)}")

@@ -183,7 +183,8 @@ def without_each_animal(
 
 def drawn_without_each(fits: Mapping[str, Fit], ranking: Comparison) -> dict[str, LeftOut | None]:
     """The posteriors of the answering cards that matter without one animal each, from `without_each`."""
-    return {name: without_each(fits[name]) for name in _that_matter(ranking)}
+    untold = {name: _by_own_draws(fits[name], ranking).untrusted for name in _that_matter(ranking)}
+    return {name: without_each(fits[name], needed=needed) for name, needed in untold.items()}
 
 
 def _that_matter(ranking: Comparison) -> dict[str, float]:

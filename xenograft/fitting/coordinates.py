@@ -36,6 +36,9 @@ KINDS: Mapping[str, int] = {
 POSITIVE = (block.HALF_NORMAL, block.LOG_NORMAL, block.GAMMA, block.EXPONENTIAL)
 """Kinds whose coordinate is the parameter's log."""
 
+SCALES = ("sd_departure", "sd_cohort")
+"""Parameters by which others are multiplied."""
+
 HALF_LOG_2_PI = 0.5 * float(np.log(2 * np.pi))
 
 
@@ -102,7 +105,7 @@ class Coordinates:
     @cached_property
     def scale(self) -> int | None:
         """The coordinate by whose exponential others are multiplied; None where there is none, or a root of it is."""
-        return next((self.start[name] for name in ("sd_departure", "sd_cohort") if name in self.start), None)
+        return next((self.start[name] for name in SCALES if name in self.start), None)
 
     def prior_numbers(self) -> tuple[np.ndarray, np.ndarray]:
         """`block.PRIOR_KIND` and `block.PRIOR_NUMBERS`: two numbers of each prior, and the constant of its density."""

@@ -250,9 +250,7 @@ def _modes(value_and_gradient: Callable[[np.ndarray], Any], starts: np.ndarray, 
     return [mode for mode in found if mode.log_mass > best - NEGLIGIBLE]
 
 
-def _along(
-    value_and_gradient: Callable[[np.ndarray], Any], mode: _Mode, scale: int, sds: np.ndarray
-) -> list[_Mode]:
+def _along(value_and_gradient: Callable[[np.ndarray], Any], mode: _Mode, scale: int, sds: np.ndarray) -> list[_Mode]:
     """The modes of the others given values of a log scale, from a mode on to either side until little mass is left."""
     others = np.delete(np.arange(len(mode.at)), scale)
     spread = np.diag(sds[others])

@@ -138,7 +138,8 @@ def _departure(card: ModelCard) -> Any:
     """Of each combination, or one for the study."""
     prior = card.prior_of("departure")
     if card.departure_by == SHRUNKEN:
-        own = _prior("sd_departure", card.prior_of("sd_departure")) * pm.Normal("departure_standard", dims="combination")
+        sd = _prior("sd_departure", card.prior_of("sd_departure"))
+        own = sd * pm.Normal("departure_standard", dims="combination")
         return pm.Deterministic("departure", _prior("departure_mean", prior) + own, dims="combination")
     if card.departure_by == "arm":
         return _prior("departure", prior, dims="combination")

@@ -151,7 +151,7 @@ DEPARTURE = _by_name(
 )
 
 SHRUNKEN = "shrunken"
-"""Departures that tell of each other: `departure` is then the prior of their mean, `sd_departure` of how they differ."""
+"""Departures that tell of each other: `departure` is the prior of their mean, `sd_departure` of how they differ."""
 
 DEPARTURE_BY = _by_name(
     Word("arm", "one departure for each combination"),

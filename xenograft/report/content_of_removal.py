@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -57,17 +58,26 @@ def on_animals_that_left(
         rows.append((assumed, would_have_grown(study, curves, sign * amount)))
     if len(rows) == 1:
         return []
-    return [_table(study, rows, verdict, cut is not None, left, amount)]
+    found = if_assumed(study, rows, verdict, "On animals that left")
+    return [replace(found, finding=found.finding + _told_of_removal(study, cut is not None, left, amount))]
 
 
-def _table(
-    study: Study,
-    rows: list[tuple[str, xr.DataArray]],
-    verdict: Mapping[str, Any],
-    cut: bool,
-    left: Mapping[str, tuple[float, ...]],
-    amount: float,
+def if_assumed(
+    study: Study, rows: list[tuple[str, xr.DataArray]], verdict: Mapping[str, Any], title: str
 ) -> SensitivityTable:
+    """The verdict's answer as reported and under each assumption.
+
+    Parameters
+    ----------
+    study : Study
+        Its horizon.
+    rows : list of (str, DataArray)
+        The assumption in words, and the averaged typical curves under it; the first is "as reported".
+    verdict : mapping
+        The primary verdict of results.json.
+    title : str
+        Of the table.
+    """
     inhibition = verdict["kind"] == "inhibition"
     extremes = words_of(verdict.get("independence")) if inhibition else INTERACTION_WORDS
     draws = {words: _answer(study, one, verdict) for words, one in rows}
@@ -88,6 +98,13 @@ def _table(
         if others
         else f"The verdict is the same with {listed(list(said)[1:])}."
     )
+    return SensitivityTable(title, table, finding, caption=f"{what} on day {study.horizon:g}")
+
+
+def _told_of_removal(
+    study: Study, cut: bool, left: Mapping[str, tuple[float, ...]], amount: float
+) -> str:
+    finding = ""
     if left:
         counts = listed([f"{len(days)} of {arm}" for arm, days in left.items()])
         finding += (
@@ -95,8 +112,7 @@ def _table(
             "is one standard deviation of animals' growth rates. This is a sensitivity, no joint model of removal and "
             "growth, which would be biased where animals are removed for size."
         )
-    finding += " Cut at that day, arms that are followed for longer count with the same days." if cut else ""
-    return SensitivityTable("On animals that left", table, finding, caption=f"{what} on day {study.horizon:g}")
+    return finding + (" Cut at that day, arms that are followed for longer count with the same days." if cut else "")
 
 
 def _answer(study: Study, curves: xr.DataArray, verdict: Mapping[str, Any]) -> xr.DataArray:

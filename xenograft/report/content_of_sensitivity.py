@@ -24,6 +24,7 @@ from xenograft.fitting.fit import Fit, Refit
 from xenograft.printing import SHORT_REFERENCES, few, fixed, interval_in_words, listed, share
 from xenograft.quantities.catalogue import shown, summarise
 from xenograft.quantities.estimands import tumour_growth_inhibition
+from xenograft.report.content_of_housing import on_cages
 from xenograft.report.content_of_removal import on_animals_that_left
 from xenograft.report.sensitivity_table import SensitivityTable
 from xenograft.study.groups import PLURAL
@@ -101,6 +102,7 @@ def sensitivities(
         table = without_each_animal(fits, ranking, refit=refit, **of) if without is None else without
         found.append(on_single_animals(table, verdict, ranking.good_k))
         found += on_animals_that_left(study, fits, ranking, curves[AVERAGED], cut, verdict)
+        found += on_cages(study, fits, ranking, curves[AVERAGED], verdict)
     if ranking.answer_weights:
         wanted = _asked_of_priors(study)
         own = {n: prior_sensitivity(fits[n], curves[n], only=wanted) for n in ranking.answer_weights if priors is None}
