@@ -194,10 +194,10 @@ How the shipped analysis differs from this table, on purpose:
 - nlme's free baseline per arm is not a card of ours: animals are randomised, so arms share one baseline.
 
 A mixed model has one answer, and an optimiser may miss it. statsmodels' MixedLM (0.15) depends on the unit of time: in
-days the variances of baselines and of growth rates differ by orders of magnitude, and the same readings do not converge,
-or give a standard error that is many times too large, where they are right in weeks, or the other way round; lme4 (1.1-31)
-does so too, less often. So ours (the usual tests in a report, `docs/error-rates.md`) is fitted in both, the better REML
-likelihood is kept, compared in one unit, and what never converges has no numbers and says so.
+days the variances of baselines and of growth rates differ by orders of magnitude, and the same readings do not
+converge, or give a standard error that is many times too large, where they are right in weeks, or the other way round;
+lme4 (1.1-31) does so too, less often. So ours (the usual tests in a report, `docs/error-rates.md`) is fitted in both,
+the better REML likelihood is kept, compared in one unit, and what never converges has no numbers and says so.
 
 {mixed}
 

@@ -73,7 +73,8 @@ class Row:
     def as_modelled(self) -> bool:
         """Whether its truth is one of the hypotheses that are fitted to every study."""
         usual = {
-            "law", "baseline", "growth", "slowing", "sd_baseline", "sd_growth", "correlation", "error", "kill", "departure",
+            "law", "baseline", "growth", "slowing", "sd_baseline", "sd_growth", "correlation", "error", "kill",
+            "departure",
         }  # fmt: skip
         known = self.truth.law in ("exponential", "gompertz") and self.truth.model_fields_set <= usual
         return known and self.kind == "solver" and not self.cage_sd

@@ -166,14 +166,14 @@ def _together(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
     if answered := sum(one["studies"] - one["none"] for one in within):
         doubted = sum(one["wrong_in_doubt"] + one["others_in_doubt"] for one in within)
         lines.append(
-            f"Together: where the truth is a model that is fitted to every study, {_of(doubted, answered)} answers carried "
-            f"a caution ({100 * doubted / answered:.1f} %)."
+            f"Together: where the truth is a model that is fitted to every study, {_of(doubted, answered)} answers "
+            f"carried a caution ({100 * doubted / answered:.1f} %)."
         )
     if answered := sum(one["studies"] - one["none"] for one in beyond):
         wrong, told = (sum(one[key] for one in beyond) for key in ("wrong", "wrong_in_doubt"))
         lines.append(
-            f"In the other rows {_of(wrong, answered)} verdicts were wrong, {wrong - told:.0f} of them without a caution "
-            f"({100 * (wrong - told) / answered:.1f} %)."
+            f"In the other rows {_of(wrong, answered)} verdicts were wrong, {wrong - told:.0f} of them without a "
+            f"caution ({100 * (wrong - told) / answered:.1f} %)."
         )
     return ["", " ".join(lines)] if lines else []
 

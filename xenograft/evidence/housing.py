@@ -27,9 +27,9 @@ def housing_unknown(study: Study) -> bool:
 def curves_in_cages(study: Study, fits: Mapping[str, Fit], ranking: Comparison) -> xr.DataArray | None:
     """Averaged typical curves at the horizon, had the animals of each arm shared cages, four in each.
 
-    Animals of a cage would have a share of what makes some grow faster than others in common, drawn from the usual prior
-    of `cage_share`. An arm's mean then varies by its few cages and not by its animals alone: by share · sd_growth² ·
-    (1/cages − 1/animals) more, which is drawn and added to each arm's curve.
+    Animals of a cage would have a share of what makes some grow faster than others in common, drawn from the usual
+    prior of `cage_share`. An arm's mean then varies by its few cages and not by its animals alone: by share ·
+    sd_growth² · (1/cages − 1/animals) more, which is drawn and added to each arm's curve.
 
     Parameters
     ----------

@@ -101,9 +101,7 @@ def if_assumed(
     return SensitivityTable(title, table, finding, caption=f"{what} on day {study.horizon:g}")
 
 
-def _told_of_removal(
-    study: Study, cut: bool, left: Mapping[str, tuple[float, ...]], amount: float
-) -> str:
+def _told_of_removal(study: Study, cut: bool, left: Mapping[str, tuple[float, ...]], amount: float) -> str:
     finding = ""
     if left:
         counts = listed([f"{len(days)} of {arm}" for arm, days in left.items()])
