@@ -38,6 +38,7 @@ from xenograft.quantities.interaction_tests import interaction_contrasts
 from xenograft.study.study import Study
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "error-rates.md"
+INTRO, BEFORE = "error_rates.md", "error_rates_before.md"
 SEED = 1
 BOTH_WAYS_EVERY = 10
 """Of so many studies one is fitted by NUTS too."""
@@ -152,8 +153,8 @@ def counts(outcomes: Sequence[Outcome], method: str) -> dict[str, float]:
 
 def page(found: Mapping[str, Sequence[Outcome]]) -> str:
     """The Markdown page."""
-    intro = (Path(__file__).parent / "error_rates.md").read_text(encoding="utf-8")
-    return intro.rstrip() + "\n\n" + "\n".join([*table(found), *_together(found), *_both_ways(found)]) + "\n"
+    intro, before = ((Path(__file__).parent / name).read_text(encoding="utf-8").rstrip() for name in (INTRO, BEFORE))
+    return "\n\n".join([intro, "\n".join([*table(found), *_together(found), *_both_ways(found)]), before]) + "\n"
 
 
 def _together(found: Mapping[str, Sequence[Outcome]]) -> list[str]:

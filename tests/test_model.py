@@ -37,6 +37,9 @@ def _points(study: Study, card: ModelCard, number: int) -> list[dict[str, Any]]:
     for point in points:
         if "bend" in point:
             point["bend_scaled"] = point["bend"] / np.sqrt(point["smoothness"])
+        if "departure_mean" in point:
+            own = point["departure"] - point["departure_mean"]
+            point["departure_standard"] = own / point["sd_departure"]
         if card.error == "student":
             point["spread"] = np.random.default_rng(4).standard_normal(capacity(study, card).spreads)
     return points

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from xenograft.fitting.fit import versions
 from xenograft.fitting.integrated import log_likelihood
 from xenograft.fitting.sampling import Method, SamplerSettings, fit
 from xenograft.model.card import ModelCard
+from xenograft.model.vocabulary import SHRUNKEN
 from xenograft.planning.calibration_record import Calibration, calibration_of
 from xenograft.planning.card_truth import in_truths, truth_of
 from xenograft.planning.trials import Outcome, run_trials
@@ -42,7 +44,7 @@ DAYS = ((0.0, 14.0), (0.0, 7.0, 14.0))
 """Dosing days of the first agent and of the others."""
 
 DOSES = (1.0, 4.0)
-"""mg/kg, of a card that says how the effect rises with the dose."""
+"""mg/kg, of a card that says how the effect rises with the dose, or departures differ."""
 
 COHORTS = 4
 LIKELIHOOD_DRAWS = 100
@@ -175,10 +177,11 @@ def bare_study(card: ModelCard) -> Study:
     """The design of a card's calibration, as a study in which no tumour grows.
 
     Vehicle, two agents (those that the card names, else A and B) and both; two doses where the card says how the effect
-    rises with the dose, four cohorts where it has cohorts. No animal leaves and no reading has a limit.
+    rises with the dose, and every pair of them where it says how departures differ; four cohorts where it has cohorts.
+    No animal leaves and no reading has a limit.
     """
-    agents = _agents(card)
-    doses = DOSES if card.dose_effect != "free" else (None,)
+    agents, several = _agents(card), card.departure_by == SHRUNKEN
+    doses = DOSES if several or card.dose_effect != "free" else (None,)
     dosings = [
         [Dosing(agent, days, None if dose is None else (dose,) * len(days), None if dose is None else "mg/kg")
          for dose in doses]
@@ -187,6 +190,9 @@ def bare_study(card: ModelCard) -> Study:
     single = [Arm(dosing.label(), dosings=(dosing,)) for levels in dosings for dosing in levels]
     together = tuple(levels[-1] for levels in dosings)
     combined = [Arm(" + ".join(agents), dosings=together)] if len(agents) > 1 else []
+    if several:
+        pairs = product(*dosings)
+        combined = [Arm(" + ".join(dosing.label() for dosing in pair), dosings=pair) for pair in pairs]
     arms = (Arm("vehicle", control=True), *single, *combined)
     still = Truth(baseline=100.0, growth=0.0, kill=dict.fromkeys(agents, 0.0))
     cohorts = COHORTS if "cohort" in card.varies else None
