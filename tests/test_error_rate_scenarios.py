@@ -38,7 +38,7 @@ def test_the_rows_are_of_the_kinds_that_were_asked_for() -> None:
         row = _row(f"doubling time {days} d")
         assert np.log(2) / row.truth.growth == pytest.approx(float(days))
     assert np.log(2) / _row("exponential, 8").truth.growth == pytest.approx(9, abs=0.2)
-    assert {row.kind for row in ROWS.values()} == {"solver", "resistant", "stopping"}
+    assert {row.kind for row in ROWS.values()} == {"solver", "resistant", "stopping", "carried forward"}
     assert {row.column for row in ROWS.values() if row.cage_sd} == {"cage", ""}
     assert any(row.truth.residual for row in ROWS.values())
     assert any(row.truth.sd_effect for row in ROWS.values())
