@@ -12,6 +12,7 @@ import pytest
 from xenograft.model.card import ModelCard
 from xenograft.model.choice import (
     IN_COHORTS,
+    IN_GRIDS,
     LASTING,
     SETTING_IN,
     SHRINKING,
@@ -97,7 +98,7 @@ def test_the_pages_say_which_cards_are_fitted_unless_others_are_named() -> None:
     assert tuple(re.findall(r"`(\w+-[\w-]+)`", lasting)) == LASTING
     assert tuple(re.findall(r"`(\w+-[\w-]+)`", waning)) == WANING
     assert f"pauses for {TELLING_GAP:g} days" in waning
-    assert shown == [SHRINKING, UNEVEN, SETTING_IN + WITHOUT_A_LAW, WITHOUT_A_LAW, IN_COHORTS]
+    assert shown == [SHRINKING, UNEVEN, SETTING_IN + WITHOUT_A_LAW, WITHOUT_A_LAW, IN_COHORTS, IN_GRIDS]
     numbers = {4: "four", 6: "six"}
     front = (root / "README.md").read_text(encoding="utf-8")
     assert f"{numbers[len(LASTING)].capitalize()} models" in front
