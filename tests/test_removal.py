@@ -145,7 +145,7 @@ def test_cut_at_the_horizon_no_later_reading_has_a_say(study: Study, cards: Mapp
         found.append(curves.sel(day=21.0).median(("chain", "draw")).to_series())
         whole = averaged_curves(fits, ranking)[AVERAGED]
         verdict = {"kind": "interaction", "combination": "T-DM1 + pertuzumab", "reference": "bliss"}
-        (table,) = on_animals_that_left(one, fits, ranking, whole, verdict)
+        (table,) = on_animals_that_left(one, fits, ranking, whole, curves, verdict)
         assert list(table.table["Assumed"]) == ["as reported", "all arms cut at day 21"]
         assert table.table.iloc[0].to_list()[1:] != table.table.iloc[1].to_list()[1:]
     np.testing.assert_allclose(found[0], found[1], atol=0.02)
