@@ -169,8 +169,8 @@ class ModelCard(BaseModel):
         Parameters
         ----------
         other : ModelCard
-            An answering card of the same growth, exposure, error, residual, spread and effects, whose departures are not
-            drawn together.
+            An answering card of the same growth, exposure, error, residual, spread and effects, whose departures are
+            not drawn together.
         """
         keys = ("growth", "exposure", "error", "residual", "spread")
         same = all(getattr(self, key) == getattr(other, key) for key in keys) and other.departure_by != SHRUNKEN
