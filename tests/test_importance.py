@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 from scipy.special import logsumexp
 
 from xenograft.fitting.importance import LARGEST_PARETO_K, importance_draws, reweighted
@@ -114,6 +115,45 @@ def test_a_posterior_that_no_t_fits_says_so() -> None:
     found = importance_draws(gradient_of(funnel), funnel, np.zeros(8)[None], draws=4000, rng=rng, enough=400)
     assert found is not None
     assert found.pareto_k > LARGEST_PARETO_K
+
+
+def test_parameters_that_a_scale_multiplies_are_drawn_along_that_scale() -> None:
+    read = np.array([0.3, -0.2, 0.5, 0.1, 0.0, 0.4])
+
+    def value_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Readings (sd 0.3) of a mean (sd 2) and a half-normal scale times standard normal numbers."""
+        scale, mean, standard = np.exp(point[0]), point[1], point[2:]
+        residual = (read - mean - scale * standard) / 0.3
+        value = -0.5 * scale**2 + point[0] - mean**2 / 8 - 0.5 * (standard @ standard + residual @ residual)
+        own = residual / 0.3 * scale
+        slopes = [1 - scale**2 + own @ standard, -mean / 4 + residual.sum() / 0.3, *(own - standard)]
+        return float(value), np.array(slopes)
+
+    def values(points: np.ndarray) -> np.ndarray:
+        return np.array([value_and_gradient(point)[0] for point in points])
+
+    rng = np.random.default_rng(0)
+    starts = rng.normal(size=(8, 8))
+    plain, along = (
+        importance_draws(
+            value_and_gradient, values, starts, draws=4000, rng=np.random.default_rng(1), enough=400, scale=scale
+        )
+        for scale in (None, 0)
+    )
+    assert plain is not None
+    assert along is not None
+    assert not plain.trusted(400)
+    assert along.trusted(400)
+    # the scale's mean by quadrature, everything else integrated out
+    scales = np.linspace(1e-4, 4, 4000)
+    root = np.sqrt(scales**2 + 0.09)
+    spread = ((read - read.mean()) ** 2).sum()
+    given_mean = stats.norm(0, np.sqrt(4 + root**2 / 6)).logpdf(read.mean())
+    density = np.exp(-0.5 * scales**2 - 5 * np.log(root) - 0.5 * spread / root**2 + given_mean)
+    exact = float((scales * density).sum() / density.sum())
+    found = np.exp(along.points[:, 0])
+    error = float(np.sqrt(along.weight @ (found - exact) ** 2 / along.effective))
+    assert float(along.weight @ found) == pytest.approx(exact, abs=4 * error)
 
 
 def test_points_without_a_density_get_no_weight() -> None:
