@@ -100,7 +100,8 @@ def rows() -> list[Row]:
             "baseline": 170.0, "growth": 0.078, "sd_baseline": 0.2, "sd_growth": 0.015, "correlation": 0.2,
             "error": 0.13, "kill": {"A": 0.034, "B": 0.019},
         }  # fmt: skip
-        numbers = dict.fromkeys(("vehicle", "A", "B", "A + B"), animals) if isinstance(animals, int) else dict(animals)
+        names: list[str] = ["vehicle", "A", "B", "A + B"]
+        numbers = dict.fromkeys(names, animals) if isinstance(animals, int) else dict(animals)
         each = f", {animals} per arm" if isinstance(animals, int) else ""
         row = Row(f"{name}{each}", Truth(**(common | dict(given))), changes.pop("visits", days), numbers)
         row = replace(row, **changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -47,7 +48,8 @@ def curves_in_cages(study: Study, fits: Mapping[str, Fit], ranking: Comparison) 
     animals = study.animals["arm"].value_counts()
     rng = np.random.default_rng(0)
     elapsed = np.array([study.horizon - study.first_dose])
-    _, numbers = SHARES["cage"][1]
+    usual: Any = SHARES["cage"][1]
+    numbers = usual[1]
     found: dict[str, xr.DataArray] = {}
     for name in weights:
         curve = curves_of(fits[name].posterior, study, fits[name].card, [study.horizon])
