@@ -102,7 +102,9 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
     wrong: reactive.Value[tuple[str, ...]] = reactive.Value(())
     last_day: reactive.Value[float] = reactive.Value(28.0)
     nothing: tuple[int, dict[str, dict[str, Any]]] = (-1, {})
-    drawn = reactive.Value(nothing)  # generation, and the arms in its cards: who waits for the fields is told of them
+    drawn: reactive.Value[tuple[int, dict[str, dict[str, Any]]]] = reactive.Value(
+        nothing
+    )  # generation, and the arms in its cards: who waits for the fields is told of them
 
     @reactive.effect
     async def _() -> None:

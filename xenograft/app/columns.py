@@ -69,7 +69,9 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
     """What the menus do."""
     wrong: reactive.Value[tuple[str, ...]] = reactive.Value(())
     nothing: tuple[int, dict[str, str]] = (-1, {})
-    drawn = reactive.Value(nothing)  # generation, and the column that each menu began with
+    drawn: reactive.Value[tuple[int, dict[str, str]]] = reactive.Value(
+        nothing
+    )  # generation, and the column that each menu began with
 
     @render.ui
     def column_menus() -> TagChild:
