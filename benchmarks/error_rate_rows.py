@@ -128,7 +128,7 @@ def rows() -> list[Row]:
     found += made("logistic", {"law": "logistic", "growth": 0.12, "capacity": 3000.0})
     found += made("exponential-linear", {"law": "exponential-linear", "growth": 0.09, "linear_from": 500.0})
     found += made("exponential, no removal", {}, endpoint=None, horizon=twice)
-    regressing = {"kill": {"A": 0.08, "B": 0.05}}
+    regressing = {"kill": {"A": 0.11, "B": 0.07}}
     found += made("regressing, 20 % below the limit", regressing, limit=40.0)
     found += made("5 % outliers", {"outlier_share": 0.05, "outlier_factor": 4.0})
     found += made("residual mass 25 mm³, no limit recorded", {"kill": {"A": 0.10, "B": 0.06}, "residual": 25.0})
