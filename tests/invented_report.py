@@ -147,6 +147,7 @@ def results_for(study: Study, combination: str, cards: dict[str, ModelCard]) -> 
             for of in ("typical", "mean") for arm in study.arms
         ],
         "verdicts": verdicts,
+        "several": None,
         "verdict": verdicts[0],
         "reason": None,
         "nulls": [{"null": "exponential-bliss", "answering": "exponential-bliss-departure", "elpd_diff": -3.0,

@@ -74,7 +74,7 @@ def compare(
         outcomes = judge_gates(rules, evidence, folder=gates.parent)
     content = analysis.results(reference)
     sentences = [str(verdict["sentence"]) for verdict in content["verdicts"]]
-    sentences += [str(content["several"]["sentence"])] if content["several"] else []
+    sentences += [str(content["several"]["sentence"])] if content.get("several") else []
     _print(evidence, sentences, outcomes)
     _write(analysis, evidence, content, sentences, outcomes, json=json, markdown=markdown, junit=junit)
     finish(analysis)

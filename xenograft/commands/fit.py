@@ -134,7 +134,7 @@ def report(
     out = standard_output()
     for verdict in content["verdicts"]:
         out.print(plain(verdict["sentence"]))
-    if content["several"]:
+    if content.get("several"):
         out.print(plain(content["several"]["sentence"]))
     if content["reason"]:
         out.print(plain(content["reason"]))

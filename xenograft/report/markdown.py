@@ -41,7 +41,7 @@ def report_markdown(content: ReportContent) -> str:
         of_kind = {kind: [row for row in results["verdicts"] if row["kind"] == kind] for kind in kinds}
         tables = [pd.DataFrame([_verdict_row(results, row) for row in rows]) for rows in of_kind.values() if rows]
         parts += ["### Verdicts", *map(markdown_table, tables)]
-    if results["several"]:
+    if results.get("several"):
         parts.append(markdown_text(results["several"]["sentence"]))
     typical = [row for row in results["arms"] if row["model"] == "averaged" and row["of"] == "typical"]
     if typical:
