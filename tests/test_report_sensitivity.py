@@ -185,7 +185,7 @@ def test_weights_that_may_not_be_used_are_replaced_by_a_fit_or_said_not_to_be_tr
     animal = str(fits[CARD].study.animals.index[3])
     doubted = {id(fit): replace(found, untrusted=frozenset({animal})) for fit in fits.values()
                if fit.card.answers and (found := without_each(fit))}  # fmt: skip
-    monkeypatch.setattr(sensitivity, "without_each", lambda fit: doubted[id(fit)])
+    monkeypatch.setattr(sensitivity, "without_each", lambda fit, **_: doubted[id(fit)])
     asked: list[str] = []
 
     def refit(fit: Fit, animals: Sequence[str], *, status: Status = "pass") -> Fit:
@@ -211,7 +211,7 @@ def test_draws_that_chains_alone_can_make_are_weighted_and_a_large_pareto_k_is_n
     fits: Mapping[str, Fit], ranking: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exact = without_each_animal(fits, ranking, combination=COMBINATION)
-    monkeypatch.setattr(sensitivity, "without_each", lambda _: None)
+    monkeypatch.setattr(sensitivity, "without_each", lambda _, **__: None)
     high = ranking.pareto_k.copy()
     high.iloc[3] = 0.95
     alone = replace(ranking, pareto_k=high, refits={})
