@@ -72,7 +72,7 @@ def test_nothing_is_answered_without_the_token() -> None:
     other, _ = opened()
     name = cookie.partition("=")[0]
     for headers in ({}, {"cookie": f"{name}=guessed"}, {"cookie": f"other={TOKEN}"}):
-        for path in ("/", "/websocket/", "/work/abc/report.html", "/lib/shiny/shiny.js"):
+        for path in ("/", "/websocket/", "/written/abc/report.html", "/lib/shiny/shiny.js"):
             status, _, text = asked(guard, path, host=SERVED, **headers)
             assert (status, "token" in text) == (403, True)
     assert asked(guard, query="token=guessed", host=SERVED)[0] == 403

@@ -155,7 +155,7 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
 def _address(work: Work) -> str:
     written = work.out / PAGE
     stamp = int(written.stat().st_mtime) if written.exists() else 0
-    return f"work/{work.key}/{PAGE}?at={stamp}"
+    return f"written/{work.key}/{PAGE}?at={stamp}"
 
 
 def _asked(here: Here) -> str:

@@ -73,7 +73,7 @@ def application(
         return FileResponse(path)
 
     pages = app_of(works, desk, studies, largest)
-    routes = [Route("/work/{key}/{name:path}", file_of_work), Mount("/", app=pages)]
+    routes = [Route("/written/{key}/{name:path}", file_of_work), Mount("/", app=pages)]
     return Guard(Starlette(routes=routes), token=token, largest=largest * 1_000_000, local=local)
 
 

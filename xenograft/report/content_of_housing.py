@@ -26,12 +26,8 @@ def on_cages(
 
     Parameters
     ----------
-    study, fits, ranking
-        The analysis.
-    curves : DataArray (chain, draw, arm, day)
-        Averaged typical curves.
-    verdict : mapping
-        The primary verdict of results.json.
+    study, fits, ranking, curves, verdict
+        As in `on_animals_that_left`.
 
     Returns
     -------
