@@ -340,6 +340,7 @@ def _name(name: str | tuple[str, ...] | dict[str, str]) -> str:
 
 _REMARKS = {
     "unit": "  # mm3, cm3, or any other text",
+    "volume_formula": "  # CHECK",
     "day_0": "  # CHECK: the date of day 0, usually of the first dose",
     "date_order": "  # CHECK",
     "time_unit": "  # CHECK",
