@@ -131,7 +131,8 @@ def compare(fits: Mapping[str, Fit], *, exact: bool = True, refit: Refit | None 
             bad.loc[list(done), name] = False
             refits |= {(name, animal): posterior for animal, posterior in done.items()}
         ranked = _ranking(estimates)
-        answering = _ranking({name: estimate for name, estimate in estimates.items() if healthy[name].card.answers})
+        own = {name: estimate for name, estimate in estimates.items() if healthy[name].card.answers}
+        answering = ranked if len(own) == len(estimates) else _ranking(own)
     pointwise = pd.DataFrame({name: estimate.elpd_i.to_series() for name, estimate in estimates.items()})
     ranked = ranked.reindex(columns=COLUMNS)
     if healthy:

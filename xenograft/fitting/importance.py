@@ -3,7 +3,7 @@
 A posterior of some ten parameters is close to a Student t at its mode with the covariance of the curvature there. Draws
 from that t are weighted by how much more the posterior holds of each, the largest weights smoothed (Vehtari et al.
 2024, J Mach Learn Res 25:72, as ArviZ does it); the Pareto k of the weights says whether the draws may be used. Where
-it is too large, the t is adapted once to the weighted draws.
+it is too large, the t is adapted to the weighted draws, twice at most.
 """
 
 from __future__ import annotations
@@ -50,6 +50,9 @@ APART = 0.35
 
 FAINT = 6.0
 """Log mass below the best part's at which no further step is taken along a scale."""
+
+MORE = 4
+"""Times as many draws at most, where the weights may be trusted and leave too few effective draws."""
 
 MOST_STEPS = 20
 """Along a scale, to either side."""
@@ -158,8 +161,7 @@ def importance_draws(
         found = [part for mode in found for part in _along(value_and_gradient, mode, scale, sds)]
     shares = softmax([mode.log_mass for mode in found])
     proposal = [_Component(mode.at, mode.factor, float(share)) for mode, share in zip(found, shares, strict=True)]
-    rounds = 1 if scale is None else 2
-    weighted = _drawn(values, proposal, draws=draws, rng=rng, enough=enough, rounds=rounds)
+    weighted = _drawn(values, proposal, draws=draws, rng=rng, enough=enough, rounds=2)
     return replace(weighted, modes=modes)
 
 
@@ -207,15 +209,26 @@ def _drawn(
     enough: float,
     rounds: int,
 ) -> Weighted:
-    """Weighted draws, adapted up to so many times; the best of all rounds."""
+    """Weighted draws, adapted up to so many times; the best of all rounds, and more of these where they are too few."""
     best = sample = _weighted(values, proposal, draws, rng, modes=len(proposal), adapted=False)
+    drawn_from = proposal
     for _ in range(rounds):
-        if best.trusted(enough):
+        if best.pareto_k <= LARGEST_PARETO_K and MORE * best.effective >= enough:
             break
         wider = _adapted(proposal, sample)
         sample = _weighted(values, wider, draws, rng, modes=best.modes, adapted=True)
-        best = min(best, sample, key=lambda one: (one.pareto_k > LARGEST_PARETO_K, -one.effective))
+        best, drawn_from = min(
+            (best, drawn_from), (sample, wider), key=lambda one: (one[0].pareto_k > LARGEST_PARETO_K, -one[0].effective)
+        )
         proposal = [replace(part, share=part.share / SHARES[0]) for part in wider[:: len(SHARES)]]
+    if best.pareto_k <= LARGEST_PARETO_K and enough > best.effective >= enough / MORE:
+        size = draws * min(MORE - 1, int(np.ceil(1.2 * enough / best.effective)) - 1)
+        more = _weighted(values, drawn_from, size, rng, modes=best.modes, adapted=best.adapted)
+        both = (
+            np.concatenate([getattr(one, name) for one in (best, more)])
+            for name in ("points", "log_density", "log_weight")
+        )
+        best = _smoothed(*both, best.modes, best.adapted)
     return best
 
 
