@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
 from scipy.special import logsumexp
 
-from xenograft.fitting.importance import LARGEST_PARETO_K, importance_draws, reweighted
+from xenograft.fitting.importance import LARGEST_PARETO_K, clusters, importance_draws, reweighted
 from xenograft.fitting.sampling import SamplerSettings, fit, refit_without
 from xenograft.model.card import ModelCard
 from xenograft.reading.read import read_study
 from xenograft.study.examples import example_folder
-from xenograft.study.study import Study
+from xenograft.study.study import Arm, Dosing, Study
 
 type LogDensity = Callable[[np.ndarray], np.ndarray]
 
@@ -188,6 +189,19 @@ def test_points_without_a_density_get_no_weight() -> None:
     assert nowhere is None
 
 
+def test_a_mode_that_no_chain_has_found_is_drawn_by_its_mass() -> None:
+    rng = np.random.default_rng(12)
+    stuck = np.array([4.0, 1.0]) + rng.normal(size=(2000, 2))
+    starts = 3 * rng.normal(size=(8, 2))
+    found = reweighted(
+        stuck, clusters(stuck, rng), two_hills, draws=4000, rng=rng, enough=400, search=(gradient_of(two_hills), starts)
+    )
+    assert found.trusted(400)
+    assert float(found.weight[found.points[:, 0] < 0].sum()) == pytest.approx(
+        0.3, abs=4 * np.sqrt(0.21 / found.effective)
+    )
+
+
 def test_the_same_seed_gives_the_same_draws() -> None:
     values = normal(np.eye(3))
     first, second = (
@@ -241,11 +255,38 @@ def test_a_card_that_importance_sampling_cannot_serve_is_left_to_nuts(
     few = SamplerSettings(draws=100, tune=100, chains=2, retries=0)
     spline = fit(study, cards["spline"], seed=1, settings=few, progress=False, keep="posterior", method="importance")
     assert spline.method == "nuts"
-    once = read_study(example_folder("her2-single-dose"))  # a residual, slowing: one bend said twice
-    bent = cards["gompertz-residual-bliss-departure"]
+    once = read_study(example_folder("her2-single-dose"))
+    bent = cards["spread-bliss-departure"]
     short = fit(once, bent, seed=1, settings=few, progress=False, keep="posterior", method="importance")
-    assert short.attempts[0].adaptation == "importance"
-    assert short.method == "nuts"
+    assert [attempt.adaptation for attempt in short.attempts[:2]] == ["importance", "low_rank"]
+
+
+def test_a_fit_whose_chains_keep_to_their_modes_is_weighed_from_them(cards: Mapping[str, ModelCard]) -> None:
+    days, rng = np.arange(0.0, 43, 3.5), np.random.default_rng(3)
+    effects = {"vehicle": 0.0, "A": 1.6, "B": 1.1, "A + B": 2.7}  # of a tenth of the cells neither agent kills any
+    rows = [
+        {"animal": f"{arm} {i}", "arm": arm, "day": day, "volume": 170 * np.exp(0.078 * day - fall + noise)}
+        for arm, most in effects.items()
+        for i in range(6)
+        for day, fall, noise in zip(days, most * np.minimum(days, 14) / 14, rng.normal(0, 0.15, len(days)), strict=True)
+    ]
+    arms = (
+        Arm("vehicle", control=True),
+        *(
+            Arm(name, dosings=tuple(Dosing(agent, (0.0,)) for agent in name.split(" + ")))
+            for name in ("A", "B", "A + B")
+        ),
+    )
+    made = Study.from_frame(pd.DataFrame(rows), arms=arms, name="two ways to wane")
+    few = SamplerSettings(draws=250, tune=250, retries=0)
+    card = cards["gompertz-decaying-bliss-departure"]
+    found = [fit(made, card, seed=seed, settings=few, progress=False, keep="posterior") for seed in (1, 2)]
+    for one in found:
+        assert [attempt.adaptation for attempt in one.attempts] == ["low_rank", "importance"]
+        assert one.attempts[0].status != "pass"
+        assert one.health.status == "pass"
+    effective = min(one.health.effective_draws or 0.0 for one in found)
+    assert far_apart(found[0].posterior, found[1].posterior, effective) == {}
 
 
 def test_the_card_of_the_better_agent_passes_where_the_agents_are_about_equal(

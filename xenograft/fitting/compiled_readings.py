@@ -38,6 +38,9 @@ LOG_2_PI = math.log(2 * math.pi)
 MOST_INFORMATION = 1e12
 """Of readings on a standard normal effect; beyond it what they tell of each other is lost in rounding."""
 
+MOST_SQUARES = 1e10
+"""Of readings about a group's typical curve, in their sds: beyond it the part that effects explain is lost likewise."""
+
 
 @jitted
 def dot(first, k, start, second, begin, size):
@@ -114,10 +117,11 @@ def gather_information(whole, natural, growth, arms, rows, volumes, begin, vecto
             animal += n
             at += n * (last - first)
             continue
+        squares = 0.0
         for row in range(first, last):
             d = whole[whole[ROW_DAY] + row]
             precision, mean, w = arms[PRECISION, a, d], mean_of(whole, natural, growth, arms, g, d), rows[0, row]
-            value -= 0.5 * precision * (rows[2, row] - 2 * mean * rows[1, row] + n * w * mean * mean)
+            squares += precision * (rows[2, row] - 2 * mean * rows[1, row] + n * w * mean * mean)
             for k in range(effects):
                 slope = precision * arms[COLUMNS + k, a, d]
                 for i in range(n):
@@ -125,6 +129,9 @@ def gather_information(whole, natural, growth, arms, rows, volumes, begin, vecto
                 for m in range(k + 1):
                     matrix[g, k, m] += w * slope * arms[COLUMNS + m, a, d]
             at += n
+        if squares > MOST_SQUARES:
+            return -math.inf
+        value -= 0.5 * squares
         animal += n
         for k in range(effects):
             for m in range(k):
@@ -282,6 +289,7 @@ def integrate_by_moments(real, whole, natural, growth, arms, rows, effects, of_a
         a, n = whole[whole[GROUP_ARM] + g], whole[whole[GROUP_ANIMALS] + g]
         first, moments = whole[whole[GROUP_FIRST_ROW] + g], whole[MOMENTS] + at
         size = whole[whole[GROUP_FIRST_ROW] + g + 1] - first
+        all_squares = 0.0
         for k in range(effects):
             for m in range(k + 1):
                 matrix[0, k, m] = 0.0
@@ -292,7 +300,7 @@ def integrate_by_moments(real, whole, natural, growth, arms, rows, effects, of_a
                 mean = mean_of(whole, natural, growth, arms, g, d)
             apart = total / n - w * mean
             squares = rows[2, first + r] - 2 * mean * total + n * w * mean * mean
-            value -= 0.5 * precision * squares
+            all_squares += precision * squares
             table[0, r], table[1, r], table[2, r], table[3, r] = w, precision, apart, squares
             for k in range(effects):
                 column = arms[COLUMNS + k, a, d]
@@ -302,6 +310,9 @@ def integrate_by_moments(real, whole, natural, growth, arms, rows, effects, of_a
         for k in range(effects):
             if matrix[0, k, k] > MOST_INFORMATION:
                 return -math.inf
+        if all_squares > MOST_SQUARES:
+            return -math.inf
+        value -= 0.5 * all_squares
         factorise(matrix, 0, factor, inverse)
         for k in range(effects):
             value -= n * math.log(factor[k, k])

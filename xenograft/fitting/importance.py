@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from arviz_stats.base.array import array_stats
+from scipy.cluster.vq import kmeans2
 from scipy.linalg import solve_triangular
-from scipy.optimize import minimize
 from scipy.special import gammaln, logsumexp, softmax
+
+from xenograft.fitting.modes import modes_along, modes_of, scale_of
 
 LARGEST_PARETO_K = 0.5
 """Pareto k of the weights above which a fit is adapted or left to a chain: beyond it their variance is infinite."""
@@ -27,35 +28,17 @@ FREEDOM = 5.0
 SHARES = (0.6, 0.2, 0.2)
 """Of the adapted proposal: moments of the weighted draws, the same with twice the sds, the first proposal."""
 
-STEP = 1e-4
-"""Of differences of the gradient, in sds of the parameters."""
-
-WIDEST = 3.0
-"""Sds of the parameters beyond which no direction of the proposal is wider: the curvature may vanish at a mode."""
-
-IMPOSSIBLE = 1e300
-"""Stands for minus the log density where there is none."""
-
-SAME_MODE = 0.5
-"""Distance, in posterior sds, below which two ends of the search for the mode are one mode."""
-
 FEWEST = 0.01
 """Share of a mode below which its draws are too few to adapt to."""
 
-NEGLIGIBLE = 12.0
-"""Log mass below the best mode's at which a mode is left out."""
+CLUSTERS = 6
+"""Parts of a posterior of several modes, or a bent one, each of which gets a t of its own."""
 
-APART = 0.35
-"""Steps along the log of a scale on which other parameters depend, and how wide each part of the proposal is there."""
-
-FAINT = 6.0
-"""Log mass below the best part's at which no further step is taken along a scale."""
+OTHERS = 0.2
+"""Draws from modes that a search found, for each from what chains found."""
 
 MORE = 4
 """Times as many draws at most, where the weights may be trusted and leave too few effective draws."""
-
-MOST_STEPS = 20
-"""Along a scale, to either side."""
 
 
 @dataclass(frozen=True)
@@ -152,13 +135,13 @@ def importance_draws(
         Place of a parameter, the log of a scale by which others are multiplied.
     """
     if sds is None:
-        sds = np.maximum(starts.std(axis=0), 1e-8) if len(starts) > 1 else np.ones(starts.shape[1])
-    found = _modes(value_and_gradient, starts, np.diag(sds))
+        sds = scale_of(starts)
+    found = modes_of(value_and_gradient, starts, np.diag(sds))
     if not found:
         return None
     modes = len(found)
     if scale is not None:
-        found = [part for mode in found for part in _along(value_and_gradient, mode, scale, sds)]
+        found = [part for mode in found for part in modes_along(value_and_gradient, mode, scale, sds)]
     shares = softmax([mode.log_mass for mode in found])
     proposal = [_Component(mode.at, mode.factor, float(share)) for mode, share in zip(found, shares, strict=True)]
     weighted = _drawn(values, proposal, draws=draws, rng=rng, enough=enough, rounds=2)
@@ -173,6 +156,7 @@ def reweighted(
     draws: int,
     rng: np.random.Generator,
     enough: float,
+    search: tuple[Callable[[np.ndarray], tuple[float, np.ndarray]], np.ndarray] | None = None,
 ) -> Weighted:
     """Weighted draws of a posterior from draws of chains that moved too slowly between its modes.
 
@@ -186,6 +170,8 @@ def reweighted(
         Which mode each draw belongs to; groups of fewer draws than twice the parameters are left to the others.
     values, draws, rng, enough
         As in `importance_draws`.
+    search : callable and array (start, parameter), optional
+        Log density with its gradient, and where to look for modes that no chain has found: each gets a t too.
     """
     size = points.shape[1]
     proposal: list[_Component] = []
@@ -195,9 +181,18 @@ def reweighted(
             continue
         covariance = np.cov(own, rowvar=False) + 1e-6 * np.diag(points.var(axis=0))
         proposal.append(_Component(own.mean(axis=0), np.linalg.cholesky(covariance), len(own)))
+    if search is not None:
+        found = modes_of(*search, np.diag(scale_of(search[1])))
+        proposal += [_Component(mode.at, mode.factor, OTHERS * len(points) / len(found)) for mode in found]
     total = sum(part.share for part in proposal)
     proposal = [_Component(part.at, part.factor, part.share / total) for part in proposal]
     return _drawn(values, proposal, draws=draws, rng=rng, enough=enough, rounds=3)
+
+
+def clusters(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Which of a few parts of a posterior each draw (draw, parameter) is in: k-means of the standardised draws."""
+    standard = (points - points.mean(axis=0)) / np.maximum(points.std(axis=0), np.finfo(float).tiny)
+    return np.asarray(kmeans2(standard, CLUSTERS, minit="++", rng=rng)[1])
 
 
 def _drawn(
@@ -224,19 +219,11 @@ def _drawn(
     if best.pareto_k <= LARGEST_PARETO_K and enough > best.effective >= enough / MORE:
         size = draws * min(MORE - 1, int(np.ceil(1.2 * enough / best.effective)) - 1)
         more = _weighted(values, drawn_from, size, rng, modes=best.modes, adapted=best.adapted)
-        both = (
-            np.concatenate([getattr(one, name) for one in (best, more)])
-            for name in ("points", "log_density", "log_weight")
-        )
-        best = _smoothed(*both, best.modes, best.adapted)
+        points = np.concatenate([best.points, more.points])
+        log_density = np.concatenate([best.log_density, more.log_density])
+        log_weight = np.concatenate([best.log_weight, more.log_weight])
+        best = _smoothed(points, log_density, log_weight, best.modes, best.adapted)
     return best
-
-
-@dataclass(frozen=True)
-class _Mode:
-    at: np.ndarray
-    factor: np.ndarray
-    log_mass: float
 
 
 @dataclass(frozen=True)
@@ -244,95 +231,6 @@ class _Component:
     at: np.ndarray
     factor: np.ndarray
     share: float
-
-
-def _modes(value_and_gradient: Callable[[np.ndarray], Any], starts: np.ndarray, scale: np.ndarray) -> list[_Mode]:
-    """Ends of the search for a mode from every start, each once, with the curvature there."""
-    found: list[_Mode] = []
-    for start in starts:
-        rough = _uphill(value_and_gradient, start, scale)
-        if rough is None or any(_distance(mode, rough) < SAME_MODE for mode in found):
-            continue
-        at = _uphill(value_and_gradient, rough, _factor_of_covariance(value_and_gradient, rough, scale))
-        if at is None or any(_distance(mode, at) < SAME_MODE for mode in found):
-            continue
-        factor = _factor_of_covariance(value_and_gradient, at, scale)
-        log_mass = float(value_and_gradient(at)[0]) + float(np.log(np.diagonal(factor)).sum())
-        found.append(_Mode(at, factor, log_mass))
-    best = max((mode.log_mass for mode in found), default=0.0)
-    return [mode for mode in found if mode.log_mass > best - NEGLIGIBLE]
-
-
-def _along(value_and_gradient: Callable[[np.ndarray], Any], mode: _Mode, scale: int, sds: np.ndarray) -> list[_Mode]:
-    """The modes of the others given values of a log scale, from a mode on to either side until little mass is left."""
-    others = np.delete(np.arange(len(mode.at)), scale)
-    spread = np.diag(sds[others])
-
-    def given(value: float, start: np.ndarray, factor: np.ndarray) -> tuple[_Mode, np.ndarray] | None:
-        def held(point: np.ndarray, away: float = 0.0) -> tuple[float, np.ndarray]:
-            found, gradient = value_and_gradient(np.insert(point, scale, value + away))
-            return found, np.asarray(gradient)[others]
-
-        at = _uphill(held, start, factor)
-        if at is None:
-            return None
-        own = _factor_of_covariance(held, at, spread)
-        slope = own @ (own.T @ (held(at, STEP)[1] - held(at, -STEP)[1])) / (2 * STEP)  # of the mode, by the scale
-        slope = np.insert(slope if np.isfinite(slope).all() else 0 * slope, scale, 1.0)
-        covariance = np.insert(np.insert(own @ own.T, scale, 0.0, axis=0), scale, 0.0, axis=1)
-        whole = np.linalg.cholesky(covariance + APART**2 * np.outer(slope, slope))
-        log_mass = float(held(at)[0]) + float(np.log(np.diagonal(own)).sum())
-        return _Mode(np.insert(at, scale, value), whole, log_mass), own
-
-    covariance = (mode.factor @ mode.factor.T)[np.ix_(others, others)]
-    first = given(mode.at[scale], mode.at[others], np.linalg.cholesky(covariance))
-    if first is None:
-        return [mode]
-    found = [first[0]]
-    for side in (-1, 1):
-        part, factor = first
-        for step in range(1, MOST_STEPS + 1):
-            next_one = given(mode.at[scale] + side * step * APART, part.at[others], factor)
-            if next_one is None:
-                break
-            part, factor = next_one
-            found.append(part)
-            if part.log_mass < max(one.log_mass for one in found) - FAINT:
-                break
-    return found
-
-
-def _uphill(value_and_gradient: Callable[[np.ndarray], Any], start: np.ndarray, factor: np.ndarray) -> Any:
-    """The highest point found from a start, in steps that are of one size in the coordinates of a factor; or None."""
-
-    def downhill(step: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = value_and_gradient(start + factor @ step)
-        if not np.isfinite(value) or not np.isfinite(gradient).all():
-            return IMPOSSIBLE, np.zeros_like(step)
-        return -value, -(factor.T @ gradient)
-
-    end = minimize(downhill, np.zeros(len(start)), jac=True, method="BFGS", options={"gtol": 1e-3, "maxiter": 500})
-    return start + factor @ end.x if end.fun < IMPOSSIBLE else None
-
-
-def _distance(mode: _Mode, point: np.ndarray) -> float:
-    return float(np.linalg.norm(solve_triangular(mode.factor, point - mode.at, lower=True)))
-
-
-def _factor_of_covariance(
-    value_and_gradient: Callable[[np.ndarray], Any], at: np.ndarray, scale: np.ndarray
-) -> np.ndarray:
-    """Cholesky factor of the inverse of the negative curvature, from central differences of the gradient."""
-    steps = STEP * scale
-    rows = [
-        scale @ (np.asarray(value_and_gradient(at - step)[1]) - np.asarray(value_and_gradient(at + step)[1]))
-        for step in steps
-    ]
-    curvature = np.array(rows) / (2 * STEP)
-    curvature = (curvature + curvature.T) / 2
-    size, vectors = np.linalg.eigh(np.where(np.isfinite(curvature), curvature, 0.0))
-    narrow = np.maximum(size, WIDEST**-2)
-    return scale @ np.linalg.cholesky((vectors / narrow) @ vectors.T)
 
 
 def _adapted(first: Sequence[_Component], sample: Weighted) -> list[_Component]:

@@ -18,7 +18,7 @@ from xenograft.fitting.curves import curves_of, new_readings, prior_draws, refer
 from xenograft.fitting.density import Density, density_of
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.health import Attempt, Health, Status, judge, judge_weights
-from xenograft.fitting.importance import Weighted, importance_draws, reweighted
+from xenograft.fitting.importance import Weighted, clusters, importance_draws, reweighted
 from xenograft.fitting.integrated import log_likelihood
 from xenograft.fitting.nutpie_adapter import sample
 from xenograft.fitting.progress import FitProgress
@@ -54,6 +54,9 @@ LEAST_PROPOSED = 4000
 
 ENOUGH = 400
 """Effective draws that importance sampling must give."""
+
+BENT = ("waning", "onset")
+"""Rates whose trade-off with the kill bends a posterior so that draws around its modes miss the ends, unnoticed."""
 
 FEW_DIMENSIONS = 40
 """Beyond so many coordinates no Student t is close enough to a posterior to be tried."""
@@ -282,6 +285,7 @@ def _attempted(
     """
     attempts: list[Attempt] = []
     kept: _Sampled | None = None
+    bent = any(name in density.coordinates.start for name in BENT)
 
     def keep(found: _Sampled, by: _Run, adaptation: Adaptation) -> None:
         nonlocal kept
@@ -292,7 +296,7 @@ def _attempted(
         if kept is None or STATUSES.index(found.health.status) < STATUSES.index(kept.health.status):
             kept = found
 
-    if method == "importance" and density.n_dim <= FEW_DIMENSIONS:
+    if method == "importance" and density.n_dim <= FEW_DIMENSIONS and (near is not None or not bent):
         bar.weighting()
         rng = np.random.default_rng(seed)
         starts = density.prior_draws(STARTS, seed=seed) if near is None else near[rng.choice(len(near), STARTS)]
@@ -312,13 +316,14 @@ def _attempted(
     while kept is None or (worth_more(kept.health) and len(attempts) - attempts_before <= settings.retries):
         found, positions = _sample(density, study, card, run, settings, seed + len(attempts), bar)
         keep(found, run, run.adaptation)
-        if found.health.status != "pass" and card.reference == "hsa" and density.n_dim <= FEW_DIMENSIONS:
-            # either agent may be the better one: chains go over from one order to the other too seldom
+        if found.health.status != "pass" and density.n_dim <= FEW_DIMENSIONS:
+            # chains go over from one mode, or one order of the agents, to another too seldom
             rng = np.random.default_rng(seed + len(attempts))
             size = max(LEAST_PROPOSED, PROPOSED * settings.chains * run.draws)
-            order = better_agent(found.posterior, study, card)
             points = positions.reshape(-1, density.n_dim)
-            weighted = reweighted(points, order, density.values, draws=size, rng=rng, enough=ENOUGH)
+            parts = better_agent(found.posterior, study, card) if card.reference == "hsa" else clusters(points, rng)
+            search = density.value_and_gradient, density.prior_draws(STARTS, seed=seed)
+            weighted = reweighted(points, parts, density.values, draws=size, rng=rng, enough=ENOUGH, search=search)
             keep(_of_weights(weighted, density, settings.chains, run.draws, rng), run, "importance")
         run = run.more_careful(found.health, retry=len(attempts) - attempts_before)
     return kept, tuple(attempts)
