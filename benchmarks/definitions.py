@@ -19,6 +19,10 @@ from xenograft.model.vocabulary import (
     CORRELATION,
     ERROR_SMALL,
     KEYS,
+    MODERATORS,
+    MODERATORS_OF_DEPARTURE,
+    PANEL,
+    PANEL_DEPARTURE,
     PARAMETERS,
     RESIDUAL,
     SHARED_BY,
@@ -83,6 +87,9 @@ def _words() -> Iterator[list[str]]:
             ]
     yield ["`error_small`", "`true`", "readings of small tumours are less precise", _marked(ERROR_SMALL)]
     yield ["`residual`", "`true`", "something that never shrinks is measured with every tumour", _marked(RESIDUAL)]
+    yield ["`panel`", "`true`", "of a panel of models, which differ", _marked([*PANEL, *PANEL_DEPARTURE])]
+    moderated = _marked([*MODERATORS, *MODERATORS_OF_DEPARTURE])
+    yield ["`moderators`", "`true`", "how models respond changes with what was measured of them", moderated]
 
 
 def _parameters() -> Iterator[list[str]]:
@@ -90,6 +97,9 @@ def _parameters() -> Iterator[list[str]]:
         needs = [f"`{key} = {word}`" for key, words in KEYS.items() for word in words if name in words[word].priors]
         needs += ["`residual = true`"] if name in RESIDUAL else []
         needs += ["`error_small = true`"] if name in ERROR_SMALL else ["any"] if name in ALWAYS else []
+        if name in (*PANEL, *MODERATORS, *PANEL_DEPARTURE, *MODERATORS_OF_DEPARTURE):
+            needs = ["`panel = true`" if name in (*PANEL, *PANEL_DEPARTURE) else "`moderators = true`"]
+            needs += ["`departure = estimated`"] if name in (*PANEL_DEPARTURE, *MODERATORS_OF_DEPARTURE) else []
         if name in SHARED_BY:
             needs = [SHARED_IN[SHARED_BY[name]]]
         if name == CORRELATION:

@@ -154,9 +154,9 @@ def test_no_modules_import_each_other_but_through_a_door() -> None:
     assert circles(edges) == set()
 
 
-def test_the_sampler_is_used_in_fitting_only() -> None:
+def test_the_sampler_is_used_in_fitting_and_for_panels_only() -> None:
     users = {module for module in MODULES if outside_imports(module) & (SAMPLER | {"numba"})}
-    assert {room_of(module) for module in users} == {"fitting"}
+    assert {room_of(module) for module in users} == {"fitting", "panels"}
 
 
 def test_only_figures_and_what_hands_them_out_draw() -> None:

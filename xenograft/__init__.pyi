@@ -1,11 +1,11 @@
 """What `import xenograft as xg` offers, for type checkers and for `lazy_loader`, which imports on first use."""
 
 from .analysis import collect_results
-from .answers.averaging import Interaction, average, interaction, model_curves
+from .answers.averaging import Interaction, average, model_curves
 from .answers.inhibition import Inhibition, inhibitions
 from .answers.interactions import dose_matrix, interaction_numbers
 from .answers.new_animals import best_arms, predicted_responses, predicted_survival
-from .answers.ranking import Comparison, compare
+from .answers.ranking import Comparison
 from .answers.summary import Summary, summary
 from .answers.verdicts import Verdict, verdicts
 from .errors import CardError, FitFileError, InputError, NoHealthyFitError, StudyError, XenograftError
@@ -22,11 +22,15 @@ from .files import write_csv
 from .fitting.curves import animal_curves, curves
 from .fitting.fit import Fit, parameter_table
 from .fitting.health import Health
-from .fitting.pymc_model import build
-from .fitting.sampling import SamplerSettings, fit, fit_all, refit_without
+from .fitting.sampling import SamplerSettings, refit_without
 from .fitting.store import fit_or_load
 from .model.card import ModelCard, read_card, read_cards
 from .model.prior import Prior
+from .panels.analysis import PanelAnalysis, analyse_panel, panel_cards
+from .panels.either import build, compare, fit, fit_all, interaction
+from .panels.fit import PanelFit
+from .panels.panel import Panel
+from .panels.read import read_panel
 from .planning.allocation import Allocation, allocate, read_baselines
 from .planning.calibration import calibrate
 from .planning.calibration_record import Calibration
@@ -98,6 +102,9 @@ __all__ = [
     "Interaction",
     "ModelCard",
     "NoHealthyFitError",
+    "Panel",
+    "PanelAnalysis",
+    "PanelFit",
     "PredictiveCheck",
     "Prior",
     "SamplerSettings",
@@ -111,6 +118,7 @@ __all__ = [
     "XenograftError",
     "all_figures",
     "allocate",
+    "analyse_panel",
     "animal_curves",
     "animal_responses",
     "arm_estimands",
@@ -149,6 +157,7 @@ __all__ = [
     "log_cell_kill",
     "model_curves",
     "nadir",
+    "panel_cards",
     "parameter_table",
     "plot_curves",
     "plot_excess",
@@ -169,6 +178,7 @@ __all__ = [
     "read_cards",
     "read_design",
     "read_gates",
+    "read_panel",
     "read_reference",
     "read_study",
     "read_truth",

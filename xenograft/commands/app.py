@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from xenograft.commands import compare, fit, numbers, pages, plan, study, trials
+from xenograft.commands import compare, fit, numbers, pages, panel, plan, study, trials
 from xenograft.errors import XenograftError
 
 INTERNAL_ERROR, INTERRUPTED = 4, 130
@@ -22,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (study, fit, plan, trials, numbers, compare, pages):
+for commands in (study, fit, panel, plan, trials, numbers, compare, pages):
     app.add_typer(commands.app)
 
 

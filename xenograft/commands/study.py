@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from xenograft.commands.terminal import StudyPath, plain, standard_output, table_of
+from xenograft.commands.panel import show_panel
+from xenograft.commands.terminal import plain, standard_output, table_of
 from xenograft.errors import InputError
 from xenograft.files import replacing, write_text
 from xenograft.study.examples import example_folder
@@ -46,16 +47,24 @@ def init(
     for sentence in guess.open:
         out.print(f"to fill in: {plain(sentence)}")
     write_text(path, toml_of_guess(_answered(guess) if ask else guess))
-    _print_first(path)
+    if guess.models:
+        _write_panel(path.with_name("panel.toml"), guess.models, force=force)
+        _print_panel(path)
+    else:
+        _print_first(path)
     out.print(f"Wrote {plain(path)}. Look at it, then: xenograft check {plain(shlex.quote(str(table.parent)))}")
 
 
 @app.command()
 def check(
-    study: StudyPath,
+    study: Annotated[
+        Path,
+        typer.Argument(metavar="STUDY", help="A study.toml, the folder that holds one, or a panel (xenograft panel)."),
+    ],
     show: Annotated[bool, typer.Option("--show", help="Print every reading with the cell it was read from.")] = False,
 ) -> None:
     """Read and check a study; print what arrived of its table, and ask about readings that look odd."""
+    from xenograft.panels.read import is_panel, read_panel
     from xenograft.reading.read import read_arrival
     from xenograft.reading.remarks import questions_about
     from xenograft.reading.second_look import second_look
@@ -63,6 +72,9 @@ def check(
     from xenograft.study.removal import reasons_table
     from xenograft.study.tables import excluded_table, left_table, measured_table, summary_table
 
+    if is_panel(study):
+        show_panel(read_panel(study))
+        return
     arrival = read_arrival(study)
     found = arrival.study
     out = standard_output()
@@ -140,6 +152,27 @@ def _answered(guess: Guess) -> Guess:
                     raise InputError("The questions were broken off: no study.toml was written.") from None
             guess = answered
     return guess
+
+
+def _write_panel(path: Path, models: tuple[str, ...], *, force: bool) -> None:
+    """A commented panel.toml beside the study.toml of a table with a column of models."""
+    from xenograft.panels.panel_toml import toml_of_panel
+
+    if path.exists() and not force:
+        standard_output().print(f"note: {plain(path)} is there already and was left as it is.")
+        return
+    write_text(path, toml_of_panel(models))
+    standard_output().print(f"Wrote {plain(path)}.")
+
+
+def _print_panel(path: Path) -> None:
+    from xenograft.errors import StudyError
+    from xenograft.panels.read import read_panel
+
+    try:
+        show_panel(read_panel(path.parent))
+    except StudyError as error:
+        standard_output().print(f"Not readable yet: {plain(error.problems[0])}")
 
 
 def _print_first(path: Path) -> None:

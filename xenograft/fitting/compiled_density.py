@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -108,6 +108,8 @@ SOURCES = (
     "compiled_cages", "compiled_density",
 )  # fmt: skip
 """Modules of which compiled code is made."""
+
+_SOURCES = tuple(Path(__file__).parent / f"{name}.py" for name in SOURCES)
 
 
 @jitted
@@ -301,7 +303,7 @@ def compiled_density(*, with_latents: bool, share: str | None) -> Any:
         return 0 if finite else NOT_FINITE
 
     of = {"mouse_share": "_of_mice", "cage_share": "_of_cages", None: ""}[share]
-    return _cached(entry, ENTRY, ("with_latents" if with_latents else "of_measured") + of)
+    return compiled_for_c(entry, ENTRY, ("with_latents" if with_latents else "of_measured") + of, _SOURCES)
 
 
 @cache
@@ -316,16 +318,29 @@ def compiled_expansion() -> Any:
             stored[i] = position[i]
         return 0
 
-    return _cached(expansion, EXPANSION, "expansion")
+    return compiled_for_c(expansion, EXPANSION, "expansion", _SOURCES)
 
 
-def _cached(function: Any, signature: Any, name: str) -> Any:
+def compiled_for_c(function: Any, signature: Any, name: str, sources: Sequence[Path]) -> Any:
     """A function compiled for C, kept on disk under a name that says what it was made of.
 
+    Parameters
+    ----------
+    function : callable
+        What numba compiles.
+    signature : numba type
+        `ENTRY` or `EXPANSION`.
+    name : str
+        What it is called on disk, before the digest of its sources.
+    sources : sequence of Path
+        Modules of which its code is made.
+
+    Notes
+    -----
     numba itself looks for changes in the function's own file only, and keeps all variants of a function in one index,
     which two processes may spoil for each other.
     """
-    function.__qualname__ = f"{name}_{_digest_of_sources()}"
+    function.__qualname__ = f"{name}_{_digest_of(sources)}"
     with _one_at_a_time(function.__qualname__):
         try:
             return numba.cfunc(signature, cache=True, error_model="numpy")(function)
@@ -348,6 +363,6 @@ def _one_at_a_time(name: str) -> Generator[None]:
         lock.release()
 
 
-def _digest_of_sources() -> str:
-    content = b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in SOURCES)
+def _digest_of(sources: Sequence[Path]) -> str:
+    content = b"".join(path.read_bytes() for path in sources)
     return hashlib.sha256(content).hexdigest()[:16]

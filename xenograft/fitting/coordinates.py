@@ -74,21 +74,15 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Coordinates:
-    """The coordinates of a card's parameters on a study, piece after piece.
+class Pieces:
+    """Coordinates, piece after piece.
 
     Parameters
     ----------
-    study : Study
-        Its arms, agents and animals are the labels.
-    card : ModelCard
-        On the study (`ModelCard.on`); its priors are those of the coordinates.
     pieces : tuple of Piece
         In the order of the coordinates.
     """
 
-    study: Study
-    card: ModelCard
     pieces: tuple[Piece, ...]
 
     @cached_property
@@ -165,6 +159,22 @@ class Coordinates:
         return self.of_values(drawn)
 
 
+@dataclass(frozen=True)
+class Coordinates(Pieces):
+    """The coordinates of a card's parameters on a study.
+
+    Parameters
+    ----------
+    study : Study
+        Its arms, agents and animals are the labels.
+    card : ModelCard
+        On the study (`ModelCard.on`); its priors are those of the coordinates.
+    """
+
+    study: Study
+    card: ModelCard
+
+
 def coordinates_of(study: Study, card: ModelCard, received: Schedule) -> Coordinates:
     """The coordinates that a card has on a study.
 
@@ -188,7 +198,7 @@ def coordinates_of(study: Study, card: ModelCard, received: Schedule) -> Coordin
             "Add them as docs/architecture.md says under a growth law, or use another law."
         )
     own = card.on(study)
-    return Coordinates(study, own, tuple(_pieces(study, own, received)))
+    return Coordinates(tuple(_pieces(study, own, received)), study, own)
 
 
 def labels_of(study: Study, card: ModelCard) -> dict[str, tuple[str, ...]]:

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from xenograft.fitting.compiled_density import compiled_density
-from xenograft.fitting.coordinates import Coordinates, coordinates_of, labels_of
+from xenograft.fitting.coordinates import Coordinates, Pieces, coordinates_of, labels_of
 from xenograft.fitting.study_block import study_block
 from xenograft.model.card import ModelCard
 from xenograft.model.exposure import schedule
@@ -29,28 +29,29 @@ _ENTRY = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 
 
 
 @dataclass(frozen=True, eq=False)
-class Density:
-    """The log posterior of a card on a study, over unconstrained coordinates.
+class Values:
+    """A compiled log density over unconstrained coordinates, as samplers take it.
 
     Parameters
     ----------
-    coordinates : Coordinates
-        Which coordinates there are: logs of positive parameters, log odds of half of 1 + correlation, others as they
-        are; then the latent variables of censored and Student readings.
     block : array (number)
-        The study and the card as the compiled function takes them; must not be changed.
+        The data and the card as the compiled function takes them; must not be changed.
     address : int
         Of the compiled function.
     """
 
-    coordinates: Coordinates
     block: np.ndarray
     address: int
 
     @property
+    def pieces(self) -> Pieces:
+        """Its coordinates."""
+        raise NotImplementedError
+
+    @property
     def n_dim(self) -> int:
         """Number of coordinates."""
-        return self.coordinates.size
+        return self.pieces.size
 
     def value_and_gradient(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """Log posterior at a position, constants included, and its gradient.
@@ -85,6 +86,33 @@ class Density:
         for i in range(draws):
             function(size, position + i * size * step, gradient + i * size * step, value + i * step, block)
         return values, gradients
+
+    def prior_draws(self, draws: int, *, seed: int) -> np.ndarray:
+        """Coordinates (draw, coordinate) of draws of the priors."""
+        return self.pieces.prior_draws(draws, np.random.default_rng(seed))
+
+    @cached_property
+    def _function(self) -> Any:
+        return _ENTRY(self.address)
+
+
+@dataclass(frozen=True, eq=False)
+class Density(Values):
+    """The log posterior of a card on a study, over unconstrained coordinates.
+
+    Parameters
+    ----------
+    coordinates : Coordinates
+        Which coordinates there are: logs of positive parameters, log odds of half of 1 + correlation, others as they
+        are; then the latent variables of censored and Student readings.
+    """
+
+    coordinates: Coordinates
+
+    @property
+    def pieces(self) -> Pieces:
+        """Its coordinates."""
+        return self.coordinates
 
     def parameters(self, x: np.ndarray) -> xr.Dataset:
         """Labelled parameters at many positions.
@@ -154,14 +182,6 @@ class Density:
             values["cohort_standard"] = values["cohort_growth"] / values["sd_cohort"][..., None]
         return self.coordinates.of_values(values)
 
-    def prior_draws(self, draws: int, *, seed: int) -> np.ndarray:
-        """Coordinates (draw, coordinate) of draws of the priors."""
-        return self.coordinates.prior_draws(draws, np.random.default_rng(seed))
-
-    @cached_property
-    def _function(self) -> Any:
-        return _ENTRY(self.address)
-
 
 def density_of(study: Study, card: ModelCard, without: Collection[str] = ()) -> Density:
     """The log posterior of a card on a study.
@@ -184,4 +204,4 @@ def density_of(study: Study, card: ModelCard, without: Collection[str] = ()) -> 
         with_latents=any(name in coordinates.start for name in LATENT),
         share=next((name for name in SHARED_BY if name in coordinates.start), None),
     )
-    return Density(coordinates, block, entry.address)
+    return Density(block, entry.address, coordinates)

@@ -21,7 +21,7 @@ from nutpie.compiled_pyfunc import from_pyfunc
 from nutpie.sample import CompiledModel
 
 from xenograft.fitting.compiled_density import ENTRY, compiled_expansion
-from xenograft.fitting.density import Density
+from xenograft.fitting.density import Values
 
 POSITION = "position"
 """The only variable that nutpie stores: unconstrained coordinates."""
@@ -42,7 +42,7 @@ STATISTICS = {
 
 
 def sample(
-    density: Density,
+    density: Values,
     *,
     draws: int,
     tune: int,
@@ -105,7 +105,7 @@ def takes_addresses() -> bool:
 class _ByAddress(CompiledModel):
     """A density as nutpie's own compiled models are."""
 
-    density: Density
+    density: Values
 
     @property
     def n_dim(self) -> int:
@@ -146,11 +146,11 @@ class _ByAddress(CompiledModel):
         )
 
 
-def _by_address(density: Density) -> CompiledModel:
+def _by_address(density: Values) -> CompiledModel:
     return _ByAddress({POSITION: (DIM,)}, density)
 
 
-def _by_function(density: Density) -> CompiledModel:
+def _by_function(density: Values) -> CompiledModel:
     return from_pyfunc(
         density.n_dim,
         lambda: density.value_and_gradient,
@@ -172,5 +172,5 @@ def _compile_pymc() -> Any:
     return import_module("nutpie.compile_pymc")
 
 
-def _start(density: Density, seed: int) -> np.ndarray:
+def _start(density: Values, seed: int) -> np.ndarray:
     return density.prior_draws(1, seed=seed)[0]

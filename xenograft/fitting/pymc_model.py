@@ -157,10 +157,10 @@ def _by_combination(study: Study, card: ModelCard, departure: Any) -> Any:
 
 def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_agent: Any) -> Parameters:
     spread = "arm" if card.spread == "arm" else None
-    error = _prior("error", card.prior_of("error"), dims=spread)
-    of_law = {} if card.law.own_curves else {name: _prior(name, card.prior_of(name)) for name in card.law.priors}
+    error = variable_of("error", card.prior_of("error"), dims=spread)
+    of_law = {} if card.law.own_curves else {name: variable_of(name, card.prior_of(name)) for name in card.law.priors}
     optional = {
-        name: _prior(name, card.prior_of(name), dims=spread if name == "sd_growth" else PARAMETERS[name].dim)
+        name: variable_of(name, card.prior_of(name), dims=spread if name == "sd_growth" else PARAMETERS[name].dim)
         for name in (
             "waning", "onset", "sd_baseline", "sd_growth", "sd_effect", "correlation", "small_tumour_error",
             "residual", "degrees_of_freedom",
@@ -168,20 +168,20 @@ def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_ag
         if name in card.priors
     }  # fmt: skip
     if share := share_within_groups(study, card):
-        optional[share] = _prior(share, card.prior_of(share))
+        optional[share] = variable_of(share, card.prior_of(share))
     if "sd_growth" in optional and not spread:
         optional["sd_growth"] = optional["sd_growth"][None]
     if "sd_cohort" in card.priors:
-        scaled = _prior("sd_cohort", card.prior_of("sd_cohort")) * pm.Normal("cohort_standard", dims="cohort")
+        scaled = variable_of("sd_cohort", card.prior_of("sd_cohort")) * pm.Normal("cohort_standard", dims="cohort")
         optional["cohort"] = pm.Deterministic("cohort_growth", scaled, dims="cohort")
     if card.law.own_curves:
         # halfway between centred and not: where readings tell much about a bend and where they tell little
-        half = pt.sqrt(_prior("smoothness", card.prior_of("smoothness")))
+        half = pt.sqrt(variable_of("smoothness", card.prior_of("smoothness")))
         scaled = half * pm.Normal("bend_scaled", 0.0, half, dims=("curve", "knot"))
         optional["bend"] = pm.Deterministic("bend", scaled, dims=("curve", "knot"))
     return Parameters(
-        baseline=_prior("baseline", card.prior_of("baseline")),
-        growth=_prior("growth", card.prior_of("growth")),
+        baseline=variable_of("baseline", card.prior_of("baseline")),
+        growth=variable_of("growth", card.prior_of("growth")),
         kill=_kill(study, card),
         departure=departure,
         highest_single_agent=highest_single_agent,
@@ -193,7 +193,8 @@ def _parameters(study: Study, card: ModelCard, departure: Any, highest_single_ag
     )
 
 
-def _prior(name: str, prior: Prior, dims: str | None = None) -> Any:
+def variable_of(name: str, prior: Prior, dims: str | tuple[str, ...] | None = None) -> Any:
+    """A free variable with a prior; of a correlation through `name_unit` on 0–1."""
     # NumPy's numbers keep their precision; PyTensor would take a plain 100.0 for single precision, and its log as well
     numbers = {argument: np.float64(value) for argument, value in prior.arguments.items()}
     if prior.distribution == "LKJ":  # of a 2 × 2 matrix: a symmetric Beta on (−1, 1)
@@ -206,15 +207,15 @@ def _kill(study: Study, card: ModelCard) -> Any:
         return _kills("kill", [card.prior_of("kill", agent) for agent, _ in study.levels], study.level_labels, "agent")
     agents = list(dict.fromkeys(agent for agent, _ in study.levels))
     top = _kills("kill_at_top_dose", [card.prior_of("kill", agent) for agent in agents], agents, "single_agent")
-    power = _prior("dose_power", card.prior_of("dose_power")) if card.dose_effect == "power" else 1.0
+    power = variable_of("dose_power", card.prior_of("dose_power")) if card.dose_effect == "power" else 1.0
     agent_of_level = [agents.index(agent) for agent, _ in study.levels]
     return pm.Deterministic("kill", top[agent_of_level] * study.relative_doses**power, dims="agent")
 
 
 def _kills(name: str, priors: list[Prior], labels: Collection[str], dim: str) -> Any:
     if len({(prior.distribution, *prior.arguments.values()) for prior in priors}) == 1:
-        return _prior(name, priors[0], dims=dim)
-    parts = [_prior(f"{name}_{label}", prior) for label, prior in zip(labels, priors, strict=True)]
+        return variable_of(name, priors[0], dims=dim)
+    parts = [variable_of(f"{name}_{label}", prior) for label, prior in zip(labels, priors, strict=True)]
     return pm.Deterministic(name, pt.stack(parts), dims=dim)
 
 

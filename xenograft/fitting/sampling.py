@@ -233,13 +233,21 @@ def judged_quantities(posterior: xr.Dataset, study: Study, card: ModelCard) -> x
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
+    """How the sampler is run once.
+
+    Parameters
+    ----------
+    draws, tune, target_accept, adaptation
+        As of `Attempt`.
+    """
+
     draws: int
     tune: int
     target_accept: float = 0.8
     adaptation: Literal["diag", "low_rank"] = "low_rank"
 
-    def more_careful(self, health: Health, retry: int) -> _Run:
+    def more_careful(self, health: Health, retry: int) -> Run:
         """Smaller steps against divergences, else longer runs, then the diagonal mass matrix.
 
         See docs/mathematics.md#health-of-a-fit.
@@ -261,17 +269,17 @@ class _Sampled:
     health: Health
 
 
-def _first_run(density: Density, card: ModelCard, settings: SamplerSettings) -> _Run:
+def _first_run(density: Density, card: ModelCard, settings: SamplerSettings) -> Run:
     small = density.n_dim <= LOW_RANK_UP_TO
     accept = 0.9 if card.law.own_curves else 0.8  # bends of a scale that is itself uncertain: shorter steps
-    return _Run(settings.draws, settings.tune, target_accept=accept, adaptation="low_rank" if small else "diag")
+    return Run(settings.draws, settings.tune, target_accept=accept, adaptation="low_rank" if small else "diag")
 
 
 def _attempted(
     density: Density,
     study: Study,
     card: ModelCard,
-    run: _Run,
+    run: Run,
     settings: SamplerSettings,
     seed: int,
     bar: FitProgress,
@@ -287,7 +295,7 @@ def _attempted(
     kept: _Sampled | None = None
     bent = any(name in density.coordinates.start for name in BENT)
 
-    def keep(found: _Sampled, by: _Run, adaptation: Adaptation) -> None:
+    def keep(found: _Sampled, by: Run, adaptation: Adaptation) -> None:
         nonlocal kept
         health = found.health
         attempts.append(
@@ -353,7 +361,7 @@ def _worth_more(card: ModelCard, health: Health) -> bool:
 
 
 def _sample(
-    density: Density, study: Study, card: ModelCard, run: _Run, settings: SamplerSettings, seed: int, bar: FitProgress
+    density: Density, study: Study, card: ModelCard, run: Run, settings: SamplerSettings, seed: int, bar: FitProgress
 ) -> tuple[_Sampled, np.ndarray]:
     positions, stats = sample(
         density, **asdict(run), chains=settings.chains, cores=settings.cores, seed=seed,

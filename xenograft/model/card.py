@@ -51,6 +51,8 @@ class ModelCard(BaseModel):
         What the card is called (its file's name) and what it claims in one sentence.
     growth, exposure, reference, departure, departure_by, dose_effect, varies, spread, error, error_small, residual
         Words of `vocabulary.KEYS`; models/README.md lists them.
+    panel, moderators : bool
+        Whether it is for a panel of models, and whether what was measured of these changes how they respond.
     priors : mapping of str to Prior
         One per parameter; `kill.<agent>` holds an agent's own kill prior.
     """
@@ -70,6 +72,8 @@ class ModelCard(BaseModel):
     error: Annotated[str, one_of(ERROR)]
     error_small: Annotated[bool, Field(strict=True)] = False
     residual: Annotated[bool, Field(strict=True)] = False
+    panel: Annotated[bool, Field(strict=True)] = False
+    moderators: Annotated[bool, Field(strict=True)] = False
     priors: dict[str, Prior]
 
     @field_validator("exposure", mode="before")
@@ -135,7 +139,9 @@ class ModelCard(BaseModel):
         fitted to studies that need them, so that a card with the usual one and a card without never have two posteriors
         for one study.
         """
-        content = self.model_dump(exclude={"name", "claim", "priors", *([] if self.residual else ["residual"])})
+        later = ("residual", "panel", "moderators")  # a card that does not say them keeps the digest it had
+        unsaid = {key for key in later if not getattr(self, key)}
+        content = self.model_dump(exclude={"name", "claim", "priors", *unsaid})
         priors = {name: prior.says for name, prior in self.priors.items()}
         for share, usual in SHARES.values():
             if priors.get(share) == usual:
@@ -160,7 +166,10 @@ class ModelCard(BaseModel):
         study : Study
             To be fitted, or simulated, under the card.
         """
-        days = follow_up(study)
+        return self.on_days(follow_up(study))
+
+    def on_days(self, days: float) -> ModelCard:
+        """As `on`, of a follow-up of so many days."""
         return self.model_copy(update={"priors": {n: prior.on_follow_up(days) for n, prior in self.priors.items()}})
 
     def null_of(self, other: ModelCard) -> bool:
@@ -172,7 +181,7 @@ class ModelCard(BaseModel):
             An answering card of the same growth, exposure, error, residual, spread and effects, whose departures are
             not drawn together.
         """
-        keys = ("growth", "exposure", "error", "residual", "spread")
+        keys = ("growth", "exposure", "error", "residual", "spread", "panel", "moderators")
         same = all(getattr(self, key) == getattr(other, key) for key in keys) and other.departure_by != SHRUNKEN
         return same and set(self.varies) == set(other.varies) and not self.answers and other.answers
 
@@ -297,13 +306,40 @@ def _contradictions(place: str, card: ModelCard) -> Iterable[str]:
             f'{place}: departure_by = "{SHRUNKEN}" says how departures are estimated, and departure = "none" has none. '
             "Leave departure_by out."
         )
+    yield from _contradictions_of_a_panel(place, card)
     if isinstance(card.exposure, dict) and not card.exposure:
         yield f'{place}: exposure names no agent. Write one word for all, or a word per agent and "default".'
 
 
+def _contradictions_of_a_panel(place: str, card: ModelCard) -> Iterable[str]:
+    if card.moderators and not card.panel:
+        yield f"{place}: moderators are of the models of a panel. Write panel = true too, or leave moderators out."
+    if not card.panel:
+        return
+    asked = {
+        "reference": card.reference == "bliss", "error": card.error == "normal",
+        "dose_effect": card.dose_effect == "free", "departure_by": card.departure_by == "arm",
+        "error_small": not card.error_small,
+        "residual": not card.residual, "growth": not card.law.own_curves,
+        "varies": set(card.varies) == {"baseline", "growth"},
+    }  # fmt: skip
+    can = {
+        "reference": '"bliss"', "error": '"normal"', "dose_effect": '"free"', "departure_by": '"arm"',
+        "error_small": "false", "residual": "false", "growth": "a growth law", "varies": '["baseline", "growth"]',
+    }  # fmt: skip
+    for key, fine in asked.items():
+        if not fine:
+            yield (
+                f"{place}: panel = true integrates what models and animals have of their own, which needs {key} to be "
+                f"{can[key]}. Change it, or leave panel out."
+            )
+
+
 def _prior_problems(place: str, card: ModelCard) -> list[str]:
     said = {key: card.words(key) for key in KEYS}
-    needed = needed_priors(said, small_tumours=card.error_small, residual=card.residual)
+    needed = needed_priors(
+        said, small_tumours=card.error_small, residual=card.residual, panel=card.panel, moderators=card.moderators
+    )
     problems = [f"{place}: the prior of {name} is missing. Add [priors.{name}]." for name in needed - set(card.priors)]
     for entry, prior in card.priors.items():
         name, _, agent = entry.partition(".")

@@ -171,6 +171,8 @@ def _why_not_waning(study: Study) -> str | None:
 
 def _reasons(study: Study, card: ModelCard) -> Iterable[str]:
     agents = list(dict.fromkeys(agent for agent, _ in study.levels))
+    if card.panel:
+        yield "it is for a panel of models (xenograft panel), and this is one study"
     if isinstance(card.exposure, Mapping):
         named = set(card.exposure) - {"default"}
         for agent in sorted(named - set(agents)):

@@ -188,6 +188,18 @@ ERROR_SMALL = ("small_tumour_error",)
 RESIDUAL = ("residual",)
 """Priors of a card in which something that never shrinks is measured with every tumour (`residual = true`)."""
 
+PANEL = ("between_baseline", "between_growth", "between_kill", "historical_growth")
+"""Priors of a card for a panel of models (`panel = true`): how models differ, and historical controls among them."""
+
+PANEL_DEPARTURE = ("between_departure",)
+"""The same where it estimates the departure."""
+
+MODERATORS = ("slope_kill",)
+"""Priors of a card for a panel in which moderators change how models respond (`moderators = true`)."""
+
+MODERATORS_OF_DEPARTURE = ("slope_departure",)
+"""The same where it estimates the departure."""
+
 WITH_OWN_CURVES = {"reference": "bliss", "departure": "estimated", "exposure": LASTS, "dose_effect": "free"}
 """What a card says whose law leaves the course of every arm free: anything else would restrict it."""
 
@@ -226,6 +238,13 @@ PARAMETERS = _by_name(
     Parameter("degrees_of_freedom", ("LogNormal", "Gamma"), "none"),
     Parameter("smoothness", _POSITIVE, "log units per day^1.5"),
     *(Parameter(share, ("Beta",), "none") for share in SHARED_BY),
+    Parameter("between_baseline", _POSITIVE, "log units"),
+    Parameter("between_growth", _POSITIVE, "1/day"),
+    Parameter("between_kill", _POSITIVE, "1/day", "agent"),
+    Parameter("between_departure", _POSITIVE, "1/day", "combination"),
+    Parameter("historical_growth", _POSITIVE, "1/day"),
+    Parameter("slope_kill", ("Normal",), "1/day", "agent"),
+    Parameter("slope_departure", ("Normal",), "1/day", "combination"),
 )
 """Everything that a card may have a prior of."""
 
@@ -239,17 +258,29 @@ CORRELATED, CORRELATION = ("baseline", "growth"), "correlation"
 """What varies together, and the prior of a card in which both vary."""
 
 
-def needed_priors(said: Mapping[str, Iterable[str]], *, small_tumours: bool, residual: bool = False) -> set[str]:
+def needed_priors(
+    said: Mapping[str, Iterable[str]],
+    *,
+    small_tumours: bool,
+    residual: bool = False,
+    panel: bool = False,
+    moderators: bool = False,
+) -> set[str]:
     """Names of the priors that a card has to have, and no other.
 
     Parameters
     ----------
     said : mapping of str to iterable of str
         The words of a card by key.
-    small_tumours, residual : bool
-        Its `error_small` and `residual`.
+    small_tumours, residual, panel, moderators : bool
+        Its `error_small`, `residual`, `panel` and `moderators`.
     """
     needed = {*ALWAYS, *(ERROR_SMALL if small_tumours else ()), *(RESIDUAL if residual else ())}
+    estimated = "estimated" in said["departure"]
+    if panel:
+        needed |= {*PANEL, *(PANEL_DEPARTURE if estimated else ())}
+    if moderators:
+        needed |= {*MODERATORS, *(MODERATORS_OF_DEPARTURE if estimated else ())}
     needed |= {prior for key, words in said.items() for word in words for prior in KEYS[key][word].priors}
     return needed | ({CORRELATION} if set(CORRELATED) <= set(said["varies"]) else set())
 

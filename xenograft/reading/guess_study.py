@@ -21,6 +21,7 @@ from xenograft.reading.guess_contents import (
     written_once,
 )
 from xenograft.reading.guess_layout import row_of_weights
+from xenograft.reading.guess_models import models_guessed
 from xenograft.reading.guess_read import read_unknown
 from xenograft.reading.guess_sheets import sheets_guessed, titles_guessed
 from xenograft.reading.guess_times import Finding, times_guessed, weeks_and_days
@@ -61,6 +62,8 @@ class Guess:
         Lines of further tables, such as [groups].
     guessed, open : tuple of str
         Sentences: what was guessed, and what the table cannot say.
+    models : tuple of str
+        Tumour models that a column names; none where the table is one study.
     """
 
     keys: dict[str, str]
@@ -72,6 +75,7 @@ class Guess:
     tables: tuple[str, ...] = ()
     guessed: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
 
 def guess_study(table: Path, *, sheet: str | None = None) -> Guess:
@@ -278,6 +282,7 @@ def _cells_of(guess: Guess, table: Path) -> Cells | StudyError:
 
 def _with_contents(guess: Guess, table: Path, decimal: str, sheet: Sheet, found: LaidOut) -> Guess:
     """The guess with what the readings themselves say: words, marks, limits, arms."""
+    guess = _with_models(guess, sheet, found)
     cells = _cells_of(guess, table)
     if isinstance(cells, StudyError):
         if not any("not understood as days" in question for question in guess.open):
@@ -285,7 +290,7 @@ def _with_contents(guess: Guess, table: Path, decimal: str, sheet: Sheet, found:
         arms_named = dict.fromkeys(_column(sheet, found.row, found.columns.get("arm", "")))
         return _with_arms(replace(guess, arms=tuple(guess_arms([name for name in arms_named if name]))))
     guess = _said(guess, *(notice.removeprefix(f"{sheet.place}: ") for notice in cells.notices if "left out" in notice))
-    names: dict[str, str] = {part: part for part in ("animal", "arm", "day", "volume", "tumour", "cage")}
+    names: dict[str, str] = {part: part for part in ("animal", "arm", "day", "volume", "tumour", "cage", "model")}
     if not cells.wide:
         ours: dict[str, Any] = {**Columns().model_dump(), **guess.columns}
         names = {part: name if isinstance(name, str) else part for part, name in ours.items()}
@@ -308,7 +313,8 @@ def _with_contents(guess: Guess, table: Path, decimal: str, sheet: Sheet, found:
     if "arm" not in texts:
         return _asked(guess, "The column of arms was not recognised: name it under [columns] and add the arms.")
     if {"animal", "day"} <= set(texts):
-        guess = _with(guess, identities_guessed(texts))
+        own = texts | {"animal": texts["model"] + "/" + texts["animal"]} if guess.models else texts
+        guess = _with(guess, identities_guessed(own))
     names_of_arms = [name for name in dict.fromkeys(texts["arm"]) if name]
     found_summaries = summaries_among(names_of_arms)
     summaries = [name for name in names_of_arms if name in found_summaries]
@@ -317,6 +323,24 @@ def _with_contents(guess: Guess, table: Path, decimal: str, sheet: Sheet, found:
         guess = _said(guess, f"{', '.join(summaries)}: summaries, left out.")
     arms = guess_arms([name for name in names_of_arms if name not in summaries])
     return _with_arms(replace(guess, arms=tuple(arms)))
+
+
+def _with_models(guess: Guess, sheet: Sheet, found: LaidOut) -> Guess:
+    """The guess with the column that tells models apart, where the table is a panel."""
+    if found.layout == "wide by animal" or not found.row:
+        return guess
+    header = [text.strip() for text in sheet.rows[found.row - 1]]
+    known = {part: name for part, name in guess.columns.items() if isinstance(name, str)}
+    models = models_guessed(header, sheet.rows[found.row :], known)
+    if models is None:
+        return guess
+    name, called = models
+    columns = {part: named for part, named in guess.columns.items() if named != name}
+    columns |= {} if name == "model" else {"model": name}
+    return _said(
+        replace(guess, columns=columns, models=called),
+        f'The column "{name}" names {len(called)} models ({", ".join(called[:3])}, …): this is a panel.',
+    )
 
 
 def _with_arms(guess: Guess) -> Guess:

@@ -316,7 +316,7 @@ def _says_nothing_beyond_arm(rows: pd.DataFrame, part: str) -> bool:
 def _extent_problems(file: StudyFile, place: str, rows: pd.DataFrame) -> Iterable[_Problem]:
     """Too few animals in an arm, and days of study.toml outside the days of the table."""
     entry, first_dose = file.entry, file.first_dose
-    if file.arms and not file.broken and all(arm.control for arm in file.arms):
+    if file.arms and not file.broken and not file.of_panel and all(arm.control for arm in file.arms):
         yield (
             0,
             f"{file.place}: no arm gets an agent, so there is nothing to compare. Add the treated arms to the study.",
@@ -331,11 +331,12 @@ def _extent_problems(file: StudyFile, place: str, rows: pd.DataFrame) -> Iterabl
         fitted = taken if entry.fit_from is None or days.empty else taken[~(days < entry.fit_from)]
         animals = fitted.groupby("arm")["animal"].nunique()
         present = set(rows["arm"].unique())
+        least = 1 if file.of_panel else 2
         for arm in file.arms:
             count = int(animals.get(arm.name, 0))
-            if count < 2 and arm.name in present:
+            if count < least and arm.name in present:
                 finding = f"arm {quoted(arm.name)} has {counted(count, 'animal')} with readings to fit"
-                yield 0, f"{place}: {finding}; it needs at least 2. Add animals, or give the arm ignore = true."
+                yield 0, f"{place}: {finding}; it needs at least {least}. Add animals, or give the arm ignore = true."
     if first_dose is None or np.isnan(last):
         return
     if first_dose >= last:

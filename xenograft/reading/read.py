@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from xenograft.errors import StudyError
+from xenograft.printing import few
 from xenograft.reading.columns import chosen_columns, rows_in_our_words, with_exclusions
 from xenograft.reading.layouts import Cells
 from xenograft.reading.problems import problems_of_table
@@ -69,13 +70,21 @@ def read_study(path: str | Path) -> Study:
     return read_arrival(path).study
 
 
-def read_arrival(path: str | Path) -> Arrival:
-    """Read a study, and keep which cell each reading came from; see `read_study`."""
+def read_arrival(path: str | Path, *, of_panel: bool = False) -> Arrival:
+    """Read a study, and keep which cell each reading came from; see `read_study`.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A study.toml, or a folder that holds one.
+    of_panel : bool
+        Whether it is one model of a panel: an arm may then have a single animal, and there may be the vehicle alone.
+    """
     path = Path(path)
     path = path / "study.toml" if path.is_dir() else path
     if path.suffix.lower() in suffixes():
         raise StudyError(f"{path.name}: is a table. Give the study.toml that names it as data.")
-    file = read_study_file(path)
+    file = replace(read_study_file(path), of_panel=of_panel)
     if file.table is None or not file.table_readable:
         raise StudyError(file.problems)
     try:
@@ -107,6 +116,7 @@ def arrival_of(file: StudyFile, source: Source) -> Arrival:
     if source.weights is not None:
         rows = _with_weights(rows, *source.weights)
     rows, exclude_problems = with_exclusions(file, place, rows)
+    problems += [] if file.by_model else several_models(place, rows)
     analysed = rows[~rows["arm"].isin(file.ignored)] if "arm" in rows else rows
     problems = [*file.problems, *cells.problems, *problems, *exclude_problems]
     problems += problems_of_table(file, place, rows, analysed, columns)
@@ -119,6 +129,17 @@ def arrival_of(file: StudyFile, source: Source) -> Arrival:
     analysed, repeated = with_means(file, place, analysed)
     study = _study(file, sheet, [*cells.notices, *repeated], rows, analysed)
     return Arrival(study, file, source.sheets, rows)
+
+
+def several_models(place: str, rows: pd.DataFrame) -> list[str]:
+    """What is wrong with a table whose column of models names several, where one study is asked for."""
+    models = [name for name in rows["model"].unique().tolist() if name] if "model" in rows else []
+    if len(models) < 2:
+        return []
+    return [
+        f"{place}: holds {len(models)} models ({few(models, 3)}), which are not one study. Analyse them as a panel "
+        "(xenograft panel), or keep the rows of one model."
+    ]
 
 
 def _with_weights(rows: pd.DataFrame, own: StudyFile, weights: Cells) -> pd.DataFrame:
@@ -194,7 +215,8 @@ def _readings(file: StudyFile, rows: pd.DataFrame) -> pd.DataFrame:
     )
     readings["censored"] = kept["censored"]
     used = kept["exclude"].eq("") if "exclude" in kept else pd.Series(data=True, index=kept.index)
-    before = readings["day"].where((readings["day"] <= file.first_dose) & used)
+    first = -np.inf if file.first_dose is None else file.first_dose  # of a vehicle alone: every reading counts
+    before = readings["day"].where((readings["day"] <= first) & used)
     baseline_day = before.groupby(readings["animal"]).transform("max")
     from_day = baseline_day.fillna(-np.inf) if file.entry.fit_from is None else file.entry.fit_from
     readings["fitted"] = (readings["day"] >= from_day) & used
@@ -204,6 +226,8 @@ def _readings(file: StudyFile, rows: pd.DataFrame) -> pd.DataFrame:
     for part in ("mouse", "cohort", "cage", "exclude"):
         if part in kept and kept[part].ne("").any():
             readings[part] = kept[part]
+    if file.by_model:
+        readings["model"] = kept["model"]
     if reasons := _reasons_left(rows):
         readings["reason_left"] = [reasons.get(animal, "") for animal in readings["animal"]]
     return readings

@@ -146,6 +146,7 @@ class Columns(_Entry):
     tumour: _Text = "tumour"
     start: _Text = "start"
     study: _Text = "study"
+    model: _Text = "model"
     reason_left: _Text = "reason_left"
     limit: _Text = "limit"
     exclude: _Text = "exclude"

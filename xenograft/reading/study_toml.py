@@ -51,6 +51,10 @@ class StudyFile:
         A sentence for everything wrong with the file itself.
     table_readable : bool
         False where a key that says how the table is written is faulty: its cells would be misread.
+    of_panel : bool
+        Whether it is one model of a panel: an arm may then have a single animal, and there may be the vehicle alone.
+    by_model : bool
+        Whether its table holds several models, told apart by a column.
     """
 
     place: str
@@ -61,6 +65,8 @@ class StudyFile:
     broken: tuple[str, ...]
     problems: tuple[str, ...]
     table_readable: bool = True
+    of_panel: bool = False
+    by_model: bool = False
 
     @property
     def arm_names(self) -> list[str]:

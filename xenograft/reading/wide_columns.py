@@ -22,7 +22,7 @@ from xenograft.reading.sheet import Sheet
 from xenograft.reading.study_toml import StudyFile, counted
 from xenograft.reading.summaries import summaries_among
 
-READ_DOWN = ("animal", "arm", "day", "tumour", "start", "cohort", "cage", "study", "reason_left")
+READ_DOWN = ("animal", "arm", "day", "tumour", "start", "cohort", "cage", "study", "model", "reason_left")
 MEASURED = ("volume", "length", "width", "height", "weight")
 
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 import pandas as pd
 
-type Group = Literal["animal", "mouse", "cage"]
+type Group = Literal["animal", "mouse", "cage", "model"]
 
-PLURAL: Mapping[Group, str] = {"animal": "animals", "mouse": "mice", "cage": "cages"}
+PLURAL: Mapping[Group, str] = {"animal": "animals", "mouse": "mice", "cage": "cages", "model": "models"}
 """The groups in words, when there are several."""
 
 

@@ -182,8 +182,9 @@ class Study:
 
     @cached_property
     def first_dose(self) -> float:
-        """Earliest dosing day of any arm (day as recorded): t = 0 of the model."""
-        return min(day for arm in self.arms for dosing in arm.dosings for day in dosing.days)
+        """Earliest dosing day of any arm, of a vehicle alone the first reading's (as recorded): t = 0 of the model."""
+        days = [day for arm in self.arms for dosing in arm.dosings for day in dosing.days]
+        return min(days, default=float(self.readings["day"].min()))
 
     @cached_property
     def fitted_readings(self) -> pd.DataFrame:

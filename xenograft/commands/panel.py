@@ -1,0 +1,105 @@
+"""The command for panels: many models, one question."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xenograft.commands.fit import NO_HEALTHY_FIT
+from xenograft.commands.terminal import Cards, Chains, Draws, JsonPath, Quiet, Seed, plain, standard_output, table_of
+from xenograft.files import check_outputs
+
+if TYPE_CHECKING:
+    from xenograft.panels.analysis import PanelAnalysis
+    from xenograft.panels.panel import Panel
+
+app = typer.Typer()
+
+
+@app.command()
+def panel(
+    place: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PLACE", help="A folder of studies, a panel.toml, or a study whose table has a column of models."
+        ),
+    ],
+    model: Cards = None,
+    combination: Annotated[
+        str | None, typer.Option(metavar="ARM", help="Only this combination, with its agents alone and the vehicle.")
+    ] = None,
+    json: JsonPath = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write the answer in Markdown, for a pull request.")
+    ] = None,
+    seed: Seed = 1,
+    draws: Draws = 1000,
+    chains: Chains = 4,
+    quiet: Quiet = False,
+) -> None:
+    """Many models, one question: on average, in the next model, and in which kind of model."""
+    from xenograft.panels.read import of_combination, read_panel
+
+    json = json or Path("results.json")
+    check_outputs(json, markdown)
+    found = read_panel(place)
+    if combination is not None:
+        found = of_combination(found, combination, "--combination")
+    from xenograft.answers.results import to_json
+    from xenograft.files import write_text
+    from xenograft.fitting.sampling import SamplerSettings
+    from xenograft.panels.analysis import analyse_panel, panel_cards
+    from xenograft.panels.markdown import panel_markdown
+
+    cards = panel_cards(found, model)
+    settings = SamplerSettings(draws=draws, tune=draws, chains=chains)
+    analysis = analyse_panel(found, cards, seed=seed, settings=settings, quiet=quiet)
+    write_text(json, to_json(analysis.results))
+    if markdown:
+        write_text(markdown, panel_markdown(analysis))
+    _print(analysis)
+    standard_output().print(f"Numbers: {plain(json)}")
+    if analysis.has_no_answer:
+        raise typer.Exit(NO_HEALTHY_FIT)
+
+
+def show_panel(found: Panel) -> None:
+    """Print a panel: models by arms, what is missing, agents that never meet, moderators, notices."""
+    from xenograft.panels.shown import arms_table, gaps, models_table
+
+    out = standard_output()
+    out.print(f"[bold]{plain(found.name)}[/bold]")
+    out.print(
+        f"{len(found.models)} models · {found.animals} animals · {found.readings:,} readings, {found.censored} below "
+        f"the limit · horizon {found.horizon:g} days after the first dose · volumes in {plain(found.unit)}"
+    )
+    out.print(table_of(arms_table(found)))
+    out.print("\nAnimals with a reading, by model and arm:")
+    out.print(table_of(models_table(found)))
+    out.print()
+    for sentence in (*gaps(found), *found.notices):
+        out.print(f"note: {plain(sentence)}")
+    out.print("No problems found.")
+
+
+def _print(analysis: PanelAnalysis) -> None:
+    from xenograft.panels.markdown import answers_table, cards_table, moderators_table
+
+    out = standard_output()
+    for title, table in (
+        ("Cards, each model left out in turn", cards_table(analysis.results)),
+        ("Excess in log units on the horizon (positive = enhanced)", answers_table(analysis.results)),
+        ("Moderators", moderators_table(analysis.results)),
+    ):
+        if len(table):
+            out.print(f"\n[bold]{title}[/bold]")
+            out.print(table_of(table))
+    out.print()
+    for one in analysis.verdicts:
+        out.print(plain(one.sentence))
+    if analysis.reason:
+        out.print(plain(analysis.reason))
+    for words in analysis.cautions:
+        out.print(f"Caution: {plain(words)}")

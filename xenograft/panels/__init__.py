@@ -1,0 +1,1 @@
+"""Many studies, one question: on average, in the next model, and in which kind of model."""

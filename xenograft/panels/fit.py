@@ -1,0 +1,190 @@
+"""Fitting a card to a panel: sample its density, judge the fit, draw what each model has of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from xenograft.errors import InputError
+from xenograft.fitting.fit import versions
+from xenograft.fitting.health import STATUS_MARKS, Attempt, Health, judge
+from xenograft.fitting.nutpie_adapter import sample
+from xenograft.fitting.progress import FitProgress
+from xenograft.fitting.sampling import STATUSES, Run, SamplerSettings, sampler_seed
+from xenograft.model.card import ModelCard
+from xenograft.panels.density import PanelDensity, panel_density
+from xenograft.panels.effects import curves_of_effects, draws_of_effects, population_of
+from xenograft.panels.likelihood import model_log_likelihood
+from xenograft.panels.panel import Panel
+from xenograft.printing import html_card, html_list
+from xenograft.quantities.estimands import excess
+
+LOW_RANK_UP_TO = 100
+"""Dimensions up to which the low-rank mass matrix is used, as of one study."""
+
+
+@dataclass(frozen=True, eq=False)
+class PanelFit:
+    """Posterior draws of one card on one panel.
+
+    Parameters
+    ----------
+    panel : Panel
+        What was fitted.
+    card : ModelCard
+        The hypothesis.
+    draws : DataTree
+        Groups `posterior` (chain, draw, …; rates in 1/day), `sample_stats`, `latent`, `log_likelihood` (chain, draw,
+        model) and `models`, whose `own` (chain, draw, model, effect) is what each model has of its own.
+    health, attempts, seed, seconds
+        As of a `Fit`.
+    """
+
+    panel: Panel
+    card: ModelCard
+    draws: xr.DataTree
+    health: Health
+    attempts: tuple[Attempt, ...]
+    seed: int
+    seconds: Mapping[str, float]
+
+    method: Literal["nuts"] = "nuts"
+
+    def __repr__(self) -> str:
+        chains, draws = self.posterior.sizes["chain"], self.posterior.sizes["draw"]
+        return f"<PanelFit {self.card.name} of {self.panel.name!r}: {self.health.status}, {chains} × {draws} draws>"
+
+    def _repr_html_(self) -> str:
+        facts = [repr(self.panel).strip("<>"), f"seed {self.seed}", f"xenograft {versions()['xenograft']}"]
+        kind = f"Fit of a panel, {STATUS_MARKS[self.health.status]}"
+        return html_card(self.card.name, kind, facts, [html_list(self.health.failures)])
+
+    @property
+    def study(self) -> Panel:
+        """The panel, where a comparison asks what was fitted."""
+        return self.panel
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """Posterior draws of the parameters (chain, draw, …), rates in 1/day."""
+        return self.draws["posterior"].to_dataset()
+
+    @property
+    def effects(self) -> xr.DataArray:
+        """What each model has of its own (chain, draw, model, effect)."""
+        return self.draws["models"]["own"]
+
+
+def fit_panel(
+    panel: Panel,
+    card: ModelCard,
+    *,
+    seed: int = 0,
+    settings: SamplerSettings | None = None,
+    progress: bool = True,
+    without: Sequence[str] = (),
+) -> PanelFit:
+    """Fit one card to a panel.
+
+    Parameters
+    ----------
+    panel : Panel
+        Models and readings.
+    card : ModelCard
+        With `panel = true`.
+    seed, settings, progress
+        As in `fit`.
+    without : sequence of str
+        Models left out, of which `log_likelihood` still has that of models never seen.
+
+    Raises
+    ------
+    InputError
+        When the card is not for a panel, or asks for what the panel does not have.
+    """
+    if problem := why_not(panel, card):
+        raise InputError(f"{card.name}: it cannot be fitted to {panel.name}: {problem}. Choose another card.")
+    settings = settings or SamplerSettings()
+    own_seed = sampler_seed(seed, card)
+    if without:
+        own_seed ^= int.from_bytes(hashlib.sha256("\n".join(sorted(without)).encode()).digest()[:4])
+    began = time.perf_counter()
+    attempts: list[Attempt] = []
+    kept: tuple[Health, np.ndarray, xr.Dataset] | None = None
+    with FitProgress(card.name, shown=progress) as bar:
+        density = panel_density(panel, card, without)
+        compiled = time.perf_counter()
+        run = Run(settings.draws, settings.tune, adaptation="low_rank" if density.n_dim <= LOW_RANK_UP_TO else "diag")
+        while kept is None or (kept[0].status != "pass" and len(attempts) <= settings.retries):
+            positions, stats = sample(
+                density, draws=run.draws, tune=run.tune, target_accept=run.target_accept, adaptation=run.adaptation,
+                chains=settings.chains, cores=settings.cores, seed=own_seed + len(attempts),
+                progress=bar.sampling(settings.chains * (run.draws + run.tune)),
+            )  # fmt: skip
+            health = judge(_judged(density, positions), stats, density.latents(positions))
+            attempts.append(
+                Attempt(run.draws, run.tune, run.target_accept, run.adaptation, health.status, health.failures)
+            )
+            if kept is None or STATUSES.index(health.status) < STATUSES.index(kept[0].status):
+                kept = health, positions, stats
+            run = run.more_careful(health, retry=len(attempts))
+        health, positions, stats = kept
+    whole = panel_density(panel, card) if without else density
+    likelihood = model_log_likelihood(whole, positions)
+    groups = {
+        "posterior": density.parameters(positions),
+        "sample_stats": stats,
+        "log_likelihood": likelihood.to_dataset(name="volume_readings"),
+    }
+    if not without:
+        effects = draws_of_effects(density, positions, np.random.default_rng(own_seed))
+        groups |= {"models": effects.to_dataset(name="own"), "latent": density.latents(positions)}
+    seconds = {"compile": compiled - began, "sample": time.perf_counter() - compiled}
+    return PanelFit(panel, card, xr.DataTree.from_dict(groups), health, tuple(attempts), seed, seconds)
+
+
+def refit_without_models(fit: PanelFit, models: Sequence[str]) -> PanelFit:
+    """The same card fitted again without some models, with half the draws."""
+    first = fit.attempts[0]
+    half = SamplerSettings(
+        draws=max(100, first.draws // 2), tune=max(100, first.tune // 2), chains=fit.posterior.sizes["chain"], retries=1
+    )
+    return fit_panel(fit.panel, fit.card, seed=fit.seed, settings=half, progress=False, without=models)
+
+
+def why_not(panel: Panel, card: ModelCard) -> str | None:
+    """What a panel lacks for a card, in words; None where it can be fitted."""
+    if not card.panel:
+        return "it is for one study, and does not say how models differ (panel = true)"
+    if card.moderators and not panel.moderators.shape[1]:
+        return "its moderators change how models respond, and the panel has none (moderators.csv)"
+    agents = {agent for agent, _ in panel.levels}
+    named = {name.partition(".")[2] for name in card.priors} - {""}
+    named |= set() if isinstance(card.exposure, str) else set(card.exposure) - {"default"}
+    if unknown := sorted(named - agents):
+        return f"it names {unknown[0]}, and the panel has no such agent ({', '.join(sorted(agents))})"
+    if not isinstance(card.exposure, str) and "default" not in card.exposure and agents - set(card.exposure):
+        return f'it says no exposure for {sorted(agents - set(card.exposure))[0]}; add "default" to its exposure'
+    return None
+
+
+def _judged(density: PanelDensity, positions: np.ndarray) -> xr.Dataset:
+    """What a fit's health is judged on: the parameters and the Bliss excess of the typical model at the horizon."""
+    coordinates = density.coordinates
+    panel, posterior = coordinates.panel, density.parameters(positions)
+    if not panel.judged or "departure" not in posterior:
+        return posterior
+    typical = population_of(posterior, coordinates.effects).mean
+    curves = curves_of_effects(typical, posterior, panel, coordinates.card, [panel.horizon])
+    found = [
+        excess(curves, arm.name, [one.name for one in panel.singles(arm)], panel.control.name).isel(day=0, drop=True)
+        for arm in panel.judged
+    ]
+    names = xr.DataArray([arm.name for arm in panel.judged], dims="judged_combination")
+    return posterior.assign(excess=xr.concat(found, dim="judged_combination").assign_coords(judged_combination=names))

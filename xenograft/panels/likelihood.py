@@ -1,0 +1,185 @@
+"""The log likelihood of each model's readings, everything that a model or an animal has of its own integrated out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+from scipy.special import log_ndtr, logsumexp, ndtri_exp
+from scipy.stats import qmc
+
+from xenograft.panels.columns import effect_columns
+from xenograft.panels.coordinates import Readings, readings_of, schedules_of
+from xenograft.panels.density import PanelDensity
+
+PATHS = 64
+"""Paths by which the probability of a model's censored readings is averaged (Geweke, Hajivassiliou and Keane)."""
+
+OPERATIONS = 2e10
+"""Multiplications that the models with censored readings may take; beyond, fewer draws are used."""
+
+LEAST_DRAWS = 1000
+"""Draws that are always used."""
+
+CHUNK = 250
+"""Draws taken at once."""
+
+
+def model_log_likelihood(density: PanelDensity, positions: np.ndarray) -> xr.DataArray:
+    """Log likelihood of the readings of each model.
+
+    Parameters
+    ----------
+    density : PanelDensity
+        Of the panel and the card, no model left out.
+    positions : array (chain, draw, coordinate)
+        Posterior draws.
+
+    Returns
+    -------
+    DataArray (chain, draw, model)
+        Natural log of a density per log unit of each measured reading, times the probability of the censored ones
+        given these. Every n-th draw where many models have many censored readings.
+    """
+    panel = density.coordinates.panel
+    readings = readings_of(panel)
+    of_model = readings.model[readings.animal]
+    hard = [m for m in range(len(panel.models)) if readings.censored[of_model == m].any()]
+    chains, draws, size = positions.shape
+    cost = sum(int((of_model == m).sum()) ** 3 / 3 for m in hard)
+    thin = 1
+    while chains * draws * cost / thin > OPERATIONS and chains * (draws // (thin + 1)) >= LEAST_DRAWS:
+        thin += 1
+    chosen = positions[:, ::thin]
+    flat = chosen.reshape(-1, size)
+    values = np.empty((len(flat), len(panel.models)))
+    for part in _chunks(len(flat)):
+        values[part] = density.models(flat[part])[0]
+        for m in hard:
+            values[part, m] = _of_censored(density, readings, m, flat[part])
+    shape = (chains, chosen.shape[1], len(panel.models))
+    coords = {"chain": np.arange(chains), "draw": np.arange(shape[1]), "model": list(panel.models)}
+    return xr.DataArray(values.reshape(shape), coords=coords, dims=("chain", "draw", "model"))
+
+
+def _chunks(size: int) -> Iterator[slice]:
+    for first in range(0, size, CHUNK):
+        yield slice(first, min(first + CHUNK, size))
+
+
+def moments_of_model(
+    density: PanelDensity, readings: Readings, m: int, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and covariance of the log volumes of a model, all effects integrated out.
+
+    Parameters
+    ----------
+    density : PanelDensity
+        Of the panel and the card.
+    readings : Readings
+        Of the panel.
+    m : int
+        Position of the model.
+    x : array (draw, coordinate)
+
+    Returns
+    -------
+    rows : int array (row)
+        Which readings of the panel they are.
+    mean : array (draw, row)
+    covariance : array (draw, row, row)
+    """
+    coordinates = density.coordinates
+    panel, card, given = coordinates.panel, coordinates.card, coordinates.values(x)
+    rows = np.flatnonzero(readings.model[readings.animal] == m)
+    animal = readings.animal[rows]
+    arm = readings.arm[animal]
+    times = schedules_of(panel, card)
+    days, at = np.unique(readings.elapsed[rows], return_inverse=True)
+    received = times.received[times.of_model[m]]
+    columns = effect_columns(days, received, panel, card, given)
+    columns = np.broadcast_to(columns, (len(x), *columns.shape[-3:]))[:, arm, at]
+    mean = np.concatenate(
+        [given["baseline"][:, None], given["growth"][:, None], given["kill"]]
+        + ([given["departure"]] if "departure" in given else []),
+        axis=1,
+    )
+    historical = panel.models[m] in panel.historical
+    growth = given["historical_growth" if historical else "between_growth"]
+    sd = np.concatenate(
+        [given["between_baseline"][:, None], growth[:, None], given["between_kill"]]
+        + ([given["between_departure"]] if "departure" in given else []),
+        axis=1,
+    )
+    between = sd[:, :, None] ** 2 * np.eye(sd.shape[1])
+    if card.moderators:
+        slopes = np.concatenate(
+            [np.zeros((len(x), 2, panel.moderators.shape[1])), given["slope_kill"]]
+            + ([given["slope_departure"]] if "departure" in given else []),
+            axis=1,
+        )
+        known = panel.standard_moderators.iloc[m].to_numpy(dtype=float)
+        mean = mean + slopes @ np.nan_to_num(known)
+        unknown = slopes[:, :, np.isnan(known)]
+        between = between + unknown @ unknown.swapaxes(1, 2)
+    by_arm = card.spread == "arm"
+    error = given["error"][:, arm] if by_arm else given["error"][:, None] * np.ones(len(rows))
+    sd_growth = given["sd_growth"][:, arm] if by_arm else given["sd_growth"][:, None] * np.ones(len(rows))
+    first = given["sd_baseline"][:, None] * columns[..., 0]
+    second = sd_growth * columns[..., 1]
+    rho = given["correlation"][:, None, None]
+    own = (
+        first[:, :, None] * first[:, None] + second[:, :, None] * second[:, None]
+        + rho * (first[:, :, None] * second[:, None] + second[:, :, None] * first[:, None])
+    )  # fmt: skip
+    covariance = columns @ between @ columns.swapaxes(1, 2) + own * (animal[:, None] == animal)
+    covariance = covariance + error[:, :, None] ** 2 * np.eye(len(rows))
+    return rows, (columns @ mean[:, :, None])[..., 0], covariance
+
+
+def _of_censored(density: PanelDensity, readings: Readings, m: int, x: np.ndarray) -> np.ndarray:
+    """Log likelihood (draw) of a model with censored readings."""
+    rows, mean, covariance = moments_of_model(density, readings, m, x)
+    order = np.argsort(readings.censored[rows], kind="stable")
+    rows, mean, covariance = rows[order], mean[:, order], covariance[:, order][:, :, order]
+    measured = int((~readings.censored[rows]).sum())
+    factor = np.linalg.cholesky(covariance)
+    residual = readings.log_volume[rows] - mean
+    own = factor[:, :measured, :measured]
+    white = np.linalg.solve(own, residual[:, :measured, None])[..., 0]
+    scale = np.diagonal(own, axis1=1, axis2=2)
+    exact = -(np.log(scale) + 0.5 * white**2 + 0.5 * np.log(2 * np.pi)).sum(axis=1)
+    below = residual[:, measured:] - (factor[:, measured:, :measured] @ white[:, :, None])[..., 0]
+    return exact + log_probability_below(below, factor[:, measured:, measured:])
+
+
+def log_probability_below(limit: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Log probability that normal variables are below their limits.
+
+    Parameters
+    ----------
+    limit : array (draw, variable)
+        Over their means.
+    factor : array (draw, variable, variable)
+        Cholesky factor of their covariance.
+
+    Returns
+    -------
+    array (draw)
+        By drawing one after the other below its limit, along paths that fill space evenly.
+    """
+    size = limit.shape[1]
+    if size == 1:
+        return log_ndtr(limit[:, 0] / factor[:, 0, 0])
+    points = qmc.Sobol(size - 1, seed=1).random(PATHS) if size <= 21000 else np.zeros((0, 0))
+    log_points = np.log(np.clip(points, 1e-12, 1.0)).T
+    drawn = np.zeros((len(limit), size, PATHS))
+    total = np.zeros((len(limit), PATHS))
+    for k in range(size):
+        along = np.einsum("dj,djp->dp", factor[:, k, :k], drawn[:, :k])
+        reached = log_ndtr((limit[:, k, None] - along) / factor[:, k, k, None])
+        total += reached
+        if k < size - 1:
+            drawn[:, k] = ndtri_exp(np.minimum(reached + log_points[k], -1e-16))
+    return logsumexp(total, axis=1) - np.log(PATHS)
