@@ -129,7 +129,7 @@ def report(
 
     content = written(
         analysis, output, reference=reference, title=title, logo=logo, template=template, figures=figures,
-        slides=slides, json=json, markdown=markdown, command=_command(seed), processes=2,
+        slides=slides, json=json, markdown=markdown, command=command_line(seed), processes=2,
     ).results  # fmt: skip
     out = standard_output()
     for verdict in content["verdicts"]:
@@ -176,7 +176,7 @@ def _report_folder(
     found = write_reports(
         output, folder, cards=model, reference=reference, title=title, logo=logo, template=template, figures=figures,
         markdown=markdown, cache=cache, method=method, seed=seed, draws=draws, chains=chains, quiet=quiet,
-        command=_command(seed), say=say,
+        command=command_line(seed), say=say,
     )  # fmt: skip
     out.print(f"Index: {plain(output / INDEX)}")
     if code := exit_code_of(found):
@@ -196,7 +196,7 @@ def _health(one: Fit) -> str:
     return f"{one.health.status}{failures}"
 
 
-def _command(seed: int) -> str:
+def command_line(seed: int) -> str:
     """What makes the page again: as called, with the seed where it was not given."""
     given = any(word == "--seed" or word.startswith("--seed=") for word in sys.argv)
     return shlex.join(["xenograft", *sys.argv[1:], *([] if given else ["--seed", str(seed)])])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xenograft.commands.fit import NO_HEALTHY_FIT
+from xenograft.commands.fit import NO_HEALTHY_FIT, command_line
 from xenograft.commands.terminal import Cards, Chains, Draws, JsonPath, Quiet, Seed, plain, standard_output, table_of
 from xenograft.files import check_outputs
 
@@ -30,6 +30,7 @@ def panel(
     combination: Annotated[
         str | None, typer.Option(metavar="ARM", help="Only this combination, with its agents alone and the vehicle.")
     ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The HTML file.")] = Path("panel.html"),
     json: JsonPath = None,
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write the answer in Markdown, for a pull request.")
@@ -42,8 +43,8 @@ def panel(
     """Many models, one question: on average, in the next model, and in which kind of model."""
     from xenograft.panels.read import of_combination, read_panel
 
-    json = json or Path("results.json")
-    check_outputs(json, markdown)
+    json = json or output.with_name("results.json")
+    check_outputs(output, json, markdown)
     found = read_panel(place)
     if combination is not None:
         found = of_combination(found, combination, "--combination")
@@ -56,11 +57,14 @@ def panel(
     cards = panel_cards(found, model)
     settings = SamplerSettings(draws=draws, tune=draws, chains=chains)
     analysis = analyse_panel(found, cards, seed=seed, settings=settings, quiet=quiet)
+    from xenograft.panels.page import write_panel_page
+
+    write_panel_page(output, analysis, command=command_line(seed))
     write_text(json, to_json(analysis.results))
     if markdown:
         write_text(markdown, panel_markdown(analysis))
     _print(analysis)
-    standard_output().print(f"Numbers: {plain(json)}")
+    standard_output().print(f"Report: {plain(output)}  Numbers: {plain(json)}")
     if analysis.has_no_answer:
         raise typer.Exit(NO_HEALTHY_FIT)
 

@@ -14,6 +14,7 @@ from xenograft.model.card import ModelCard
 from xenograft.model.exposure import Schedule, schedule
 from xenograft.model.prior import Prior
 from xenograft.panels import block
+from xenograft.panels.columns import effect_columns
 from xenograft.panels.panel import Panel
 from xenograft.study.study import Arm
 
@@ -359,8 +360,6 @@ def _cross_products(
     first_row: np.ndarray,
 ) -> dict[int, np.ndarray]:
     """Cross products of the columns of each animal's readings, with each other and with the measured readings."""
-    from xenograft.panels.columns import effect_columns
-
     columns = np.concatenate(
         [
             effect_columns(own, received, coordinates.panel, coordinates.card, {}).reshape(-1, len(coordinates.effects))

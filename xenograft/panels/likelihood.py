@@ -13,7 +13,7 @@ from xenograft.panels.columns import effect_columns
 from xenograft.panels.coordinates import Readings, readings_of, schedules_of
 from xenograft.panels.density import PanelDensity
 
-PATHS = 64
+PATHS = 256
 """Paths by which the probability of a model's censored readings is averaged (Geweke, Hajivassiliou and Keane)."""
 
 OPERATIONS = 2e10

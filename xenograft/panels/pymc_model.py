@@ -12,7 +12,7 @@ from xenograft.fitting.coordinates import Piece
 from xenograft.fitting.pymc_model import variable_of
 from xenograft.model.card import ModelCard
 from xenograft.panels.columns import effect_columns
-from xenograft.panels.coordinates import LATENT, panel_coordinates, readings_of, schedules_of
+from xenograft.panels.coordinates import LATENT, SIGNED, panel_coordinates, readings_of, schedules_of
 from xenograft.panels.panel import Panel
 
 
@@ -43,7 +43,7 @@ def build_panel(panel: Panel, card: ModelCard) -> pm.Model:
         "own": ["baseline", "growth"],
     }
     with pm.Model(coords={name: own for name, own in labels.items() if own}) as model:
-        given = {p.name: _variable(p) for p in coordinates.pieces if p.name not in LATENT}
+        given = {p.name: _variable(card, p) for p in coordinates.pieces if p.name not in LATENT}
         effects = pm.Deterministic("effects", _effects(panel, card, given), dims=("model", "effect"))
         own = _own_effects(panel, card, given, readings.arm)
         mean, error = _means(panel, card, given, effects, own, readings, times)
@@ -56,11 +56,11 @@ def build_panel(panel: Panel, card: ModelCard) -> pm.Model:
     return model
 
 
-def _variable(piece: Piece) -> Any:
-    priors = piece.priors
+def _variable(card: ModelCard, piece: Piece) -> Any:
+    priors = [card.prior_of(piece.name)] if piece.name in SIGNED else list(piece.priors)
     dims = piece.dims or None
-    if len(priors) > 1 and len(set(priors)) > 1:
-        parts = [variable_of(f"{piece.name}_{i}", prior, None) for i, prior in enumerate(priors)]
+    if len(set(priors)) > 1:
+        parts = [variable_of(f"{piece.name}_{i}", prior) for i, prior in enumerate(priors)]
         return pm.Deterministic(piece.name, pt.stack(parts), dims=dims)
     return variable_of(piece.name, priors[0], dims)
 
