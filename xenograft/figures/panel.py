@@ -46,7 +46,7 @@ def forest_of_models(models: pd.DataFrame, together: pd.DataFrame, *, margin: fl
     far = float(np.nanmax(np.abs(models[["lower", "upper"]].to_numpy()))) * 1.25
     own = models["own"].to_numpy(dtype=float)
     axis.hlines(
-        at - 0.22, np.clip(models["own_lower"], -far, far), np.clip(models["own_upper"], -far, far), color=OWN, lw=0.7,
+        at - 0.22, *(np.clip(models[end].to_numpy(), -far, far) for end in ("own_lower", "own_upper")), color=OWN, lw=0.7,
         alpha=0.7,
     )  # fmt: skip
     inside = np.abs(own) < far

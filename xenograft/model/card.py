@@ -169,7 +169,13 @@ class ModelCard(BaseModel):
         return self.on_days(follow_up(study))
 
     def on_days(self, days: float) -> ModelCard:
-        """As `on`, of a follow-up of so many days."""
+        """The card with every prior in days, of a follow-up of so many.
+
+        Parameters
+        ----------
+        days : float
+            What the priors' follow-up stands for.
+        """
         return self.model_copy(update={"priors": {n: prior.on_follow_up(days) for n, prior in self.priors.items()}})
 
     def null_of(self, other: ModelCard) -> bool:

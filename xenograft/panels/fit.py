@@ -78,7 +78,7 @@ class PanelFit:
     @property
     def effects(self) -> xr.DataArray:
         """What each model has of its own (chain, draw, model, effect)."""
-        return self.draws["models"]["own"]
+        return self.draws["models"].to_dataset()["own"]
 
 
 def fit_panel(

@@ -172,7 +172,7 @@ def log_probability_below(limit: np.ndarray, factor: np.ndarray) -> np.ndarray:
     size = limit.shape[1]
     if size == 1:
         return log_ndtr(limit[:, 0] / factor[:, 0, 0])
-    points = qmc.Sobol(size - 1, seed=1).random(PATHS) if size <= 21000 else np.zeros((0, 0))
+    points = qmc.Sobol(size - 1, rng=1).random(PATHS) if size <= 21000 else np.zeros((0, 0))
     log_points = np.log(np.clip(points, 1e-12, 1.0)).T
     drawn = np.zeros((len(limit), size, PATHS))
     total = np.zeros((len(limit), PATHS))

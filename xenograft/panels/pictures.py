@@ -45,7 +45,7 @@ def curves_by_model(analysis: PanelAnalysis, until: float) -> pd.DataFrame:
         arms = times.arms[times.of_model[m]]
         curves = curves_of_effects(own, fit.posterior, panel, fit.card, list(days), arms)
         median = xr.ufuncs.exp(curves.median(("chain", "draw"))).to_series().rename("volume").reset_index()
-        there = counts.columns[counts.loc[model] > 0]
+        there = [arm for arm in counts.columns if counts[arm][model] > 0]
         parts.append(median[median["arm"].isin(there)].assign(model=model))
     return pd.concat(parts, ignore_index=True)
 

@@ -52,7 +52,8 @@ def build_panel(panel: Panel, card: ModelCard) -> pm.Model:
         pm.Normal("volume_readings", mean[measured], error[measured], observed=readings.log_volume[measured])
         if len(below):
             limit = (readings.log_volume[below] - mean[below]) / error[below]
-            pm.Potential("below_the_limit", pm.logcdf(pm.Normal.dist(0.0, 1.0), limit).sum())
+            below_limit: Any = pm.logcdf(pm.Normal.dist(0, 1), limit)
+            pm.Potential("below_the_limit", below_limit.sum())
     return model
 
 
@@ -68,8 +69,8 @@ def _variable(card: ModelCard, piece: Piece) -> Any:
 def _effects(panel: Panel, card: ModelCard, given: dict[str, Any]) -> Any:
     """What each model has of its own (model, effect)."""
     names = ("baseline", "growth", "kill", "departure")
-    mean = pt.concatenate([pt.atleast_1d(given[name]) for name in names if name in given])
-    sd = pt.concatenate([pt.atleast_1d(given[f"between_{name}"]) for name in names if name in given])
+    mean: Any = pt.concatenate([pt.atleast_1d(given[name]) for name in names if name in given])
+    sd: Any = pt.concatenate([pt.atleast_1d(given[f"between_{name}"]) for name in names if name in given])
     sd = sd[None, :] * np.ones((len(panel.models), 1))
     if panel.historical:
         rows = np.flatnonzero([name in panel.historical for name in panel.models])
@@ -84,8 +85,9 @@ def _effects(panel: Panel, card: ModelCard, given: dict[str, Any]) -> Any:
         known = pt.set_subtensor(
             known[gaps[:, 0], gaps[:, 1]], pm.Normal("unknown_moderator", 0.0, 1.0, shape=len(gaps))
         )
-    slopes = pt.concatenate([given[n] for n in ("slope_kill", "slope_departure") if n in given])
-    return found + pt.concatenate([pt.zeros((len(panel.models), 2)), known @ slopes.T], axis=1)
+    slopes: Any = pt.concatenate([given[n] for n in ("slope_kill", "slope_departure") if n in given])
+    moved: Any = pt.concatenate([pt.zeros((len(panel.models), 2)), known @ slopes.T], axis=1)
+    return found + moved
 
 
 def _own_effects(panel: Panel, card: ModelCard, given: dict[str, Any], arm: np.ndarray) -> Any:
@@ -115,4 +117,5 @@ def _means(
         order.append(mine)
     back = np.argsort(np.concatenate(order))
     error = given["error"][arm] if card.spread == "arm" else given["error"] * np.ones(len(arm))
-    return pt.concatenate(parts)[back], error
+    joined: Any = pt.concatenate(parts)
+    return joined[back], error

@@ -103,7 +103,7 @@ def _models(panel: Panel) -> list[dict[str, Any]]:
             "model": model,
             "historical": model in panel.historical,
             "first_dose": panel.first_dose[model],
-            "animals": {str(arm): int(count) for arm, count in table.loc[model].items()},
+            "animals": {str(arm): int(table[arm][model]) for arm in table},
             "moderators": {str(name): finite(panel.moderators[name][model]) for name in panel.moderators},
         }
         for model in panel.models
@@ -165,7 +165,7 @@ def _answer(panel: Panel, answer: Answer, alone: pd.DataFrame | None) -> dict[st
 def _model(answer: Answer, model: str, alone: pd.DataFrame | None, margin: float) -> dict[str, Any]:
     own = None
     if answer.reference == "bliss" and alone is not None and model in alone.index:
-        row = alone.loc[model]
+        row = alone.to_dict("index")[model]
         own = {key: finite(float(row[key])) for key in ("median", "lower", "upper")}
         own["at_limit"] = bool(row["at_limit"])
     return {"model": str(model), "excess": summary(answer.models.sel(model=model), margin), "alone": own}

@@ -327,20 +327,15 @@ def _with_contents(guess: Guess, table: Path, decimal: str, sheet: Sheet, found:
 
 def _with_models(guess: Guess, sheet: Sheet, found: LaidOut) -> Guess:
     """The guess with the column that tells models apart, where the table is a panel."""
-    if found.layout == "wide by animal" or not found.row:
-        return guess
     header = [text.strip() for text in sheet.rows[found.row - 1]]
     known = {part: name for part, name in guess.columns.items() if isinstance(name, str)}
-    models = models_guessed(header, sheet.rows[found.row :], known)
+    models = None if found.layout == "wide by animal" else models_guessed(header, sheet.rows[found.row :], known)
     if models is None:
         return guess
     name, called = models
-    columns = {part: named for part, named in guess.columns.items() if named != name}
-    columns |= {} if name == "model" else {"model": name}
-    return _said(
-        replace(guess, columns=columns, models=called),
-        f'The column "{name}" names {len(called)} models ({", ".join(called[:3])}, …): this is a panel.',
-    )
+    columns = {part: named for part, named in guess.columns.items() if named != name} | {"model": name}
+    told = f'The column "{name}" names {len(called)} models ({", ".join(called[:3])}, …): this is a panel.'
+    return _said(replace(guess, columns=columns, models=called), told)
 
 
 def _with_arms(guess: Guess) -> Guess:
