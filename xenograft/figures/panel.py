@@ -46,8 +46,8 @@ def forest_of_models(models: pd.DataFrame, together: pd.DataFrame, *, margin: fl
     far = float(np.nanmax(np.abs(models[["lower", "upper"]].to_numpy()))) * 1.25
     own = models["own"].to_numpy(dtype=float)
     axis.hlines(
-        at - 0.22, *(np.clip(models[end].to_numpy(), -far, far) for end in ("own_lower", "own_upper")), color=OWN, lw=0.7,
-        alpha=0.7,
+        at - 0.22, *(np.clip(models[end].to_numpy(), -far, far) for end in ("own_lower", "own_upper")),
+        color=OWN, lw=0.7, alpha=0.7,
     )  # fmt: skip
     inside = np.abs(own) < far
     axis.plot(own[inside], at[inside] - 0.22, "o", ms=2.6, mfc="none", mec=OWN, label="its own readings alone")
