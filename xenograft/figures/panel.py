@@ -53,9 +53,9 @@ def forest_of_models(models: pd.DataFrame, together: pd.DataFrame, *, margin: fl
     axis.plot(own[inside], at[inside] - 0.22, "o", ms=2.6, mfc="none", mec=OWN, label="its own readings alone")
     axis.hlines(at + 0.12, models["lower"], models["upper"], color=SHRUNKEN, lw=1.3)
     axis.plot(models["median"], at + 0.12, "o", ms=3.4, color=SHRUNKEN, label="in the panel")
-    for place, row in enumerate(together.iloc[::-1].itertuples()):
-        axis.hlines(place, row.lower, row.upper, color=TOGETHER, lw=2.2)
-        axis.plot(row.median, place, "D", ms=4.5, color=TOGETHER)
+    for place, (median, lower, upper) in enumerate(together[["median", "lower", "upper"]].to_numpy(dtype=float)[::-1]):
+        axis.hlines(place, lower, upper, color=TOGETHER, lw=2.2)
+        axis.plot(median, place, "D", ms=4.5, color=TOGETHER)
     axis.axhline(len(together) - 0.5 + 0.25, color=LINE, lw=0.8)
     names = [*together["name"].iloc[::-1], "", *(short(str(name), 26) for name in models["model"])]
     axis.set_yticks(np.arange(rows), names, fontsize=7.5)

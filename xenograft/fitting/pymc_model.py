@@ -138,12 +138,12 @@ def _departure(card: ModelCard) -> Any:
     """Of each combination, or one for the study."""
     prior = card.prior_of("departure")
     if card.departure_by == SHRUNKEN:
-        sd = _prior("sd_departure", card.prior_of("sd_departure"))
+        sd = variable_of("sd_departure", card.prior_of("sd_departure"))
         own = sd * pm.Normal("departure_standard", dims="combination")
-        return pm.Deterministic("departure", _prior("departure_mean", prior) + own, dims="combination")
+        return pm.Deterministic("departure", variable_of("departure_mean", prior) + own, dims="combination")
     if card.departure_by == "arm":
-        return _prior("departure", prior, dims="combination")
-    return _prior("departure_of_study", prior)
+        return variable_of("departure", prior, dims="combination")
+    return variable_of("departure_of_study", prior)
 
 
 def _by_combination(study: Study, card: ModelCard, departure: Any) -> Any:

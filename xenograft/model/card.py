@@ -325,8 +325,7 @@ def _contradictions_of_a_panel(place: str, card: ModelCard) -> Iterable[str]:
     asked = {
         "reference": card.reference == "bliss", "error": card.error == "normal",
         "dose_effect": card.dose_effect == "free", "departure_by": card.departure_by == "arm",
-        "error_small": not card.error_small,
-        "residual": not card.residual, "growth": not card.law.own_curves,
+        "error_small": not card.error_small, "residual": not card.residual, "growth": not card.law.own_curves,
         "varies": set(card.varies) == {"baseline", "growth"},
     }  # fmt: skip
     can = {

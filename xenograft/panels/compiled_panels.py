@@ -28,15 +28,9 @@ from xenograft.fitting.block import (
     UNIT_AT,
     jitted,
 )
-from xenograft.fitting.compiled_arms import (
-    BASELINE_SLOPE,
-    FROM_BASELINE,
-    FROM_GROWTH,
-    GROWTH_SLOPE,
-    fill_exposure,
-    fill_growth,
-)
+from xenograft.fitting.compiled_arms import fill_exposure
 from xenograft.fitting.compiled_density import NOT_FINITE, WRONG_SIZE, fill_priors, priors_backwards
+from xenograft.fitting.compiled_growth import BASELINE_SLOPE, FROM_BASELINE, FROM_GROWTH, GROWTH_SLOPE, fill_growth
 from xenograft.panels.block import (
     EFFECT_AT,
     LEFT_OUT,
@@ -62,7 +56,10 @@ from xenograft.panels.compiled_models import (
 )
 
 SOURCES = (
-    *(Path(one_study.__file__).parent / f"{name}.py" for name in ("block", "compiled_arms", "compiled_density")),
+    *(
+        Path(one_study.__file__).parent / f"{name}.py"
+        for name in ("block", "compiled_growth", "compiled_arms", "compiled_density")
+    ),
     *(Path(__file__).parent / f"{name}.py" for name in ("block", "compiled_models", "compiled_panels")),
 )
 """Modules of which compiled code is made."""

@@ -329,8 +329,8 @@ def _with_models(guess: Guess, sheet: Sheet, found: LaidOut) -> Guess:
     """The guess with the column that tells models apart, where the table is a panel."""
     header = [text.strip() for text in sheet.rows[found.row - 1]]
     known = {part: name for part, name in guess.columns.items() if isinstance(name, str)}
-    models = None if found.layout == "wide by animal" else models_guessed(header, sheet.rows[found.row :], known)
-    if models is None:
+    models = models_guessed(header, sheet.rows[found.row :], known)
+    if models is None or found.layout == "wide by animal":
         return guess
     name, called = models
     columns = {part: named for part, named in guess.columns.items() if named != name} | {"model": name}
