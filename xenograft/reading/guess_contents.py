@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,30 @@ from xenograft.reading.schema import StudyEntry
 
 MOST_APART = 1.5
 """Repeated measurements of one tumour by callipers differ by less than this factor."""
+_UNITS = {
+    r"(?<![a-z])cm\s*(?:\^?3|³)": "cm3",
+    r"(?<![a-z])mm\s*(?:\^?3|³)": "mm3",
+    r"\b(?:photons?|p)\s*/\s*s(?:ec)?\b": "photons/s",
+}
+
+_LENGTH_IN_CM = r"\b(?:length|width|diameter|long|short|l|w)\s*[(\[]\s*cm\s*[)\]]"
 _PLAIN = StudyEntry(name="?", data="?")
+
+
+def unit_guessed(rows: Sequence[Sequence[str]]) -> Finding:
+    """In which unit volumes are, by the words above the readings; lengths in cm give cm³."""
+    found = Finding()
+    texts = " ".join(text for row in rows for text in row)
+    unit = next((unit for pattern, unit in _UNITS.items() if re.search(pattern, texts, flags=re.IGNORECASE)), None)
+    lengths = re.search(_LENGTH_IN_CM, texts, flags=re.IGNORECASE)
+    found.keys["unit"] = toml_text(unit or ("cm3" if lengths else "mm3"))
+    if unit:
+        found.said.append(f"Volumes are in {unit}.")
+    elif lengths:
+        found.said.append(f"Lengths are in cm ({lengths[0]}), so volumes in cm3.")
+    else:
+        found.asked.append("No unit is given: mm³ was written.")
+    return found
 
 
 def identities_guessed(texts: Mapping[str, pd.Series]) -> Finding:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from xenograft.reading.guess_contents import (
     one_tumour_a_mouse,
     readings_guessed,
     repeats_guessed,
+    unit_guessed,
     written_once,
 )
 from xenograft.reading.guess_layout import row_of_weights
@@ -34,14 +34,6 @@ from xenograft.reading.sources import read_source, titles_of
 from xenograft.reading.study_toml import study_file_of
 from xenograft.reading.summaries import is_beside, summaries_among
 from xenograft.reading.xlsx import SPREADSHEETS, visible_sheets
-
-_UNITS = {
-    r"(?<![a-z])cm\s*(?:\^?3|³)": "cm3",
-    r"(?<![a-z])mm\s*(?:\^?3|³)": "mm3",
-    r"\b(?:photons?|p)\s*/\s*s(?:ec)?\b": "photons/s",
-}
-
-_LENGTH_IN_CM = r"\b(?:length|width|diameter|long|short|l|w)\s*[(\[]\s*cm\s*[)\]]"
 
 
 @dataclass(frozen=True)
@@ -101,7 +93,7 @@ def guess_study(table: Path, *, sheet: str | None = None) -> Guess:
         guess.keys["decimal"] = '","'
         guess = _said(guess, "Decimals are written with a comma.")
     guess, read = _with_layout(guess, read, found)
-    guess = _with_unit(guess, read.rows[: found.row + 1])
+    guess = _with(guess, unit_guessed(read.rows[: found.row + 1]))
     guess = _with_times(guess, read, found)
     return _with_contents(guess, table, decimal, read, found)
 
@@ -225,16 +217,6 @@ def _with_columns(guess: Guess, columns: Mapping[str, str | tuple[str, ...] | di
     named_so = [f'{part} is the column "{name}"' for part, name in named.items() if isinstance(name, str)]
     guess = replace(guess, columns=named)
     return _said(guess, f"Columns: {', '.join(named_so)}.") if named_so else guess
-
-
-def _with_unit(guess: Guess, rows: Sequence[Sequence[str]]) -> Guess:
-    texts = " ".join(text for row in rows for text in row)
-    unit = next((unit for pattern, unit in _UNITS.items() if re.search(pattern, texts, flags=re.IGNORECASE)), None)
-    if unit is None and (found := re.search(_LENGTH_IN_CM, texts, flags=re.IGNORECASE)):
-        guess.keys["unit"] = '"cm3"'
-        return _said(guess, f"Lengths are in cm ({found[0]}), so volumes in cm3.")
-    guess.keys["unit"] = toml_text(unit or "mm3")
-    return _said(guess, f"Volumes are in {unit}.") if unit else _asked(guess, "No unit is given: mm³ was written.")
 
 
 def _with_times(guess: Guess, read: Sheet, found: LaidOut) -> Guess:
