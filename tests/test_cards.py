@@ -138,7 +138,7 @@ def test_the_digest_sees_every_word_of_the_vocabulary(cards: dict[str, ModelCard
         "growth": ["gompertz", "spline"], "exposure": ["decaying", "delayed", {"A": "constant"}], "reference": ["hsa"],
         "departure": ["none"], "departure_by": ["study", "shrunken"], "dose_effect": ["power", "linear"],
         "varies": [("baseline",), ("baseline", "growth", "effect")], "spread": ["arm"], "error": ["student"],
-        "error_small": [True], "residual": [True],
+        "error_small": [True], "residual": [True], "panel": [True], "moderators": [True],
     }  # fmt: skip
     assert {*words, "name", "claim", "priors"} == set(ModelCard.model_fields)
     digests = [card.model_copy(update={key: word}).digest for key, choices in words.items() for word in choices]

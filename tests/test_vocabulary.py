@@ -27,6 +27,10 @@ from xenograft.model.vocabulary import (
     EXPOSURE,
     GROWTH,
     KEYS,
+    MODERATORS,
+    MODERATORS_OF_DEPARTURE,
+    PANEL,
+    PANEL_DEPARTURE,
     PARAMETERS,
     REFERENCE,
     RESIDUAL,
@@ -198,9 +202,10 @@ def test_every_word_stands_for_a_truth_that_the_simulator_has() -> None:
 
 def test_every_parameter_is_needed_by_a_word_and_every_word_needs_parameters_that_there_are() -> None:
     needed = {prior for words in KEYS.values() for word in words.values() for prior in word.priors}
-    assert needed | {*ALWAYS, *ERROR_SMALL, *RESIDUAL, CORRELATION, *SHARED_BY} == set(PARAMETERS)
+    of_panels = {*PANEL, *PANEL_DEPARTURE, *MODERATORS, *MODERATORS_OF_DEPARTURE}
+    assert needed | {*ALWAYS, *ERROR_SMALL, *RESIDUAL, CORRELATION, *SHARED_BY} | of_panels == set(PARAMETERS)
     fields = set(Parameters.__dataclass_fields__)
-    assert set(PARAMETERS) - fields == {"sd_departure", "dose_power", "sd_cohort", "smoothness"}, (
+    assert set(PARAMETERS) - fields - of_panels == {"sd_departure", "dose_power", "sd_cohort", "smoothness"}, (
         "these stand behind departure, kill, cohort, bend"
     )
     for key, words in KEYS.items():

@@ -151,29 +151,30 @@ def _of_censored(density: PanelDensity, readings: Readings, m: int, x: np.ndarra
     scale = np.diagonal(own, axis1=1, axis2=2)
     exact = -(np.log(scale) + 0.5 * white**2 + 0.5 * np.log(2 * np.pi)).sum(axis=1)
     below = residual[:, measured:] - (factor[:, measured:, :measured] @ white[:, :, None])[..., 0]
-    return exact + log_probability_below(below, factor[:, measured:, measured:])
+    left = factor[:, measured:, measured:]
+    return exact + log_probability_below(below, left @ left.swapaxes(1, 2))
 
 
-def log_probability_below(limit: np.ndarray, factor: np.ndarray) -> np.ndarray:
+def log_probability_below(limit: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """Log probability that normal variables are below their limits.
 
     Parameters
     ----------
     limit : array (draw, variable)
         Over their means.
-    factor : array (draw, variable, variable)
-        Cholesky factor of their covariance.
+    covariance : array (draw, variable, variable)
 
     Returns
     -------
     array (draw)
-        By drawing one after the other below its limit, along paths that fill space evenly.
+        By drawing one after the other below its limit, the least likely first, along paths that fill space evenly.
     """
     size = limit.shape[1]
+    order = _least_likely_first(limit.mean(axis=0), covariance.mean(axis=0))
+    limit, factor = limit[:, order], np.linalg.cholesky(covariance[:, order][:, :, order])
     if size == 1:
         return log_ndtr(limit[:, 0] / factor[:, 0, 0])
-    points = qmc.Sobol(size - 1, rng=1).random(PATHS) if size <= 21000 else np.zeros((0, 0))
-    log_points = np.log(np.clip(points, 1e-12, 1.0)).T
+    log_points = np.log(np.clip(qmc.Sobol(size - 1, rng=1).random(PATHS), 1e-12, 1.0)).T
     drawn = np.zeros((len(limit), size, PATHS))
     total = np.zeros((len(limit), PATHS))
     for k in range(size):
@@ -183,3 +184,25 @@ def log_probability_below(limit: np.ndarray, factor: np.ndarray) -> np.ndarray:
         if k < size - 1:
             drawn[:, k] = ndtri_exp(np.minimum(reached + log_points[k], -1e-16))
     return logsumexp(total, axis=1) - np.log(PATHS)
+
+
+def _least_likely_first(limit: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Order of variables in which each is the least likely to be below its limit, given that those before it are.
+
+    Gibson, Glasbey and Elston (1994): paths then differ least in the probability that they find.
+    """
+    left, order = list(range(len(limit))), []
+    mean, covariance = np.zeros(len(limit)), covariance.copy()
+    while left:
+        sd = np.sqrt(covariance[left, left])
+        chances = log_ndtr((limit[left] - mean[left]) / sd)
+        at = int(chances.argmin())
+        k = left.pop(at)
+        bound = (limit[k] - mean[k]) / sd[at]
+        order.append(k)
+        if left:
+            fallen = -np.exp(-0.5 * bound**2 - 0.5 * np.log(2 * np.pi) - chances[at])
+            along = covariance[left, k] / sd[at]
+            mean[left] += along * fallen
+            covariance[np.ix_(left, left)] -= np.outer(along, along)
+    return np.array(order)

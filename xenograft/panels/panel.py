@@ -139,7 +139,17 @@ class Panel:
         )
 
     def singles(self, combination: Arm) -> tuple[Arm, ...]:
-        """The arms that give each agent of a judged combination alone, at its dose."""
+        """The arms that give each agent of a judged combination alone, at its dose.
+
+        Parameters
+        ----------
+        combination : Arm
+            One of `judged`.
+
+        Returns
+        -------
+        tuple of Arm
+        """
         alone = {(a.dosings[0].agent, a.dosings[0].level): a for a in self.arms if len(a.dosings) == 1}
         return tuple(alone[d.agent, d.level] for d in combination.dosings)
 
@@ -151,7 +161,17 @@ class Panel:
         return table.rename_axis(index="model", columns=None)
 
     def complete(self, combination: Arm) -> tuple[str, ...]:
-        """Models that have a combination, each of its agents alone, and the vehicle."""
+        """Models that have a combination, each of its agents alone, and the vehicle.
+
+        Parameters
+        ----------
+        combination : Arm
+            One of `judged`.
+
+        Returns
+        -------
+        tuple of str
+        """
         needed = [self.control.name, combination.name, *(arm.name for arm in self.singles(combination))]
         table = self.animals_by_arm[needed]
         return tuple(str(m) for m in table.index[(table > 0).all(axis=1)])
@@ -203,7 +223,17 @@ class Panel:
         return float(self.fitted_readings["elapsed"].max())
 
     def arms_of(self, model: str) -> tuple[Arm, ...]:
-        """All arms of the panel as a model gives them, days since its first dose; as the panel where it has none."""
+        """All arms of the panel as a model gives them, days since its first dose; as the panel where it has none.
+
+        Parameters
+        ----------
+        model : str
+            One of `models`.
+
+        Returns
+        -------
+        tuple of Arm
+        """
         own = {arm.name: arm for arm in self.studies[model].arms}
         return tuple(
             since_first_dose(own[arm.name], self.first_dose[model]) if arm.name in own else arm for arm in self.arms
