@@ -31,7 +31,7 @@ from xenograft.fitting.curves import curves
 from xenograft.fitting.fit import Fit, versions
 from xenograft.fitting.sampling import Method, SamplerSettings, fit_all
 from xenograft.model.card import read_cards
-from xenograft.model.choice import default_cards
+from xenograft.model.choice import LASTING, default_cards
 from xenograft.planning.trials import Outcome, read_store, run_trials
 from xenograft.quantities.estimands import interval
 from xenograft.quantities.interaction_tests import interaction_contrasts
@@ -53,13 +53,18 @@ def answer(asked: tuple[Row, int]) -> Outcome:
     row, number = asked
     study, true = study_of(row, number, SEED)
     fits, ranking = _fitted(study, number, "importance")
+    averaged = _averaged(fits, ranking)
     found: Outcome = {
         "true": true,
         "day": study.horizon,
         "cards": {name: round(weight, 3) for name, weight in ranking.answer_weights.items()},
-        "answers": {OURS: _averaged(fits, ranking), MIXED: mixed_model(study)},
+        "answers": {OURS: averaged, MIXED: mixed_model(study)},
         "by_nuts": sum(one.method == "nuts" for one in fits.values()),
     }
+    lasting = {name: one for name, one in fits.items() if name in LASTING}
+    alone = averaged if len(lasting) == len(fits) else _averaged(lasting, compare(lasting, exact=False), cautions=False)
+    if "upper" in averaged and "upper" in alone:
+        found["wider"] = (averaged["upper"] - averaged["lower"]) / (alone["upper"] - alone["lower"])
     if number % BOTH_WAYS_EVERY == 0:
         other = _averaged(*_fitted(study, number, "nuts"), cautions=False)
         ours = found["answers"][OURS]
@@ -172,6 +177,11 @@ def _together(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
             f"Together: where the truth is a model that is fitted to every study, {_of(doubted, answered)} answers "
             f"carried a caution ({100 * doubted / answered:.1f} %)."
         )
+    if wider := [one["wider"] for key, of in found.items() if key in modelled for one in of if "wider" in one]:
+        lines.append(
+            f"Intervals there are {np.mean(wider):.3f} times as wide, in the mean, as with the two growth laws alone, "
+            "which are all that is needed."
+        )
     if answered := sum(one["studies"] - one["none"] for one in beyond):
         wrong, told = (sum(one[key] for one in beyond) for key in ("wrong", "wrong_in_doubt"))
         lines.append(
@@ -252,7 +262,7 @@ def _share(count: float, number: float) -> str:
 def about(row: Row) -> dict[str, Any]:
     """Everything that a row's outcomes depend on."""
     return {
-        "schema": "xenograft-error-rates/2",
+        "schema": "xenograft-error-rates/3",
         "row": asdict(row) | {"truth": row.truth.model_dump(), "animals": dict(row.animals)},
         "cards": {name: card.digest for name, card in read_cards().items() if card.answers},
         "seed": SEED,
