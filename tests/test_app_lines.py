@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from xenograft.app.allocate import allocation_of
+from xenograft.app.analysing import analyse_work
 from xenograft.app.arms import arm_entry, fields_of
 from xenograft.app.lines import (
     answers,
@@ -139,6 +140,23 @@ def test_a_dropped_table_gets_the_draft_of_init_and_names_that_cannot_be_kept_ar
     broken.write_bytes(b"no workbook")
     with pytest.raises(StudyError, match=r"broken\.xlsx"):
         first_draft(shelf.upload([("broken.xlsx", broken)]))
+
+
+def test_a_study_names_no_table_elsewhere_and_one_of_the_owners_folder_is_copied_with_it(tmp_path: Path) -> None:
+    folder, shelf = tmp_path / "deep" / "study", Shelf(tmp_path / "shelf")
+    folder.mkdir(parents=True)
+    (tmp_path / "volumes.csv").write_bytes((example_folder() / "volumes.csv").read_bytes())
+    (folder / "study.toml").write_text(with_value(LINES, ["data"], "../../volumes.csv"), encoding="utf-8")
+    work = shelf.copy(folder)
+    assert work.elsewhere == ()
+    assert len(read_study(work.study).animals) == 40
+    for name in (str(tmp_path / "volumes.csv"), "../volumes.csv", "a\\b.csv", ".."):
+        work.write_toml(with_value(with_value(LINES, ["data"], name), ["weights", "data"], name))
+        assert [one.partition(" is a file elsewhere")[0].partition(" = ")[0] for one in work.elsewhere] == [
+            "study.toml: data", "study.toml: weights.data",
+        ]  # fmt: skip
+        with pytest.raises(InputError, match="elsewhere"):
+            analyse_work(work.folder, {})
 
 
 def test_work_is_found_by_its_own_key_and_by_nothing_else(tmp_path: Path) -> None:

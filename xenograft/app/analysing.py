@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from xenograft.app.jobs import PACE, tell
 from xenograft.app.work import Work, read_record
+from xenograft.errors import InputError
 from xenograft.files import write_csv, write_text
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def analyse_work(folder: Path, asked: Mapping[str, Any]) -> None:
     from xenograft.report.outputs import written
 
     work = Work(folder)
+    if work.elsewhere:
+        raise InputError(work.elsewhere)
     cards = [str(card) for card in asked.get("cards", ())] or None
     follow = _Follow(folder, asked)
     for name in (ANSWER, DAYS, TABLE, WORKBOOK):

@@ -17,7 +17,7 @@ from xenograft.app.work import Work, read_record
 
 LAMPS = {"good": "✓", "doubt": "!", "bad": "✕"}
 USUAL_MARGIN = "20"
-OF = {"typical": "the typical (median) tumour", "mean": "mean volumes"}
+OF = {"typical": "the typical tumour (median)", "mean": "mean volumes"}
 REFERENCES = {"bliss": "Effects add (Bliss)", "hsa": "The better agent alone (HSA)"}
 
 
@@ -128,7 +128,7 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
         told = chosen().get("sentences", [])
         if _is_usual(input, days, first(), here):
             told = first()["sentences"]
-        caption = f"The arms on day {day}: median (95 % interval), {OF[str(input.answer_of())]}"
+        caption = f"The arms on day {day}, of {OF[str(input.answer_of())]}: median and 95 % interval"
         return TagList(
             tags.h2("Every verdict"), tags.ul(*(tags.li(one) for one in told)), table(pd.DataFrame(rows), caption)
         )

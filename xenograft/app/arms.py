@@ -16,7 +16,7 @@ from xenograft.errors import InputError
 from xenograft.reading.read import Arrival
 
 ROLES = {"control": "Control (vehicle)", "treated": "Treated", "ignored": "Left out of the analysis"}
-KNOWN = {"days": "Dosing days", "start": "Only the first day is known"}
+KNOWN = {"days": "Dosing days", "start": "First day only"}
 
 
 @dataclass(frozen=True)

@@ -137,8 +137,10 @@ def _answer(
 
 def _rows(matrix: pd.DataFrame) -> list[dict[str, str]]:
     """Numbers of the arms as the report calls them, as rows of text."""
-    names = {key: ARM_NUMBERS[key].said for key in SHOWN if key in ARM_NUMBERS and ARM_NUMBERS[key].said}
-    matrix = matrix.rename(
-        lambda name: name.replace(name.split(" ")[0], names.get(name.split(" ")[0], name.split(" ")[0]), 1)
-    )
+
+    def said(row: str) -> str:
+        key, _, unit = row.partition(" (")
+        return ARM_NUMBERS[key].heading(unit.removesuffix(")"))
+
+    matrix = matrix.rename(said)
     return [{str(key): str(value) for key, value in row.items()} for row in matrix.reset_index().to_dict("records")]

@@ -6,7 +6,6 @@ import asyncio
 import tomllib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from shiny import reactive
 from shiny.types import SilentException
@@ -56,6 +55,8 @@ class Here:
         Counts whenever fields must be drawn anew, since something else than the fields has changed the lines.
     upset : reactive value
         Why the table could not even be guessed at.
+    plan : reactive value
+        Where the plan in hand is kept, None before there is one.
     standing : reactive value
         How its analysis stands.
     arrival : callable
@@ -71,6 +72,7 @@ class Here:
     guess: reactive.Value[Guess | None]
     generation: reactive.Value[int]
     upset: reactive.Value[tuple[str, ...]]
+    plan: reactive.Value[Work | None]
     standing: reactive.Value[Standing]
     arrival: Callable[[], Awaitable[Arrival | Refused | None]]
 
@@ -148,7 +150,7 @@ def here_of(shelf: Shelf, desk: Desk, studies: Studies | None, largest: int) -> 
         held, written = work(), text()
         if held is None or not written:
             return None
-        return await asyncio.to_thread(_read, held.study)
+        return await asyncio.to_thread(_read, held)
 
     standing: reactive.Value[Standing] = reactive.Value(Standing())
 
@@ -160,13 +162,14 @@ def here_of(shelf: Shelf, desk: Desk, studies: Studies | None, largest: int) -> 
 
     return Here(
         shelf=shelf, desk=desk, studies=studies, largest=largest, work=work, text=text, guess=reactive.Value(None),
-        generation=reactive.Value(0), upset=reactive.Value(()), standing=standing, arrival=arrival,
+        generation=reactive.Value(0), upset=reactive.Value(()), plan=reactive.Value(None), standing=standing,
+        arrival=arrival,
     )  # fmt: skip
 
 
-def _read(folder: Path) -> Arrival | Refused:
+def _read(work: Work) -> Arrival | Refused:
     try:
-        return read_arrival(folder)
+        return Refused(work.elsewhere) if work.elsewhere else read_arrival(work.study)
     except InputError as error:
         return Refused(error.problems)
     except Exception as error:

@@ -13,6 +13,7 @@ from shiny import Inputs, Outputs, Session, reactive, render, ui
 from xenograft.app.here import Here, Refused
 from xenograft.app.lines import exclusions, with_exclusion, without_exclusion
 from xenograft.app.pieces import onwards, sentences, table
+from xenograft.figures.theme import settled
 from xenograft.figures.volumes import volume_panels
 from xenograft.study.removal import reasons_table
 from xenograft.study.study import Study
@@ -23,6 +24,9 @@ NEAR = 0.06
 
 KEY = 0.15
 """Inches between the days below the panels and the key."""
+
+PIXELS = 96
+"""Of an inch on a page."""
 
 EVERY_DAY = "all its days"
 
@@ -72,9 +76,9 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
         pixels = session.clientdata.output_width("readings_plot") or 900
         tall = session.clientdata.output_height("readings_plot") or 600
         none = pd.DataFrame(columns=["animal", "arm", "day", "median", "lower", "upper"])
-        figure = volume_panels(study, none, none, width=max(pixels / 96, 3.4))
-        _stretch(figure, pixels / 96, tall / 96)
-        figure.draw_without_rendering()
+        figure = volume_panels(study, none, none, width=max(pixels / PIXELS, 3.4))
+        _stretch(figure, pixels / figure.dpi, tall / figure.dpi)
+        settled(figure)
         drawn.set(Drawn(_places(figure, study)))
         return figure
 
@@ -196,7 +200,7 @@ def _in_words(entry: dict[str, Any]) -> str:
 
 
 def _stretch(figure: Any, width: float, height: float) -> None:
-    """Give a figure the size of its place on the page (inches); what stands around the panels keeps its own."""
+    """Give a figure of fixed margins the size of its place (inches); what stands around the panels keeps its own."""
     before, room = figure.get_size_inches()[1], figure.subplotpars
     figure.set_size_inches(width, height)
     figure.subplots_adjust(bottom=(room.bottom * before + KEY) / height, top=1 - (1 - room.top) * before / height)
@@ -208,6 +212,7 @@ def _places(figure: Any, study: Study) -> pd.DataFrame:
     width, height = figure.bbox.width, figure.bbox.height
     for axis, arm in zip(figure.axes, study.arms, strict=False):
         own = study.readings.loc[study.readings["arm"] == arm.name, ["animal", "day", "volume"]]
+        axis.get_xlim()  # matplotlib scales an axis when it is asked for, and not before
         points = axis.transData.transform(own[["day", "volume"]].to_numpy(dtype=float))
         parts.append(own.assign(x=points[:, 0] / width, y=1 - points[:, 1] / height))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["animal", "day", "x", "y"])

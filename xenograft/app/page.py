@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from shiny import App, Inputs, Outputs, Session, reactive, ui
 from starlette.requests import Request
@@ -40,24 +40,25 @@ def app_of(shelf: Shelf, desk: Desk, studies: Studies | None, largest: int) -> A
             """The study that the address names, when a page is opened or loaded again."""
             asked = parse_qs(session.clientdata.url_search().removeprefix("?"))
             with reactive.isolate():
-                if here.work() is not None:
+                if here.work() is not None or here.plan() is not None:
                     return
+                here.plan.set(shelf.find(asked.get("plan", [""])[0]))
                 found = shelf.find(asked.get("study", [""])[0])
                 if found is not None:
                     here.open(found)
                     step = asked.get("step", [""])[0]
                     ui.update_navset("step", selected=step if step in STEPS else _step_of(desk, found.folder))
-                elif (room := asked.get("room", [""])[0]) in ("plan", "allocate", "studies"):
+                if (room := asked.get("room", [""])[0]) in ("plan", "allocate", "studies"):
                     ui.update_navset("room", selected=room)
 
         @reactive.effect
         async def _() -> None:
             """The address keeps what is in hand, so that loading the page again loses nothing."""
-            work, step, room = here.work(), input.step(), input.room()
-            if room != "study":
-                await session.bookmark.update_query_string(f"?room={room}" + (f"&study={work.key}" if work else ""))
-            elif work is not None:
-                await session.bookmark.update_query_string(f"?study={work.key}&step={step}")
+            work, plan, room = here.work(), here.plan(), input.room()
+            kept = {"room": room} if room != "study" else {}
+            kept |= {"study": work.key, "step": input.step()} if work else {}
+            kept |= {"plan": plan.key} if plan else {}
+            await session.bookmark.update_query_string(f"?{urlencode(kept)}")
 
         for part in (sheet, questions, arms, columns, look, run, answer, take, index, plan, allocate):
             part.serve(input, output, session, here)

@@ -8,6 +8,9 @@ from typing import Any, Literal
 import pandas as pd
 from htmltools import Tag, TagChild, TagList, tags
 
+LONGEST_NAME = 45
+"""Letters of an agent's name above its line of doses."""
+
 
 def sentences(kind: Literal["problems", "asked", "fine"], heading: str, said: Sequence[str]) -> TagChild:
     """Sentences in a box of their kind; nothing where there is none."""
@@ -53,17 +56,19 @@ def timeline(rows: Iterable[tuple[str, Sequence[float]]], last: float) -> TagChi
         return None
     first = min(0.0, *(min(days) for _, days in given))
     last = max(last, *(max(days) for _, days in given), first + 1)
-    height = 16 * len(given) + 18
+    row = 26  # the agent's name, and its line below
+    height = row * len(given) + 16
 
     def at(day: float) -> float:
         return 4 + 292 * (day - first) / (last - first)
 
     marks: list[Any] = []
-    for number, (_, days) in enumerate(given):
-        y = 10 + 16 * number
+    for number, (agent, days) in enumerate(given):
+        y, colour = row * (number + 1) - 6, ("#0b5c62", "#9a4a00", "#5b3fa0")[number % 3]
+        name = agent if len(agent) <= LONGEST_NAME else f"{agent[: LONGEST_NAME - 1]}…"
+        marks.append(Tag("text", name, x=0, y=y - 8, font_size=10, fill=colour))
         marks.append(Tag("line", x1=4, x2=296, y1=y, y2=y, stroke="#8793a3"))
-        marks += [Tag("circle", cx=f"{at(day):.1f}", cy=y, r=4, fill=("#0b5c62", "#9a4a00", "#5b3fa0")[number % 3])
-                  for day in days]  # fmt: skip
+        marks += [Tag("circle", cx=f"{at(day):.1f}", cy=y, r=4, fill=colour) for day in days]
     ends = [(first, "start"), (last, "end")]
     marks += [
         Tag("text", f"day {day:g}", x=f"{at(day):.1f}", y=height - 2, font_size=10, text_anchor=side, fill="#4f5b6b")

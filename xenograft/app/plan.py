@@ -26,15 +26,16 @@ from xenograft.app.planned import (
     problems_of,
     truth_text_of,
 )
-from xenograft.app.work import Work, read_record
+from xenograft.app.work import read_record
 from xenograft.figures.plans import power_curves
+from xenograft.figures.theme import settled
 
 USUAL = Asked()
 
 
 def panel() -> Tag:
     """The room."""
-    number = ui.input_numeric
+    number = _number
     return tags.div(
         tags.h1("Plan the next study"),
         tags.p("Vehicle, each agent alone, and both. Say what you believe is true; studies are then simulated and "
@@ -88,7 +89,7 @@ def panel() -> Tag:
 
 def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
     """What the room does."""
-    work: reactive.Value[Work | None] = reactive.Value(None)
+    work = here.plan
     standing: reactive.Value[Standing] = reactive.Value(Standing())
     found: reactive.Value[dict[str, Any]] = reactive.Value({})
     wrong: reactive.Value[tuple[str, ...]] = reactive.Value(())
@@ -99,6 +100,15 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
             settle(standing, here.desk.standing(held.folder))
             settle(found, read_record(held.folder / POWER))
             reactive.invalidate_later(0.5)
+
+    @reactive.effect
+    @reactive.event(here.plan)
+    def _() -> None:
+        """The fields say what was asked, when the address names a plan."""
+        with reactive.isolate():
+            asked = here.desk.standing(held.folder).asked if (held := work()) else None
+        if asked:
+            _fill(asked_of(asked))
 
     def typed() -> Asked | list[str]:
         texts = {name: input[f"plan_{name}"]() for name in ("one", "other", "animals")}
@@ -202,8 +212,12 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
         rows = found().get("rows")
         if not rows or len(rows) < 2:
             return None
-        pixels = session.clientdata.output_width("plan_curve") or 700
-        return power_curves(pd.DataFrame(rows), width=min(max(pixels / 96, 3.4), 9) / 0.62)
+        figure = power_curves(pd.DataFrame(rows))
+        if figure is None:
+            return None
+        wide, tall = session.clientdata.output_width("plan_curve"), session.clientdata.output_height("plan_curve")
+        figure.set_size_inches((wide or 700) / figure.dpi, (tall or 340) / figure.dpi)
+        return settled(figure)
 
     @render.download_button(filename=DESIGN)
     def plan_design():
@@ -212,6 +226,41 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
     @render.download_button(filename=TRUTH)
     def plan_truth():
         yield asked_lines(standing().asked or {})[1]
+
+
+def _number(
+    name: str,
+    label: str,
+    value: float,
+    *,
+    min: float | None = None,
+    max: float | None = None,
+    step: float | None = None,
+) -> Tag:
+    """A field for a number, without needless zeros."""
+    return ui.input_numeric(name, label, _plain(value), min=min, max=max, step=step)
+
+
+def _plain(value: float) -> float | int:
+    return int(value) if float(value).is_integer() else value
+
+
+def _fill(asked: Asked) -> None:
+    """Put a plan into the fields."""
+    for name, text in (
+        ("one", asked.agents[0]),
+        ("other", asked.agents[1]),
+        ("animals", ", ".join(map(str, asked.animals))),
+    ):
+        ui.update_text(f"plan_{name}", value=text)
+    for name in ("index", "doubling"):
+        ui.update_slider(f"plan_{name}", value=getattr(asked, name))
+    numbers = {"tgi_one": asked.tgi[0], "tgi_other": asked.tgi[1]}
+    numbers |= {
+        name: getattr(asked, name) for name in ("volume", "differ", "error", "every", "duration", "doses", "studies")
+    }
+    for name, value in numbers.items():
+        ui.update_numeric(f"plan_{name}", value=_plain(value))
 
 
 def asked_lines(written: Mapping[str, Any]) -> tuple[str, str, str]:

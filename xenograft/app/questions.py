@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
+from typing import Any
 
 from htmltools import TagChild, TagList, tags
 from shiny import Inputs, Outputs, Session, reactive, render, ui
 from shiny.types import SilentException
 
 from xenograft.app.here import Here, settle
-from xenograft.app.lines import answers, with_answer, with_difference
+from xenograft.app.lines import answers, parsed, with_answer, with_difference
 from xenograft.app.pieces import sentences
 from xenograft.errors import InputError
 from xenograft.reading.guess_study import Guess, toml_of_guess
@@ -18,6 +20,7 @@ from xenograft.reading.interview import Question, interview
 from xenograft.reading.read import Arrival
 from xenograft.reading.remarks import questions_about
 from xenograft.reading.second_look import second_look
+from xenograft.reading.study_toml import counted
 
 CONTROL = "Which arm is the control"
 """Begins the one question that the cards of the arms answer."""
@@ -66,15 +69,18 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
                 fields.append(ui.input_select(name, label, list(question.choices), selected=question.default))
             else:
                 fields.append(ui.input_text(name, label, question.default, update_on="blur"))
-        with reactive.isolate():
-            text = here.text()
-        still = [one for one in guess.open if not text or not _is_answered(one, text)]
         return TagList(
             tags.h2("What only you know"),
-            tags.ul(*(tags.li(one) for one in still), class_="small") if still else None,
+            ui.output_ui("still_open"),
             tags.div(*fields, class_="fields"),
             ui.output_ui("wrong_answers"),
         )
+
+    @render.ui
+    def still_open() -> TagChild:
+        guess, written = here.guess(), parsed(here.text())
+        still = [one for one in guess.open if not _is_answered(one, written)] if guess else []
+        return tags.ul(*(tags.li(one) for one in still), class_="small") if still else None
 
     @render.ui
     def wrong_answers() -> TagChild:
@@ -111,6 +117,9 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
             known = answers(here.text())
         rows: list[TagChild] = []
         for question in asked():
+            if _is_more(question):
+                rows.append(tags.div(tags.p(question), class_="question"))
+                continue
             name, said = _name(question), known.get(question, "")
             reply, _, note = said.partition(": ")
             rows.append(
@@ -124,7 +133,7 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
                     class_="question",
                 )
             )  # fmt: skip
-        heading = "1 question" if len(rows) == 1 else f"{len(rows)} questions"
+        heading = counted(sum(not _is_more(question) for question in asked()), "question")
         return TagList(
             tags.h2(f"{heading} about this sheet"),
             tags.p("Nothing was changed. An answer is kept as a comment in study.toml; a reading is left out under "
@@ -162,15 +171,24 @@ def _interview(guess: Guess) -> list[Question]:
     return [question for question in interview(guess) if not question.text.startswith(CONTROL)]
 
 
-def _is_answered(sentence: str, text: str) -> bool:
-    """Whether the arms, which cards describe, are said by now."""
+def _is_answered(sentence: str, written: Mapping[str, Any]) -> bool:
+    """Whether the lines, which the fields of the page write, say by now what a sentence asks."""
+    arms: dict[str, Any] = {name: arm for name, arm in written.get("arms", {}).items() if isinstance(arm, dict)}
     if sentence.startswith("Which arm is the control"):
-        return "control = true" in text
-    found = tomllib.loads(text).get("arms", {})
+        return any(arm.get("control") for arm in arms.values())
+    if sentence.startswith("The limit of quantification"):
+        return "limit_of_quantification" in written
+    if sentence.startswith("The days of dosing"):
+        return all("days" in dosing for arm in arms.values() for dosing in arm.get("agents", {}).values())
     return any(
         sentence == f"What arm {name} gets." and (arm.get("agents") or arm.get("control") or arm.get("ignore"))
-        for name, arm in found.items()
+        for name, arm in arms.items()
     )
+
+
+def _is_more(sentence: str) -> bool:
+    """Whether it only says how many more questions of a kind there are."""
+    return sentence.startswith("…")
 
 
 def _name(question: str) -> str:

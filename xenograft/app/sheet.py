@@ -54,7 +54,7 @@ def panel(largest: int) -> Tag:
         tags.h2("Or look around first"),
         tags.p("A simulated study: vehicle, two antibodies and both, callipers twice a week.", class_="small"),
         ui.input_action_button("example", "Open the example"),
-        tags.p("One dose, and regrowth down from the limit of measurement.", class_="small mt-3"),
+        tags.p("One dose, and regrowth from below the smallest volume that is measured.", class_="small mt-3"),
         ui.input_action_button("example_once", "Open the second example"),
         class_="box",
     )
@@ -147,14 +147,17 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
             arms.part(),
             columns.part(),
             ui.output_ui("toml_shown"),
-            tags.details(
-                tags.summary("Edit the lines"),
-                ui.output_ui("toml_editor"),
-                ui.input_action_button("toml_save", "Use these lines"),
-                ui.output_ui("toml_refused"),
+            tags.div(
+                tags.details(
+                    tags.summary("Edit the lines"),
+                    ui.output_ui("toml_editor"),
+                    ui.input_action_button("toml_save", "Use these lines"),
+                    ui.output_ui("toml_refused"),
+                ),
+                onwards(ui.input_action_button("to_look", "Next: look at the readings", class_="btn-primary")),
+                id="with_lines",
             ),
-            onwards(ui.input_action_button("to_look", "Next: look at the readings", class_="btn-primary")),
-        )  # fmt: skip
+        )
 
     @reactive.effect
     @reactive.event(input.to_look)
@@ -201,7 +204,7 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
     @render.ui
     def toml_shown() -> TagChild:
         if not here.text():
-            return None
+            return tags.style("#with_lines { display: none; }")
         return TagList(
             tags.h2("The lines that say all this"),
             tags.p("Every choice on this page is a line of study.toml, which the command line reads too.",
@@ -285,11 +288,14 @@ def _cells(sheet: Sheet, readings: pd.DataFrame, problems: tuple[str, ...]) -> T
     became = {
         str(row.cell): f"day {row.day:g}, {row.animal} ({row.arm}): {row.volume}" for row in readings.itertuples()
     } if len(readings) else {}  # fmt: skip
-    told = " ".join(problems)
+    told = " ".join(one for one in problems if one.startswith(sheet.place.partition(",")[0]))
     bad_cells = set(re.findall(r"cell ([A-Z]{1,3}\d+)", told))
     bad_rows = {int(number) for number in re.findall(r"row (\d+)", told)}
+    named = bad_rows | {int(re.sub(r"\D", "", cell)) for cell in bad_cells}
     body: list[Tag] = []
-    for row, line in enumerate(sheet.rows[:MOST_ROWS]):
+    lines = sorted({*range(min(len(sheet.rows), MOST_ROWS)), *(row - 1 for row in named if 0 < row <= len(sheet.rows))})
+    for row in lines:
+        line = sheet.rows[row]
         cells: list[Tag] = [tags.th(str(row + 1), scope="row", class_="bad" if row + 1 in bad_rows else None)]
         for column in range(width):
             text, address = (line[column] if column < len(line) else ""), sheet.address(row, column)
@@ -298,13 +304,14 @@ def _cells(sheet: Sheet, readings: pd.DataFrame, problems: tuple[str, ...]) -> T
         body.append(tags.tr(*cells))
     head = tags.tr(tags.th("row", scope="col"), *(tags.th(letters(column), scope="col") for column in range(width)))
     cut = len(sheet.rows) > MOST_ROWS or max(map(len, sheet.rows), default=0) > MOST_COLUMNS
-    caption = f"The cells of {sheet.place}" + (f" (the first {MOST_ROWS} rows)" if cut else "")
+    and_named = ", and those that are named above" if len(lines) > MOST_ROWS else ""
+    caption = f"The cells of {sheet.place}" + (f" (the first {MOST_ROWS} rows{and_named})" if cut else "")
     inside = tags.table(tags.caption(caption, class_="visually-hidden"), tags.thead(head), tags.tbody(*body))
-    named = [f"{address} → {words}" for address, words in list(became.items())[:3]]
+    examples = [f"{address} → {words}" for address, words in list(became.items())[:3]]
     key = [tags.span("became a reading", class_="read")] if became else []
     key += [tags.span("named in a sentence above", class_="bad")] if bad_cells or bad_rows else []
     return TagList(
         tags.h3(caption),
-        tags.p(*key, few(named) if named else "", class_="key small"),
+        tags.p(*key, few(examples) if examples else "", class_="key small"),
         tags.div(inside, class_="scroll cells", tabindex="0", role="region", aria_label=caption),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xenograft.app.lines import parsed, with_value
 from xenograft.errors import InputError, quoted
 from xenograft.files import replacing, write_text
 from xenograft.reading.guess_study import Guess, guess_study, toml_of_guess
@@ -68,6 +69,16 @@ class Work:
         path = self.study / Path(str(named)).name
         return path if named and path.is_file() else None
 
+    @property
+    def elsewhere(self) -> tuple[str, ...]:
+        """Why the study is not read: what is uploaded must not name other files of this machine."""
+        return tuple(
+            f"{TOML}: {'.'.join(keys)} = {quoted(name)} is a file elsewhere. Choose it together with {TOML}, and "
+            "write its name without folders."
+            for keys, name in tables_named(self.toml).items()
+            if name != _plain(name) or name in (".", "..")
+        )
+
     def note(self, name: str, content: Mapping[str, Any]) -> None:
         """Keep a record beside the study."""
         write_text(self.folder / f"{name}.json", json.dumps(content, ensure_ascii=False))
@@ -115,10 +126,17 @@ class Shelf:
 
     def copy(self, folder: Path) -> Work:
         """A copy of a study's folder: study.toml and the files that it names."""
-        work = self.new()
-        for path in [folder / TOML, *files_named(folder / TOML)]:
-            if path.is_file():
-                shutil.copyfile(path, work.study / path.name)
+        work, path = self.new(), folder / TOML
+        shutil.copyfile(path, work.study / TOML)
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            return work
+        for keys, name in tables_named(text).items():
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, work.study / _plain(name))
+                text = with_value(text, keys, _plain(name))
+        work.write_toml(text)
         return work
 
     def upload(self, files: Sequence[tuple[str, Path]]) -> Work:
@@ -174,18 +192,21 @@ def plain_name(name: str) -> str:
     InputError
         A name that cannot be kept.
     """
-    plain = re.split(r"[\\/]", name)[-1].strip()
+    plain = _plain(name)
     if not plain or plain.startswith(".") or len(plain) > _LONGEST_NAME or not plain.isprintable():
         raise InputError(f"{quoted(name[:_LONGEST_NAME])}: a file of this name cannot be kept. Rename it.")
     return plain
 
 
-def files_named(toml: Path) -> list[Path]:
-    """The tables that a study.toml names, beside it."""
-    try:
-        written = tomllib.loads(toml.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError):
-        return []
-    tables = [written, written.get("groups"), written.get("weights")]
-    names = [str(one["data"]) for one in tables if isinstance(one, dict) and "data" in one]
-    return [toml.parent / Path(name).name for name in dict.fromkeys(names)]
+def tables_named(text: str) -> dict[tuple[str, ...], str]:
+    """The tables that a study.toml names, by the keys that name them; empty while it is no TOML."""
+    written = parsed(text)
+    places = {(): written, ("groups",): written.get("groups"), ("weights",): written.get("weights")}
+    return {
+        (*place, "data"): str(one["data"]) for place, one in places.items() if isinstance(one, dict) and "data" in one
+    }
+
+
+def _plain(name: str) -> str:
+    """A file's name without its folders."""
+    return re.split(r"[\\/]", name)[-1].strip()

@@ -134,15 +134,18 @@ def label_rows(axes: Sequence[Axes], words: str) -> None:
             axis.set_ylabel(words)
 
 
-def panel_key(study: Study) -> dict[str, Any]:
-    """What the marks of a panel mean, as handles by label."""
+def panel_key(study: Study, *, typical: bool) -> dict[str, Any]:
+    """What the marks of a panel mean, as handles by label; of typical curves too where they are drawn."""
     key: dict[str, Any] = {
         "reading": Line2D([], [], color=SOFT, marker="o", markersize=3, linestyle="none"),
         "animal": Line2D([], [], color=SOFT, linewidth=0.7),
-        "typical animal, 95 % interval": (Patch(color=SOFT, alpha=0.22), Line2D([], [], color=SOFT, linewidth=2.2)),
-        "typical control": Line2D([], [], color=CONTROL, linewidth=1.2, linestyle=(0, (1, 1.5))),
-        "dose": Line2D([], [], color=SOFT, marker="^", markersize=4.5, linestyle="none"),
     }
+    if typical:
+        key["typical animal, 95 % interval"] = (
+            Patch(color=SOFT, alpha=0.22), Line2D([], [], color=SOFT, linewidth=2.2),
+        )  # fmt: skip
+        key["typical control"] = Line2D([], [], color=CONTROL, linewidth=1.2, linestyle=(0, (1, 1.5)))
+    key["dose"] = Line2D([], [], color=SOFT, marker="^", markersize=4.5, linestyle="none")
     if not (study.readings["fitted"] | excluded(study)).all():
         key["not fitted"] = Line2D(
             [], [], color=SOFT, marker="o", markersize=3, markerfacecolor=PAPER, linestyle="none"

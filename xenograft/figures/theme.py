@@ -14,6 +14,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
 from xenograft.files import replacing
 from xenograft.study.study import Study
@@ -168,6 +169,14 @@ def picture(figure: Figure) -> bytes:
         _lay_out(figure)
         figure.savefig(buffer, format="png", dpi=200, facecolor="white", metadata=_METADATA["png"])
     return buffer.getvalue()
+
+
+def settled(figure: Figure) -> Figure:
+    """The figure laid out as it was meant, at its size of now; Shiny would lay it out anew, over its own key."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+    figure.set_layout_engine(PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True))
+    return figure
 
 
 def _lay_out(figure: Figure) -> None:

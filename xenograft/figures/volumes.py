@@ -41,14 +41,15 @@ def volume_panels(study: Study, curves: pd.DataFrame, animal_curves: pd.DataFram
     study : Study
         Arms and readings.
     curves : DataFrame
-        Of one model: `arm`, `day` (as recorded), `median`, `lower`, `upper` (volume in the study's unit).
+        Of one model: `arm`, `day` (as recorded), `median`, `lower`, `upper` (volume in the study's unit); where empty
+        neither curves nor their key are drawn.
     animal_curves : DataFrame
         Individual fits: `animal`, `arm`, `day`, `median`; where empty the readings themselves are joined.
     width : float
         Inches; decides how many panels stand side by side.
     """
     figure, axes = arm_panels(study, width=width)
-    colours, handles = arm_colours(study), panel_key(study)
+    colours, handles = arm_colours(study), panel_key(study, typical=not curves.empty)
     for axis, arm in zip(axes, study.arms, strict=True):
         _panel(axis, study, arm, curves, animal_curves, colours[arm.name])
     label_rows(axes, f"volume ({unit_in_print(study.unit)})")

@@ -165,7 +165,7 @@ ARM_NUMBERS: dict[str, ArmNumber] = {
         ),
         ArmNumber(
             "tc", lambda of: treated_over_control(of.curves, of.control, of.horizon), Question(100, "below", 10),
-            of_control=False,
+            said="T/C", of_control=False,
         ),
         ArmNumber(
             "tc_change", lambda of: treated_over_control(of.curves, of.control, of.horizon, "baseline"),
@@ -177,7 +177,7 @@ ARM_NUMBERS: dict[str, ArmNumber] = {
         ),
         ArmNumber(
             "growth_rate_inhibition", lambda of: growth_rate_inhibition(of.rate, of.control),
-            Question(0, "above", 10), of_control=False,
+            Question(0, "above", 10), said="growth-rate inhibition", of_control=False,
         ),
         ArmNumber(
             "doubling_time", lambda of: doubling_time(of.rate), said="doubling time", term="doubling-time",
