@@ -7,7 +7,8 @@ COPY fixtures fixtures
 COPY xenograft xenograft
 RUN pip install --no-cache-dir ".[app]" && useradd --create-home --uid 1000 app && install -d -o app /work
 USER app
-ENV XENOGRAFT_APP=/work
+# machine code lies with the work, or every new container would make it again
+ENV XENOGRAFT_APP=/work NUMBA_CACHE_DIR=/work/machine-code
 VOLUME /work
 EXPOSE 8000
 CMD ["xenograft", "app", "--no-browser", "--host", "0.0.0.0", "--port", "8000"]

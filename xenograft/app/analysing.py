@@ -153,13 +153,15 @@ class _Follow:
         self._folder, self._asked = folder, asked
         self._cards: list[str] = []
         self._done: dict[str, float] = {}
-        self._step, self._since, self._told = "fit", time.time(), 0.0
+        self._step, self._told = "fit", 0.0
+        self._first: tuple[float, float] | None = (
+            None  # when fits first went on, and how far; machine code was made before
+        )
         self._fitted: float | None = None
         self._after = float(read_record(folder.parent / PACE).get("after", AFTER))
 
     def begin(self, _study: object, cards: Mapping[str, object]) -> None:
         self._cards = list(cards)
-        self._since = time.time()
         self._say()
 
     def fit(self, name: str, share: float) -> None:
@@ -184,6 +186,8 @@ class _Follow:
     def _say(self, card: str = "") -> None:
         self._told = time.time()
         share = sum(self._done.values()) / max(len(self._cards), 1)
+        if share > 0 and self._first is None:
+            self._first = self._told, share
         tell(
             self._folder, step=self._step, card=card, cards=len(self._cards), share=share,
             done=sum(value >= 1.0 for value in self._done.values()), ready_at=self._ready_at(share),
@@ -193,5 +197,7 @@ class _Follow:
         """When the verdict will be there (seconds since 1970), None while nobody can tell."""
         if self._fitted is not None:
             return self._fitted + self._after
-        now = time.time()
-        return None if share < 0.05 else now + (now - self._since) * (1 - share) / share + self._after
+        if self._first is None or share - self._first[1] < 0.03:
+            return None
+        now, (since, before) = time.time(), self._first
+        return now + (now - since) * (1 - share) / (share - before) + self._after

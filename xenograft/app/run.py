@@ -28,6 +28,11 @@ STEP_WORDS: Mapping[str, str] = {
 SHARE_OF: Mapping[str, float] = {"compare": 0.6, "report": 0.65, "days": 1.0, "numbers": 1.0, "figures": 1.0}
 """Of the way to the verdict, by the step that has begun; the fits are the first 0.6."""
 
+MAKING = 30.0
+"""Seconds without a step after which a person is told why."""
+
+FIRST_TIME = "The first analysis after an installation takes a minute or two longer: its models become machine code."
+
 SPEEDS = {
     "careful": "Careful: chains for every model",
     "fast": "Fast: without chains wherever that may be trusted (as --fast)",
@@ -178,6 +183,8 @@ def progress_of(found: Standing, now: float) -> tuple[float, str, str]:
     if step == "fit":
         cards, done = int(progress["cards"]), int(progress["done"])
         card = f": {progress['card']}" if progress.get("card") else ""
+        if not progress["share"] and now - (found.begun or now) > MAKING:
+            left = FIRST_TIME
         return 0.6 * float(progress["share"]), f"Fitted: {done} of {cards} models{card}.", left
     return SHARE_OF[step], STEP_WORDS[step], left
 
