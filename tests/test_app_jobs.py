@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from app_tasks import fall, refuse, wait_for_a_file
+from app_tasks import fall, refuse, serve_a_job, wait_for_a_file
 
-from xenograft.app.jobs import LOG, LOST, Desk
+from xenograft.app.jobs import LOG, LOST, PROGRESS, Desk
+from xenograft.app.work import read_record
 
 PATIENCE = 60.0
 
@@ -67,6 +68,27 @@ def test_a_cancelled_job_is_dead_and_a_killed_one_is_told_of_and_the_next_one_ru
     until(lambda: desk.standing(last).state == "done")
     assert desk.standing(cancelled).state == "cancelled"
     assert not (cancelled / "made").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="groups of processes")
+def test_an_app_that_is_killed_takes_its_jobs_with_it(tmp_path: Path) -> None:
+    app = multiprocessing.get_context("spawn").Process(target=serve_a_job, args=(tmp_path / "one",))
+    app.start()
+    told = tmp_path / "one" / PROGRESS
+    until(lambda: "process" in read_record(told))
+    process = int(read_record(told)["process"])
+    os.kill(process, 0)
+    app.kill()
+    app.join()
+
+    def is_gone() -> bool:
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    until(is_gone)
 
 
 def test_what_a_job_refuses_is_its_sentences_and_what_nobody_foresaw_is_logged(desk: Desk, tmp_path: Path) -> None:

@@ -175,6 +175,7 @@ def _work(folder: Path, task: Task, asked: Mapping[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the app decides what an interruption means
     if hasattr(os, "setsid"):
         os.setsid()  # so that what it starts ends with it
+    threading.Thread(target=_end_with_the_app, daemon=True, name="end with the app").start()
     begun = read_record(folder / STATE).get("begun")
     try:
         task(folder, asked)
@@ -188,6 +189,16 @@ def _work(folder: Path, task: Task, asked: Mapping[str, Any]) -> None:
         _record(folder, "failed", asked=asked, begun=begun, ended=time.time(), problems=problems)
     else:
         _record(folder, "done", asked=asked, begun=begun, ended=time.time())
+
+
+def _end_with_the_app() -> None:
+    """Wait for the app, however it ends, and end this process and what it started."""
+    app = multiprocessing.parent_process()
+    if app is not None:
+        app.join()
+        if hasattr(os, "killpg"):
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
 
 
 def _kill(process: BaseProcess) -> None:
