@@ -2,109 +2,27 @@
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from invented_report import content_for
+from page_text import text_of, tokens, unexplained
 
 from xenograft.analysis import Analysis
 from xenograft.answers.as_measured import measured_days
 from xenograft.answers.ranking import compare
 from xenograft.answers.results import contrast_record, measured_record
 from xenograft.fitting.fit import Fit
-from xenograft.printing import number
 from xenograft.quantities.interaction_tests import interaction_contrasts
 from xenograft.report.content import ReportContent, report_content
 from xenograft.report.content_of_responses import Responses
 from xenograft.report.explained import class_tables, close_calls, elpd_says, odd_weights, void_additivity
 from xenograft.report.page import render
-from xenograft.study.follow_up import follow_up
 from xenograft.study.study import Study
 
 pytestmark = pytest.mark.usefixtures("quick_figures")
-
-PACKAGE = Path(__file__).parents[1] / "xenograft"
-NUMBER = r"(?<![A-Za-z\d])\d[\d,]*(?:\.\d+)?"  # not the 1 of T-DM1
-
-
-def tokens(text: str) -> set[str]:
-    """Numbers in a text, without their signs."""
-    return {found.rstrip(",") for found in re.findall(NUMBER, text)}
-
-
-def text_of(page: str) -> str:
-    """What people read: no figures, no style, no digests, no addresses."""
-    for pattern in (r"<style.*?</style>", r"<svg.*?</svg>", r"<math.*?</math>", r'<td class="code">.*?</td>'):
-        page = re.sub(pattern, " ", page, flags=re.DOTALL)
-    return html.unescape(re.sub(r"<[^>]+>", " ", re.sub(r'<[^>]*title="[^"]*"[^>]*>', " ", page)))
-
-
-def values_of(content: ReportContent) -> Iterator[float]:
-    """Every number of results.json and of the tables, those in sentences too."""
-
-    def walk(value: Any) -> Iterator[float]:
-        if isinstance(value, bool) or value is None:
-            return
-        if isinstance(value, int | float):
-            yield float(value)
-        elif isinstance(value, str):
-            yield from (float(found.replace(",", "")) for found in tokens(value))
-        elif isinstance(value, Mapping):
-            yield from (found for pair in value.items() for one in pair for found in walk(one))
-        elif isinstance(value, pd.DataFrame):
-            yield from (float(found) for found in value.select_dtypes("number").to_numpy().ravel())
-            yield from (found for name in value.select_dtypes(exclude="number") for one in value[name].astype("str")
-                        for found in walk(one))  # fmt: skip
-        elif isinstance(value, list | tuple):
-            yield from (found for one in value for found in walk(one))
-        elif hasattr(value, "__dataclass_fields__"):
-            yield from (found for field in fields(value) for found in walk(getattr(value, field.name)))
-
-    study = content.study
-    counts = study.animals.groupby("arm")[["readings", "censored"]].sum()
-    medians = study.animals.groupby("arm")["baseline"].median().to_frame()
-    days = [value - study.first_dose for value in study.fitted_readings["day"]]
-    left = (study.animals["last_day"] < study.fitted_readings["day"].max()).groupby(study.animals["arm"]).sum()
-    given = [prior for card in content.cards.values() for prior in card.priors.values()]
-    priors = [
-        one.in_words()
-        for prior in given
-        for one in (prior, *([prior.on_follow_up(follow_up(study))] if prior.relative else []))
-    ]
-    for source in (content, priors, study.animals.reset_index(), counts, medians, days, left.astype(int).to_frame()):
-        yield from walk(source)
-
-
-def printed(value: float) -> set[str]:
-    """How a number may be printed."""
-    size = abs(value)
-    if not size < float("inf"):
-        return set()
-    forms = {f"{size:.{places}f}" for places in range(5)} | {
-        f"{size:g}",
-        f"{size:,.0f}",
-        f"{100 * size:.0f}",
-        f"{100 - size:.0f}",
-    }
-    return forms | {found for digits in (2, 3, 4) for found in tokens(number(size, digits))}
-
-
-def wording() -> set[str]:
-    """Numbers in the report's own words."""
-    written = [path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".jinja", ".toml")]
-    cards = (PACKAGE.parent / "models").glob("*.toml")
-    return {found for path in (*written, *cards) for found in tokens(path.read_text(encoding="utf-8"))}
-
-
-def unexplained(content: ReportContent) -> set[str]:
-    known = {form for value in set(values_of(content)) for form in printed(value)}
-    return tokens(text_of(render(content))) - known - wording()
 
 
 def measured_content() -> ReportContent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -58,22 +58,51 @@ def number(value: float | None, digits: int = 3) -> str:
     return (f"{value:,.0f}" if "e+" in text else text).replace("-", "−")
 
 
+def significant(value: float | None, digits: int = 3) -> str:
+    """A number with all of so many significant digits, "90.0" beside "89.8"; else as `number`."""
+    if value is None or pd.isna(value) or value == 0:
+        return number(value, digits)
+    text = f"{value:#.{digits}g}"
+    return number(value, digits) if "e" in text else text.removesuffix(".").replace("-", "−")
+
+
+def percent(value: float | None) -> str:
+    """A percentage to one decimal; a smaller one to one digit."""
+    if value is None or pd.isna(value):
+        return "–"
+    return number(value, 1) if 0 < abs(value) < 0.05 else decimal(value)
+
+
 def breakable(name: str) -> Markup:
     """A name for a narrow column: escaped, and a line may end after each "+" between agents."""
     return Markup(escape(name).replace("+", "+<wbr>"))
 
 
 def interval_in_words(found: Mapping[Any, Any] | None, digits: int = 3) -> str:
-    """Median and interval in words, alone where it is one number by definition; what is infinite says why."""
+    """Median and interval in words, alone where it is one number by definition; what is infinite says why.
+
+    Percentages (by their `unit`) are as in `percent_interval`.
+    """
+    if found is not None and found.get("unit") == "%":
+        return percent_interval(found)
+    return _interval(found, lambda value: significant(value, digits))
+
+
+def percent_interval(found: Mapping[Any, Any] | None) -> str:
+    """As `interval_in_words`, of percentages to one decimal."""
+    return _interval(found, percent)
+
+
+def _interval(found: Mapping[Any, Any] | None, said: Callable[[float], str]) -> str:
     if found is None:
         return "–"
     if found["median"] is None:
         return str(found.get("reason", "–"))
     if found["lower"] == found["median"] == found["upper"]:
-        return number(found["median"], digits)
-    upper = "no limit" if found["upper"] is None else number(found["upper"], digits)
-    lower = "no limit" if found["lower"] is None else number(found["lower"], digits)
-    return f"{number(found['median'], digits)} ({lower} to {upper})"
+        return number(found["median"])
+    upper = "no limit" if found["upper"] is None else said(found["upper"])
+    lower = "no limit" if found["lower"] is None else said(found["lower"])
+    return f"{said(found['median'])} ({lower} to {upper})"
 
 
 def whole(value: float) -> str:

@@ -164,7 +164,9 @@ def _animals_that_left(study: Study, day: float, arms: dict[str, ArmOnDay], name
 def _baselines(study: Study, arms: dict[str, ArmOnDay], names: Sequence[str]) -> list[str]:
     if not names:
         return []
-    said = listed([f"{name} {number(arms[name].baseline)}" for name in (study.control.name, *names)])
+    said = listed(
+        [f"{name} {number(one.baseline)}" for name, one in arms.items() if name in (study.control.name, *names)]
+    )
     return [
         f"The arms did not start alike: geometric mean baselines are {said} {unit_in_print(study.unit)}. "
         "The models give all arms one typical baseline."

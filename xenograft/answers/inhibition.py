@@ -24,7 +24,7 @@ from xenograft.answers.verdicts import (
 )
 from xenograft.files import finite
 from xenograft.fitting.fit import Fit
-from xenograft.printing import capitalised, interval_in_words, number, share_in_words
+from xenograft.printing import capitalised, interval_in_words, number, percent_interval, share_in_words
 from xenograft.quantities.catalogue import arm_estimands, questions
 from xenograft.quantities.estimands import probability_positive, tumour_growth_inhibition
 from xenograft.study.study import Study
@@ -217,16 +217,16 @@ def inhibition_sentence(verdict: Inhibition, arms: pd.DataFrame) -> str:
         return f"{head}: {verdict.words}."
     said = {(row["arm"], row["quantity"]): row for row in arms.to_dict("records")}
 
-    def size(arm: str, quantity: str, digits: int = 3) -> str:
+    def size(arm: str, quantity: str) -> str:
         row = said[arm, quantity]
-        limits = {key: finite(row[key]) for key in ("median", "lower", "upper")}
-        return interval_in_words(limits | {"reason": row["reason"]}, digits)
+        limits = {key: finite(row[key]) for key in ("median", "lower", "upper")} | {"reason": row["reason"]}
+        return interval_in_words(limits, 2) if quantity == "growth_rate" else percent_interval(limits)
 
     return (
         f"{head}, day {verdict.day:g}: {verdict.words}. "
         f"TGI {size(verdict.arm, 'tgi')} %, T/C {size(verdict.arm, 'tc')} % (95 % intervals); "
-        f"growth rate {size(verdict.arm, 'growth_rate', 2)} per day, of {verdict.control} "
-        f"{size(verdict.control, 'growth_rate', 2)}; "
+        f"growth rate {size(verdict.arm, 'growth_rate')} per day, of {verdict.control} "
+        f"{size(verdict.control, 'growth_rate')}; "
         f"the probability that tumours are smaller than under {verdict.control} is "
         f"{share_in_words(verdict.probability)}, by more than {number(verdict.margin)} % of its volume "
         f"{share_in_words(verdict.relevant)}."

@@ -91,14 +91,14 @@ def analyse_work(folder: Path, asked: Mapping[str, Any]) -> None:
 
 def answer_of(analysis: Analysis, content: ReportContent) -> dict[str, Any]:
     """What the page says first, in the report's own words."""
-    from xenograft.printing import interval_in_words
+    from xenograft.printing import interval_in_words, percent_interval
     from xenograft.report import words
 
     verdict = content.results["verdict"]
     level = words.level_of(content)
     size = "–"
     if verdict and verdict["kind"] == "inhibition":
-        size = f"TGI {interval_in_words(verdict['tgi'])} %"
+        size = f"TGI {percent_interval(verdict['tgi'])} %"
     elif verdict and (found := words.averaged_interaction(content.results, verdict)):
         size = f"{interval_in_words(found['combination_index'], 2)} × the volume predicted"
     return {

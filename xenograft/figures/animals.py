@@ -100,8 +100,11 @@ def waterfall(
         else:
             axis.tick_params(labelleft=False)
     handles: list[Any] = [_fill(Patch(), SOFT, fill) for fill in fills.values()]
-    handles.append(Line2D([], [], color=INK, marker="^", markersize=4, linestyle="none"))
-    legend(figure, handles, [*fills, f"more than {percent(CUT)}"], columns=6 if wide else 3)
+    names = list(fills)
+    if (responses["best"] > CUT).any():
+        handles.append(Line2D([], [], color=INK, marker="^", markersize=4, linestyle="none"))
+        names.append(f"more than {percent(CUT)}")
+    legend(figure, handles, names, columns=6 if wide else 3)
     return figure
 
 

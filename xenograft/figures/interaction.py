@@ -28,7 +28,7 @@ from xenograft.figures.theme import (
     short,
     signed,
 )
-from xenograft.printing import number
+from xenograft.printing import SHORT_REFERENCES, number
 from xenograft.study.study import Study
 from xenograft.study.tables import unit_in_print
 
@@ -158,7 +158,7 @@ def combination_against_references(
             if reference == "bliss":
                 axis.fill_between(course["day"], course["lower"], course["upper"], color=SOFT, alpha=0.14, linewidth=0)
             line = axis.plot(course["day"], course["median"], color=SOFT, linewidth=1.6, linestyle=dash)[0]
-            named[f"predicted by {REFERENCES[reference].split(':')[0]}"] = line
+            named[f"predicted by {SHORT_REFERENCES[reference]}"] = line
     course = curves[curves["arm"] == combination]
     axis.fill_between(course["day"], course["lower"], course["upper"], color=colour, alpha=0.22, linewidth=0)
     named[f"{short(combination, 30)}, typical animal"] = axis.plot(

@@ -362,7 +362,8 @@ def why_missing(key: str, row: Mapping[str, float], control: str, horizon: float
         return ""
     number = ARM_NUMBERS[key]
     lacking = row["undefined"] > UNDEFINED
-    share = f"(probability {row['undefined' if lacking else 'unreached']:.2f})"
+    probability = float(row["undefined" if lacking else "unreached"])
+    share = "(probability > 0.99)" if probability >= 0.995 else f"(probability {probability:.2f})"
     return (number.undefined if lacking else number.endless).format(control=control, horizon=horizon, share=share)
 
 

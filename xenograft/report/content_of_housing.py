@@ -43,6 +43,6 @@ def on_cages(
     told = (
         f"The study does not say which animals share a cage, and the answer takes each for itself. {found.finding} "
         "Animals of a cage are then assumed to have 0.1 to 0.9 of what makes some grow faster than others in common. A "
-        "column `cage` in the table lets the models know."
+        "column “cage” in the table lets the models know."
     )
     return [SensitivityTable(found.title, found.table, told, caption=found.caption)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from xenograft.answers.averaging import AVERAGED
-from xenograft.printing import interval_in_words, number, share, whole
+from xenograft.printing import decimal, percent, percent_interval, share, significant, whole
 from xenograft.quantities.as_measured import comparison_days
 from xenograft.report.content_of_responses import EVENT_WORDS, Responses
 from xenograft.study.study import Study
@@ -51,18 +52,28 @@ def measured_tables(study: Study, results: Mapping[str, Any]) -> list[dict[str, 
     return found
 
 
+def measured_tgi(study: Study, results: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Of the treated arms on the day of the answer: TGI (%) of mean volumes (`tgi`), and of how many `animals`."""
+    day = next((one for one in results.get("as_measured", ()) if one["day"] == study.horizon), None)
+    return {
+        row["arm"]: {"tgi": row["numbers"]["tgi"]["measured"], "animals": row["numbers"]["volume_mean"]["animals"]}
+        for row in (day["arms"] if day else ())
+        if row["arm"] != study.control.name and row["numbers"]["tgi"]["measured"] is not None
+    }
+
+
 def _measured_row(row: Mapping[str, Any], animals: int) -> Row:
     numbers = row["numbers"]
     mean, error, median = (numbers[f"volume_{key}"] for key in ("mean", "sem", "median"))
-    spread = "" if error["measured"] is None else f" ± {whole(error['measured'])}"
+    spread = "" if error["measured"] is None else f" ±\N{NO-BREAK SPACE}{whole(error['measured'])}"
     cells = [f"{mean['animals']} of {animals}"]
     cells.append("–" if mean["measured"] is None else f"{whole(mean['measured'])}{spread}")
     cells.append("–" if median["measured"] is None else whole(median["measured"]))
     for key in COMPARED:
         one = numbers[key]
         modelled = {"median": one["modelled"], "lower": one["lower"], "upper": one["upper"]}
-        cells.append(number(one["measured"]) if one["measured"] is not None else one["reason"] or "–")
-        cells.append("–" if one["modelled"] is None else interval_in_words(modelled))
+        cells.append(percent(one["measured"]) if one["measured"] is not None else one["reason"] or "–")
+        cells.append("–" if one["modelled"] is None else percent_interval(modelled))
     return [row["arm"], *cells]
 
 
@@ -124,8 +135,8 @@ def arrive_rows(study: Study) -> list[Row]:
     unknown = int((left["reason_left"] == "").sum())
     return [
         *([name, study.methods.get(key, missing)] for key, name in ARRIVE.items()),
-        ["Body weight", f"of {count} of {len(study.animals)} animals" if count else missing],
-        ["Why animals left", f"recorded of {len(left) - unknown} of {len(left)}" if len(left) else "none left early"],
+        ["Body weight", f"for {count} of {len(study.animals)} animals" if count else missing],
+        ["Why animals left", f"for {len(left) - unknown} of {len(left)} animals" if len(left) else "none left early"],
     ]
 
 
@@ -162,14 +173,23 @@ def _left_and_events(study: Study, had: Mapping[str, int], what: str) -> str:
 
 def _time(found: Mapping[str, Any]) -> str:
     if found["value"] is None:
-        return str(found.get("reason", "–"))
-    lower = "–" if found["lower"] is None else number(found["lower"])
-    upper = "no limit" if found["upper"] is None else number(found["upper"])
-    return f"{number(found['value'])} ({lower} to {upper})"
+        return _without(found)
+    lower = "–" if found["lower"] is None else decimal(found["lower"])
+    upper = "no limit" if found["upper"] is None else decimal(found["upper"])
+    return f"{decimal(found['value'])} ({lower} to {upper})"
 
 
-def _value(found: Mapping[str, Any], said: Any = number) -> str:
-    return str(found.get("reason", "–")) if found["value"] is None else str(said(found["value"]))
+def _value(found: Mapping[str, Any], said: Callable[[float], str] = decimal) -> str:
+    return _without(found) if found["value"] is None else said(found["value"])
+
+
+def _without(found: Mapping[str, Any]) -> str:
+    """Why a time has no number, in few words where a table has them often."""
+    reason = str(found.get("reason", "–"))
+    if not reason.startswith("fewer than half the animals "):
+        return reason
+    other = re.match(r"fewer than half the animals of (.+) reach ", reason)
+    return f"not reached by {other.group(1)}" if other else "not reached"
 
 
 def at_risk_table(study: Study, results: Mapping[str, Any], responses: Responses | None) -> dict[str, Any] | None:
@@ -205,7 +225,7 @@ def usual_tests(results: Mapping[str, Any]) -> list[Row]:
     return [
         [
             one["combination"], METHODS[one["method"]],
-            one["reason"] or f"{number(one['estimate'], 2)} ± {number(one['standard_error'], 2)}",
+            one["reason"] or f"{significant(one['estimate'], 2)} ± {significant(one['standard_error'], 2)}",
             "–" if one["p"] is None else share(one["p"]), share(probability.get(one["combination"])),
         ]
         for one in results.get("interaction_tests", ())

@@ -15,7 +15,7 @@ from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import INTERACTION_WORDS, verdict_words
 from xenograft.evidence.removal import amount_of, removed_otherwise, would_have_grown
 from xenograft.fitting.fit import Fit
-from xenograft.printing import SHORT_REFERENCES, fixed, interval_in_words, listed, number, share
+from xenograft.printing import SHORT_REFERENCES, fixed, listed, number, percent_interval, share
 from xenograft.quantities.estimands import interval, probability_positive, tumour_growth_inhibition
 from xenograft.report.sensitivity_table import SensitivityTable
 from xenograft.study.study import Study
@@ -89,7 +89,7 @@ def if_assumed(
     what = "TGI" if inhibition else f"Excess over {SHORT_REFERENCES[verdict['reference']]}"
     table = pd.DataFrame({
         "Assumed": list(said),
-        f"{what}{' (%)' if inhibition else ''}": [(interval_in_words if inhibition else fixed)(sizes[w]) for w in said],
+        f"{what}{' (%)' if inhibition else ''}": [(percent_interval if inhibition else fixed)(sizes[w]) for w in said],
         f"P({'TGI' if inhibition else 'excess'} > 0)": [share(chance[words]) for words in said],
         "Verdict": list(said.values()),
     })  # fmt: skip

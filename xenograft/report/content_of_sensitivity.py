@@ -21,11 +21,12 @@ from xenograft.evidence.sensitivity import (
     without_each_animal,
 )
 from xenograft.fitting.fit import Fit, Refit
-from xenograft.printing import SHORT_REFERENCES, few, fixed, interval_in_words, listed, share
+from xenograft.printing import SHORT_REFERENCES, few, fixed, listed, percent_interval, share
 from xenograft.quantities.catalogue import shown, summarise
 from xenograft.quantities.estimands import tumour_growth_inhibition
 from xenograft.report.content_of_housing import on_cages
 from xenograft.report.content_of_removal import on_animals_that_left
+from xenograft.report.content_of_weights import on_the_weights
 from xenograft.report.sensitivity_table import SensitivityTable
 from xenograft.study.groups import PLURAL
 from xenograft.study.study import Study
@@ -103,6 +104,7 @@ def sensitivities(
         found.append(on_single_animals(table, verdict, ranking.good_k))
         found += on_animals_that_left(study, fits, ranking, curves[AVERAGED], cut, verdict)
         found += on_cages(study, fits, ranking, curves[AVERAGED], verdict)
+        found += on_the_weights(study, ranking, curves, verdict)
     if ranking.answer_weights:
         wanted = _asked_of_priors(study)
         own = {n: prior_sensitivity(fits[n], curves[n], only=wanted) for n in ranking.answer_weights if priors is None}
@@ -129,8 +131,7 @@ def on_the_day(study: Study, interaction: pd.DataFrame, verdict: Mapping[str, An
     reference = SHORT_REFERENCES[verdict["reference"]]
     others = {day: words for day, words in said.items() if words != said.get(study.horizon) and day != study.horizon}
     if others:
-        said_then = listed([f"{words} on day {day:g}" for day, words in others.items()])
-        finding = f"Against {reference} the same curves would read: {said_then}."
+        finding = f"Against {reference} the same curves would read: {_on_days(others)}."
     else:
         finding = (
             f"Against {reference} the verdict would be the same on each of these days. That is nearly automatic: a "
@@ -163,16 +164,24 @@ def inhibition_by_day(study: Study, curves: xr.DataArray, verdict: Mapping[str, 
     tables = {day: summarise(draws, "tgi").iloc[0] for day, draws in by_day.items()}
     extremes = words_of(verdict.get("independence"))
     said = {day: verdict_words(float(row["probability"]), None, *extremes) for day, row in tables.items()}
-    others = [f"{words} on day {day:g}" for day, words in said.items() if words != said[study.horizon]]
-    told = f"would read: {listed(others)}" if others else "would give the same verdict on each of these days"
+    others = {day: words for day, words in said.items() if words != said[study.horizon]}
+    told = f"would read: {_on_days(others)}" if others else "would give the same verdict on each of these days"
     table = pd.DataFrame({
         "Day": [f"{day:g}" for day in tables],
-        "TGI (%)": [interval_in_words(row.to_dict()) for row in tables.values()],
+        "TGI (%)": [percent_interval(row.to_dict()) for row in tables.values()],
         "P(TGI > 0)": [share(float(row["probability"])) for row in tables.values()],
         f"P(TGI > {verdict['margin']:g} %)": [share(float(row["beyond"])) for row in tables.values()],
     })  # fmt: skip
     caption = f"{arm} against {control}: TGI by day (95 % interval), and probabilities"
     return SensitivityTable("On the day", table, f"The same curves {told}.", caption=caption)
+
+
+def _on_days(said: Mapping[float, str]) -> str:
+    """Verdicts by day in words, days of the same verdict together."""
+    days: dict[str, list[str]] = {}
+    for day, words in said.items():
+        days.setdefault(words, []).append(f"{day:g}")
+    return listed([f"{words} on day{'s' * (len(on) > 1)} {listed(on)}" for words, on in days.items()])
 
 
 def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: float) -> SensitivityTable:
@@ -216,11 +225,12 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
         f"Median {of}": [f"{value:.{digits}f}".replace("-", "−") for value in shown["median"]],
         f"P({of} > 0)": [share(float(value)) for value in shown["probability"]],
         "Pareto k": [f"{value:.2f}" for value in shown["pareto_k"]],
-        "How": [told[how] for how in shown["how"]],
+        **({"How": [told[how] for how in shown["how"]]} if shown["how"].nunique() > 1 else {}),
     })  # fmt: skip
     caption = (
         f"{verdict['arm' if inhibition else 'combination']} against {against} without one {one_of}, {unit}: "
         f"the {len(shown)} {of_all} that matter most"
+        + (f" ({told[shown['how'].iloc[0]]})" if shown["how"].nunique() == 1 else "")
     )
     doubtful = words in extremes and bool(hangs or not_known)  # what concludes nothing claims nothing
     return SensitivityTable(f"On single {of_all}", columns, finding, doubtful, caption)

@@ -14,7 +14,7 @@ from xenograft.printing import SHORT_REFERENCES, fixed, number, share
 from xenograft.quantities.catalogue import shown
 from xenograft.report.content import ReportContent
 from xenograft.report.drawings_of_checks import Drawing, animal_drawings, check_drawings, sampler_drawings
-from xenograft.report.explained import void_additivity
+from xenograft.report.explained import bends, void_additivity
 from xenograft.study.tables import excluded, left_early, unit_in_print
 
 FEW_COMBINATIONS = 3
@@ -104,7 +104,7 @@ def _volumes(content: ReportContent, curves: pd.DataFrame, main: str) -> Iterato
             "The typical animal of every arm"
             + (", with 95 % intervals." if len(study.arms) <= 6 else "; the intervals are in the panels above.")
             + (" Dashed: predicted by the models, no such arm in the study." if curves["predicted"].any() else "")
-            + ("" if main == answers.AVERAGED else f" Model: {main}."),
+            + (bends(content) if main == answers.AVERAGED else f" Model: {main}."),
             narrow=True,
         )  # fmt: skip
     if len(content.predictive):

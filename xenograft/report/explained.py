@@ -18,6 +18,9 @@ LITTLE = 4.0
 CARRIES = 0.01
 """Answer weight from which a model has a say."""
 
+END = 0.025
+"""Share of the draws beyond each end of a 95 % interval."""
+
 
 def elpd_says(difference: float, error: float) -> str:
     """What a difference of elpd between a model without interaction and one with it says.
@@ -70,6 +73,22 @@ def odd_weights(results: Mapping[str, Any]) -> str:
         f"below the best{beside}. That is how stacking works: a model is weighed by what it adds to the mixture. One "
         "that predicts the same animals as the best, a little worse, adds nothing; one that is worse on most animals "
         "and better on some does."
+        + (" Where the two disagree, an end of a 95 % interval may be its alone." if one["answer_weight"] > END else "")
+    )
+
+
+def bends(content: ReportContent) -> str:
+    """Why averaged curves and bands bend at doses; empty where they do not."""
+    exposed = {
+        model["name"]: model["answer_weight"]
+        for model in content.results["models"]
+        if (model["answer_weight"] or 0.0) >= CARRIES and "decaying" in content.cards[model["name"]].words("exposure")
+    }
+    if not exposed:
+        return ""
+    return (
+        f" Bends at doses: in {few(list(exposed), 2)} (answer weight {sum(exposed.values()):.2f}) the effect of every "
+        "dose wanes."
     )
 
 

@@ -19,7 +19,7 @@ from xenograft.errors import InputError, XenograftError
 from xenograft.files import write_text
 from xenograft.fitting.sampling import Method
 from xenograft.model.card import read_cards
-from xenograft.printing import fixed, interval_in_words, markdown_table, markdown_text, share
+from xenograft.printing import fixed, markdown_table, markdown_text, percent_interval, share
 from xenograft.quantities.estimands import JudgedReference
 from xenograft.reading.folder import studies_in
 from xenograft.report.content import ReportContent
@@ -232,7 +232,7 @@ def reports_markdown(reports: Sequence[StudyReport], *, title: str) -> str:
             "study": one.title,
             "verdict": f"{MARKS[one.level]} {_named(one)}",
             "excess (log units)": fixed(one.excess),
-            "TGI (%)": interval_in_words(one.tgi),
+            "TGI (%)": percent_interval(one.tgi),
             "probability": share(one.verdict["probability"]) if one.verdict else "–",
             "caution": ", ".join(one.doubts) or "–",
         }
@@ -300,7 +300,7 @@ def _row(one: StudyReport) -> dict[str, Any]:
         "day": f"{verdict['day']:g}" if verdict else "–",
         "agreement": (verdict["agreement"] or "one law") if verdict and probability is not None else "–",
         "excess": fixed(one.excess),
-        "tgi": interval_in_words(one.tgi),
+        "tgi": percent_interval(one.tgi),
         "sort_tgi": one.tgi["median"] if one.tgi and one.tgi["median"] is not None else "",
         "index": fixed(one.combination_index),
         "probability": share(probability),

@@ -7,7 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from xenograft.printing import SHORT_REFERENCES, bullets, fixed, interval_in_words, markdown_table, markdown_text, share
+from xenograft.printing import (
+    SHORT_REFERENCES,
+    bullets,
+    fixed,
+    interval_in_words,
+    markdown_table,
+    markdown_text,
+    percent_interval,
+    share,
+)
 from xenograft.quantities.catalogue import shown
 from xenograft.report.content import ReportContent
 from xenograft.report.words import LEVELS, Level, Light, answer, headline, level_of, lights
@@ -70,8 +79,8 @@ def _verdict_row(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict
             "arm": verdict["arm"],
             "against": verdict["control"],
             "verdict": verdict["words"],
-            "TGI (%)": interval_in_words(verdict["tgi"]),
-            "T/C (%)": interval_in_words(verdict["tc"]),
+            "TGI (%)": percent_interval(verdict["tgi"]),
+            "T/C (%)": percent_interval(verdict["tc"]),
             "P(slows growth)": share(verdict["probability"]),
             "growth laws": verdict["agreement"] or "–",
         }

@@ -30,6 +30,7 @@ from xenograft.report.content_of_measured import (
     at_risk_table,
     bridge,
     measured_tables,
+    measured_tgi,
     time_table,
     usual_tests,
 )
@@ -153,6 +154,7 @@ def render(
             odd_weights=odd_weights(results),
             void=void_additivity(content.expected),
             measured=measured_tables(study, results),
+            seen=measured_tgi(study, results),
             times=time_table(study, results, content.responses),
             at_risk=at_risk_table(study, results, content.responses),
             tests=usual_tests(results),
@@ -220,9 +222,11 @@ def _environment(template: str | Path | None, sections: Sequence[Section]) -> tu
     environment.filters |= {
         "number": printed.number,
         "interval": printed.interval_in_words,
+        "percents": printed.percent_interval,
         "fixed": printed.fixed,
         "decimal": printed.decimal,
         "share": printed.share,
+        "percent": printed.percent,
         "breakable": printed.breakable,
     }
     return environment, name

@@ -8,8 +8,9 @@ from typing import Any
 from xenograft.answers.verdicts import REFERENCE_WORDS
 from xenograft.model.card import ModelCard
 from xenograft.model.vocabulary import GROWTH
-from xenograft.printing import capitalised, few, listed, number, share
+from xenograft.printing import capitalised, few, listed, number, percent, share
 from xenograft.report.content import ReportContent
+from xenograft.report.content_of_measured import measured_tgi
 from xenograft.report.words import averaged_interaction, level_of, lights
 from xenograft.study.groups import counted
 from xenograft.study.tables import unit_in_print
@@ -28,6 +29,9 @@ SYNERGY: Mapping[tuple[str, str], str] = {
 }
 """What a verdict allows one to write, by reference and words of the verdict."""
 
+SAID = 0.005
+"""Answer weight from which a model is named among those averaged: two decimals of less are 0.00."""
+
 
 def slide_sentence(content: ReportContent) -> str:
     """The study's answer in the field's own numbers; empty where there is no conclusion.
@@ -44,13 +48,14 @@ def slide_sentence(content: ReportContent) -> str:
     why = f" ({few(doubts)})" if doubts else ""
     caution = f" Read with caution{why}." if level_of(content) == "doubt" else ""
     if verdict["kind"] == "inhibition":
-        return _inhibited(verdict) + caution
+        return _inhibited(content, verdict) + caution
     found, inhibition = averaged_interaction(content.results, verdict), _inhibition(content.results, verdict)
     if found is None or found["expected_tgi"] is None or inhibition is None:
         return ""
     return (
         f"{verdict['combination']}, day {verdict['day']:g}: TGI expected under {REFERENCE_WORDS[verdict['reference']]} "
-        f"{found['expected_tgi']['median']:.0f} %, observed {inhibition['median']:.0f} %; observed/expected volume "
+        f"{found['expected_tgi']['median']:.0f} %, observed {inhibition['median']:.0f} %"
+        f"{_as_measured(content, verdict['combination'])}; observed/expected volume "
         f"{found['combination_index']['median']:.2f} (95 % interval {found['combination_index']['lower']:.2f} to "
         f"{found['combination_index']['upper']:.2f}); probability of more than expected "
         f"{share(verdict['probability'])}: {verdict['words']}.{caution}"
@@ -85,7 +90,7 @@ def results_sentences(content: ReportContent) -> str:
     if not said:
         return ""
     verdict, results = content.results["verdict"], content.results
-    averaged = {m["name"]: m["answer_weight"] for m in results["models"] if m["answer_weight"]}
+    averaged = {m["name"]: m["answer_weight"] for m in results["models"] if (m["answer_weight"] or 0) >= SAID}
     weights = few([f"{name} {weight:.2f}" for name, weight in sorted(averaged.items(), key=lambda item: -item[1])], 4)
     study = results["study"]
     arms = listed([f"{name} (n = {n})" for name, n in study["arms"].items()])
@@ -161,13 +166,21 @@ def _inhibition(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> Mappi
     return next((row["tgi"] for row in arms if row["arm"] == verdict["combination"]), None)
 
 
-def _inhibited(verdict: Mapping[str, Any]) -> str:
+def _as_measured(content: ReportContent, arm: str) -> str:
+    """TGI of the mean volumes on the day, as a spreadsheet has it, in parentheses; empty where there is none."""
+    seen = measured_tgi(content.study, content.results).get(arm)
+    return "" if seen is None else f" ({seen['tgi']:.0f} % as measured)".replace("-", "−")
+
+
+def _inhibited(content: ReportContent, verdict: Mapping[str, Any]) -> str:
     tgi, tc = verdict["tgi"], verdict["tc"]
+    measured = "" if verdict.get("independence") else _as_measured(content, verdict["arm"])
     asked = f"{capitalised(verdict['independence'])}. " if verdict.get("independence") else ""
     return (
-        f"{asked}{verdict['arm']} against {verdict['control']}, day {verdict['day']:g}: TGI {number(tgi['median'])} % "
-        f"(95 % interval {number(tgi['lower'])} to {number(tgi['upper'])} %), T/C {number(tc['median'])} %; "
-        f"probability of smaller tumours {share(verdict['probability'])}: {verdict['words']}."
+        f"{asked}{verdict['arm']} against {verdict['control']}, day {verdict['day']:g}: TGI {percent(tgi['median'])} % "
+        f"(95 % interval {percent(tgi['lower'])} to {percent(tgi['upper'])} %){measured}, "
+        f"T/C {percent(tc['median'])} %; probability of smaller tumours {share(verdict['probability'])}: "
+        f"{verdict['words']}."
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from xenograft.answers.verdicts import Agreement, verdict_words
 from xenograft.model.card import ModelCard
 from xenograft.model.vocabulary import KEYS
-from xenograft.printing import SHORT_REFERENCES, capitalised, few, interval_in_words, number, share
+from xenograft.printing import SHORT_REFERENCES, capitalised, few, interval_in_words, number, percent_interval, share
 from xenograft.quantities.estimands import REFERENCES
 from xenograft.report.content import ReportContent
 from xenograft.report.sections import TEMPLATES
@@ -116,8 +116,8 @@ def _inhibited(verdict: Mapping[str, Any]) -> str:
     asked = f"{capitalised(verdict['independence'])}. " if verdict.get("independence") else ""
     slower = "tumours are smaller than under that arm" if asked else "the treatment slows the tumours down"
     return (
-        f"{asked}On day {verdict['day']:g} tumours under {arm} have {interval_in_words(verdict['tc'])} % of the volume "
-        f"under {control} (T/C, 95 % interval), which is a TGI of {interval_in_words(verdict['tgi'])} %; their growth "
+        f"{asked}On day {verdict['day']:g} tumours under {arm} have {percent_interval(verdict['tc'])} % of the volume "
+        f"under {control} (T/C, 95 % interval), which is a TGI of {percent_interval(verdict['tgi'])} %; their growth "
         f"rate is {interval_in_words(rate, 2)} per day, under {control} "
         f"{interval_in_words(verdict['control_growth_rate'], 2)}. The probability that {slower} is "
         f"{share(verdict['probability'])}, {'by' if asked else 'that it does so by'} a relevant size (more "
@@ -142,7 +142,7 @@ def headline(verdict: Mapping[str, Any]) -> str:
     said = f"{subject(verdict)}{against}: {verdict['words']}"
     if verdict["kind"] != "inhibition" or verdict["probability"] is None:
         return said
-    return f"{said}, TGI {interval_in_words(verdict['tgi'])} % on day {verdict['day']:g}"
+    return f"{said}, TGI {percent_interval(verdict['tgi'])} % on day {verdict['day']:g}"
 
 
 def _relevant(content: ReportContent, verdict: Mapping[str, Any]) -> str:
