@@ -67,10 +67,12 @@ def significant(value: float | None, digits: int = 3) -> str:
 
 
 def percent(value: float | None) -> str:
-    """A percentage to one decimal; a smaller one to one digit."""
+    """A percentage to one decimal; a smaller one to one digit; 0 and 100 as they are."""
     if value is None or pd.isna(value):
         return "–"
-    return number(value, 1) if 0 < abs(value) < 0.05 else decimal(value)
+    if value in (0, 100):
+        return number(value)
+    return number(value, 1) if abs(value) < 0.05 else decimal(value)
 
 
 def breakable(name: str) -> Markup:

@@ -62,6 +62,10 @@ def measured_tgi(study: Study, results: Mapping[str, Any]) -> dict[str, dict[str
     }
 
 
+_TO = "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}"
+"""In narrow columns a line ends before the parenthesis, not in it."""
+
+
 def _measured_row(row: Mapping[str, Any], animals: int) -> Row:
     numbers = row["numbers"]
     mean, error, median = (numbers[f"volume_{key}"] for key in ("mean", "sem", "median"))
@@ -72,8 +76,9 @@ def _measured_row(row: Mapping[str, Any], animals: int) -> Row:
     for key in COMPARED:
         one = numbers[key]
         modelled = {"median": one["modelled"], "lower": one["lower"], "upper": one["upper"]}
+        modelled = {limit: None if value is None else round(value, 9) for limit, value in modelled.items()}
         cells.append(percent(one["measured"]) if one["measured"] is not None else one["reason"] or "–")
-        cells.append("–" if one["modelled"] is None else percent_interval(modelled))
+        cells.append("–" if one["modelled"] is None else percent_interval(modelled).replace(" to ", _TO))
     return [row["arm"], *cells]
 
 
