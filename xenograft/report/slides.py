@@ -19,7 +19,7 @@ from xenograft.report.sentences import may_be_written, methods, slide_sentence
 from xenograft.report.words import LEVELS, Level, headline, level_of, lights, question
 from xenograft.study.groups import counted
 
-SHOWN = ("panels", "typical", "expected", "interaction")
+SHOWN = ("panels", "typical", "expected", "excess", "grid")
 """Figures that get a slide, by name; one of several combinations carries its number behind the name."""
 
 COLOURS: dict[Level, str] = {"good": "17693F", "doubt": "7D4F00", "bad": "A01C22"}
