@@ -87,21 +87,21 @@ def interval_in_words(found: Mapping[Any, Any] | None, digits: int = 3) -> str:
     """
     if found is not None and found.get("unit") == "%":
         return percent_interval(found)
-    return _interval(found, lambda value: significant(value, digits))
+    return _interval(found, lambda value: significant(value, digits), lambda value: number(value, digits))
 
 
 def percent_interval(found: Mapping[Any, Any] | None) -> str:
     """As `interval_in_words`, of percentages to one decimal."""
-    return _interval(found, percent)
+    return _interval(found, percent, percent)
 
 
-def _interval(found: Mapping[Any, Any] | None, said: Callable[[float], str]) -> str:
+def _interval(found: Mapping[Any, Any] | None, said: Callable[[float], str], alone: Callable[[float], str]) -> str:
     if found is None:
         return "–"
     if found["median"] is None:
         return str(found.get("reason", "–"))
     if found["lower"] == found["median"] == found["upper"]:
-        return number(found["median"])
+        return alone(found["median"])
     upper = "no limit" if found["upper"] is None else said(found["upper"])
     lower = "no limit" if found["lower"] is None else said(found["lower"])
     return f"{said(found['median'])} ({lower} to {upper})"

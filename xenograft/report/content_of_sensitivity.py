@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,12 @@ def sensitivities(
         own = {n: prior_sensitivity(fits[n], curves[n], only=wanted) for n in ranking.answer_weights if priors is None}
         tables = own if priors is None else priors
         found.append(on_the_priors(study, tables, ranking.answer_weights, verdict))
-    return tuple(found)
+    return tuple(replace(one, table=_without_empty_columns(one.table)) for one in found)
+
+
+def _without_empty_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns that say something in some row."""
+    return table.loc[:, [bool((table[name] != "–").any()) for name in table]] if len(table) else table
 
 
 def on_the_day(study: Study, interaction: pd.DataFrame, verdict: Mapping[str, Any]) -> SensitivityTable:

@@ -166,6 +166,7 @@ def render(
             excluded=study.readings[excluded(study)],
             priors=_priors(content.cards, study),
             model_words=words.model_in_words(content.cards),
+            claim=lambda said: sentences.claim_of(said, study),
             left_out=by_reason(content.left_out),
             version=_version(results),
             sentences={

@@ -13,6 +13,7 @@ from xenograft.report.content import ReportContent
 from xenograft.report.content_of_measured import measured_tgi
 from xenograft.report.words import averaged_interaction, level_of, lights
 from xenograft.study.groups import counted
+from xenograft.study.study import Study
 from xenograft.study.tables import unit_in_print
 from xenograft.study.tested import judged_combinations
 
@@ -52,10 +53,11 @@ def slide_sentence(content: ReportContent) -> str:
     found, inhibition = averaged_interaction(content.results, verdict), _inhibition(content.results, verdict)
     if found is None or found["expected_tgi"] is None or inhibition is None:
         return ""
+    seen = _as_measured(content, verdict["combination"])
     return (
         f"{verdict['combination']}, day {verdict['day']:g}: TGI expected under {REFERENCE_WORDS[verdict['reference']]} "
         f"{found['expected_tgi']['median']:.0f} %, observed {inhibition['median']:.0f} %"
-        f"{_as_measured(content, verdict['combination'])}; observed/expected volume "
+        f"{f' ({seen})' if seen else ''}; observed/expected volume "
         f"{found['combination_index']['median']:.2f} (95 % interval {found['combination_index']['lower']:.2f} to "
         f"{found['combination_index']['upper']:.2f}); probability of more than expected "
         f"{share(verdict['probability'])}: {verdict['words']}.{caution}"
@@ -132,7 +134,7 @@ def methods(content: ReportContent) -> dict[str, str]:
         "A combination is called enhanced when the posterior probability of an excess above 0 is at least 0.975, and "
         "less than the reference when it is at most 0.025."
         if interaction
-        else "A treatment is called inhibiting when the posterior probability that the typical tumour is smaller than "
+        else "A treatment is said to inhibit when the posterior probability that the typical tumour is smaller than "
         "the vehicle's is at least 0.975."
     )
     chains, draws = _size(results)
@@ -140,8 +142,8 @@ def methods(content: ReportContent) -> dict[str, str]:
         f"{one} {counted(study.animals)} in {len(study.arms)} arms gave {results['study']['readings']} readings; each "
         f"animal kept its own baseline and growth rate, integrated out exactly.{censored} {_models(len(answering))} "
         f"fitted by {_sampled(results)} ({chains} × {draws:,} draws, seed "
-        f"{results['provenance']['seed']}; {_health(results)}) and compared by leave-one-animal-out cross-validation "
-        f"with their nulls. Numbers are for day {study.horizon:g}. {decided}"
+        f"{results['provenance']['seed']}; {_health(results)}) and compared by leave-one-animal-out cross-validation"
+        f"{' with their nulls' if results['nulls'] else ''}. Numbers are for day {study.horizon:g}. {decided}"
     )
     first = next((model for model in results["models"] if model["name"] in answering), None)
     used = set() if first is None else {name.partition("[")[0] for name in first["parameters"]}
@@ -150,7 +152,7 @@ def methods(content: ReportContent) -> dict[str, str]:
         for parameter, prior in (answering[first["name"]].priors.items() if first else ())
         if parameter.partition(".")[0] in used
     )
-    models = " ".join(f"{name}: {card.claim}" for name, card in content.cards.items())
+    models = " ".join(f"{name}: {claim_of(card.claim, study)}" for name, card in content.cards.items())
     programs = ", ".join(f"{name} {number}" for name, number in version.items() if name != "xenograft")
     supplement = (
         f"{paragraph} Models: {models} Priors of {first['name'] if first else 'none'}: {priors}. Software: xenograft "
@@ -160,6 +162,11 @@ def methods(content: ReportContent) -> dict[str, str]:
     return {"One sentence": one, "A paragraph": paragraph, "For a supplement": supplement}
 
 
+def claim_of(claim: str, study: Study) -> str:
+    """What a model claims; of a study without a combination to judge, without what it says of combinations."""
+    return claim if judged_combinations(study) else f"{claim.partition('; together ')[0].removesuffix('.')}."
+
+
 def _inhibition(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """TGI (%) of the typical animal of a verdict's combination, averaged; None where nothing was averaged."""
     arms = [row for row in results["arms"] if row["model"] == "averaged" and row["of"] == "typical"]
@@ -167,18 +174,19 @@ def _inhibition(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> Mappi
 
 
 def _as_measured(content: ReportContent, arm: str) -> str:
-    """TGI of the mean volumes on the day, as a spreadsheet has it, in parentheses; empty where there is none."""
+    """TGI of the mean volumes on the day, as a spreadsheet has it; empty where there is none."""
     seen = measured_tgi(content.study, content.results).get(arm)
-    return "" if seen is None else f" ({seen['tgi']:.0f} % as measured)".replace("-", "−")
+    return "" if seen is None else f"{seen['tgi']:.0f} % as measured".replace("-", "−")
 
 
 def _inhibited(content: ReportContent, verdict: Mapping[str, Any]) -> str:
     tgi, tc = verdict["tgi"], verdict["tc"]
-    measured = "" if verdict.get("independence") else _as_measured(content, verdict["arm"])
+    seen = "" if verdict.get("independence") else _as_measured(content, verdict["arm"])
+    measured = f"; {seen}" if seen else ""
     asked = f"{capitalised(verdict['independence'])}. " if verdict.get("independence") else ""
     return (
         f"{asked}{verdict['arm']} against {verdict['control']}, day {verdict['day']:g}: TGI {percent(tgi['median'])} % "
-        f"(95 % interval {percent(tgi['lower'])} to {percent(tgi['upper'])} %){measured}, "
+        f"(95 % interval {percent(tgi['lower'])} to {percent(tgi['upper'])} %{measured}), "
         f"T/C {percent(tc['median'])} %; probability of smaller tumours {share(verdict['probability'])}: "
         f"{verdict['words']}."
     )
