@@ -192,7 +192,7 @@ def test_a_study_without_a_combination_stands_in_the_index_with_its_size() -> No
         "inhibited",
         "–",
         "0.996",
-        "49.3 (35 to 59.4)",
+        "49.3 (35.0 to 59.4)",
         "–",
         "–",
         "18",
@@ -201,7 +201,7 @@ def test_a_study_without_a_combination_stands_in_the_index_with_its_size() -> No
         "10",
     ]
     assert one.line == "two: DrugA: inhibited, TGI 49.3 (35.0 to 59.4) % on day 18"
-    assert "| Two arms | ✅ DrugA: inhibited | – | 49.3 (35 to 59.4) | 0.996 | – |" in reports_markdown(
+    assert "| Two arms | ✅ DrugA: inhibited | – | 49.3 (35.0 to 59.4) | 0.996 | – |" in reports_markdown(
         [one], title="x"
     )
 
