@@ -399,15 +399,17 @@ def test_the_question_names_the_agents_where_the_arms_name_does_not() -> None:
 def test_a_study_without_combination_is_headed_by_its_verdict_and_answers_in_a_sentence() -> None:
     page = render(without_combination())
     assert '<h2 class="words">B: inhibited, TGI 86.7 (80.0 to 93.0) % on day 14</h2>' in page
-    assert "On day 14 tumours under B have 1 (0.8 to 1.2) % of the volume under vehicle (T/C, 95 % interval)" in page
+    assert "On day 14 tumours under B have 1.0 (0.8 to 1.2) % of the volume under vehicle (T/C, 95 % interval)" in page
     assert "the probability that the treatment slows the tumours down is 0.996".capitalize()[4:] in page
     assert "that they are larger by as much &lt; 0.001." in page
-    for arm, tgi in (("A", "40 (80 to 93)"), ("B", "86.7 (80 to 93)")):
+    for arm, tgi in (("A", "40.0 (80.0 to 93.0)"), ("B", "86.7 (80.0 to 93.0)")):
         row = re.search(rf'<tr><th scope="row">{arm}</th><td>vehicle</td><td>inhibited</td>(.*?)</tr>', page)
         assert row
         assert tgi in row.group(1)
     assert "Mind the scale" not in page
     assert "so there is no interaction to judge" in page
+    for told_of_combinations in ("together the agents", "combination free", "δ"):
+        assert told_of_combinations not in page
     assert lamps(page)["Growth laws"] == ("good", "the laws give the same verdict")
 
 

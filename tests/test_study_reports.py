@@ -212,7 +212,7 @@ def test_the_markdown_of_a_report_has_its_first_screen() -> None:
     assert text.startswith("## A study\n\n✅ **A + B: enhanced** (analysis sound)\n\nOn day 14 tumours are 0.60 times")
     assert "- ✅ **Growth laws:** the laws give the same verdict" in text
     assert "| A + B | Bliss | enhanced | 0.50 (0.30 to 0.70) | 0.990 | agree |" in text
-    assert "| vehicle | 1 (0.8 to 1.2) |" in text
+    assert "| vehicle | 1.0 (0.8 to 1.2) |" in text
     moved = SensitivityTable("On the priors", content.curves, "The excess *moves*.", doubtful=True)
     doubtful = report_markdown(
         replace(content, sensitivity=(moved,), cautions=(Caution("Priors", "The excess *moves*."),))

@@ -135,7 +135,7 @@ def default_cards(study: Study, cards: Mapping[str, ModelCard]) -> tuple[dict[st
         left_out |= {name: reason for name in WANING if name in considered}
     if not judged_combinations(study):  # cards that differ in the departure only are then one and the same
         without = "a combination whose agents were all tested alone" if study.combinations else "a combination"
-        same = {name: f"without {without} it is the card that leaves the departure free"
+        same = {name: f"without {without} it says the same as the model with a departure"
                 for name, card in considered.items() if not card.answers}  # fmt: skip
         left_out = same | left_out
     return {name: card for name, card in considered.items() if name not in left_out}, left_out

@@ -288,6 +288,8 @@ def _priors(cards: Mapping[str, ModelCard], study: Study) -> list[dict[str, Any]
         for parameter, prior in card.priors.items():
             if SHARED_BY.get(parameter, study.group) != study.group:  # of groups that the study does not have
                 continue
+            if parameter in ("departure", "sd_departure") and not study.combinations:
+                continue
             users.setdefault((parameter, prior), []).append(name)
     return [
         {
