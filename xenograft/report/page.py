@@ -24,6 +24,7 @@ from xenograft.model.vocabulary import SHARED_BY
 from xenograft.quantities.catalogue import shown
 from xenograft.report import sentences
 from xenograft.report import words as words
+from xenograft.report.columns import health_rows, without_empty_columns
 from xenograft.report.content import ReportContent
 from xenograft.report.content_of_measured import (
     arrive_rows,
@@ -153,6 +154,8 @@ def render(
             close=close_calls(results),
             odd_weights=odd_weights(results),
             void=void_additivity(content.expected),
+            told=without_empty_columns,
+            health=health_rows(results),
             measured=measured_tables(study, results),
             seen=measured_tgi(study, results),
             times=time_table(study, results, content.responses),
