@@ -459,3 +459,31 @@ def test_several_operators_are_averaged_without_a_question_about_the_column(lab:
 def test_sheets_saved_by_the_invented_laboratory_are_the_truth(lab: Lab, tmp_path: Path) -> None:
     study, _ = told(save(written(replace(lab, layout="wide by day")), tmp_path / "t"))
     assert curves(study) == truth(lab)
+
+
+def test_days_that_a_sheet_shows_as_dates_are_no_dates(tmp_path: Path) -> None:
+    for across in (False, True):
+        made = openpyxl.Workbook()
+        rows = made.active
+        assert rows is not None
+        days, animals = (1, 4, 8, 60, 61), {"m1": "vehicle", "m2": "vehicle", "m3": "drug", "m4": "drug"}
+        if across:
+            rows.append(["animal", "group", *days])
+            for animal, arm in animals.items():
+                rows.append([animal, arm, *(100 + 3 * day for day in days)])
+            shown = [rows.cell(1, 3 + place) for place in range(len(days))]
+        else:
+            rows.append(["animal", "group", "day", "volume"])
+            for animal, arm in animals.items():
+                for day in days:
+                    rows.append([animal, arm, day, 100 + 3 * day])
+            shown = [rows.cell(row, 3) for row in range(2, 2 + len(days) * len(animals))]
+        for cell in shown:
+            cell.number_format = "d-mmm"
+        folder = tmp_path / str(across)
+        folder.mkdir()
+        made.save(folder / "t.xlsx")
+        said, asked = told(folder / "t.xlsx")
+        assert isinstance(said, str)
+        assert "numbers that the sheet shows as dates" in asked
+        assert "1900" in said

@@ -38,6 +38,9 @@ _DIGITS = r"[0-9]+"
 FIRST_SERIAL = 36_526
 """Days (a hundred years) from which on a bare number is a date: 1 January 2000 in a spreadsheet."""
 
+NUMBERS_SHOWN_AS_DATES = 1904
+"""Year up to which a date is a small number in the format of a date: spreadsheets count from 1900, or 1904."""
+
 
 def number_pattern(decimal: str) -> str:
     """A regular expression for a plain decimal number with this decimal sign."""
@@ -133,7 +136,7 @@ def _counted_days(text: pd.Series, entry: StudyEntry) -> pd.Series:
 
 def _days_since(text: str, entry: StudyEntry) -> float:
     found = moment_of(text, entry)
-    if found is None or entry.day_0 is None:
+    if found is None or entry.day_0 is None or found.year <= NUMBERS_SHOWN_AS_DATES:
         return np.nan
     clock = (found - datetime.combine(found.date(), time())) / timedelta(days=1)
     if clock and entry.clock is None:
@@ -169,6 +172,9 @@ def why_no_day(text: str, place: str, entry: StudyEntry) -> str:
     """
     written = date_said(text)
     if written is not None:
+        if written.year is not None and written.year <= NUMBERS_SHOWN_AS_DATES:
+            remedy = "Format such cells as numbers in the sheet and save it again"
+            return f"is {quoted(text)}, a date of {written.year}: a number that the sheet shows as a date. {remedy}."
         if written.order == "asked" and entry.date_order is None:
             asked = 'Write date_order = "day first" or "month first"'
             also = ", and the date of day 0 as day_0," if entry.day_0 is None else ""

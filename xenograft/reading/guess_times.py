@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from xenograft.errors import quoted
-from xenograft.reading.cells import FIRST_SERIAL
+from xenograft.reading.cells import FIRST_SERIAL, NUMBERS_SHOWN_AS_DATES
 from xenograft.reading.guess_columns import says_another_date, unit_of_name
 from xenograft.reading.times import IN_DAYS, Written, date_in, serial_date, times_in
 
@@ -153,6 +153,12 @@ def _with_dates(found: Finding, dates: dict[str, Written]) -> Finding:
         return found
     if not moments:
         found.asked.append("The date of day 0: no date of the table is one of the calendar.")
+        return found
+    if min(moments).year <= NUMBERS_SHOWN_AS_DATES:
+        found.asked.append(
+            f"The days: the table has dates of {min(moments).year}, which are numbers that the sheet shows as dates. "
+            "Format them as numbers in the sheet, save it, and run init again."
+        )
         return found
     if any(one.clock for one in written):
         twice = len({moment.date() for moment in moments}) < len(moments) and _several_visits(dates)
