@@ -24,7 +24,6 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
     pytest.mark.xdist_group("app"),  # one app for all of them
-    pytest.mark.slow,
 ]
 ROOT = Path(__file__).parents[1]
 PATIENCE, ANALYSIS = 120_000, 600_000
@@ -118,6 +117,7 @@ def visitor(browser: Browser, app: str) -> Iterator[Visitor]:
     one.context.close()
 
 
+@pytest.mark.slow
 def test_a_workbook_and_a_prism_file_are_read_beside_their_cells(visitor: Visitor, app: str) -> None:
     page = visitor.page
     for file, said in (
@@ -132,6 +132,7 @@ def test_a_workbook_and_a_prism_file_are_read_beside_their_cells(visitor: Visito
         page.goto(app)
 
 
+@pytest.mark.slow
 def test_broken_sheets_get_the_sentences_of_the_command_line(visitor: Visitor, app: str) -> None:
     for name in ("decimal-comma-unannounced", "animal-in-two-arms", "everything-at-once"):
         folder = ROOT / "fixtures" / "broken-studies" / name
@@ -205,6 +206,7 @@ def test_a_keyboard_alone_opens_a_study_changes_an_arm_and_leaves_a_reading_out(
     expect(page.locator("#begin")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_click_on_a_reading_chooses_it(visitor: Visitor) -> None:
     page = visitor.page
     page.click("#example")
@@ -220,6 +222,7 @@ def test_a_click_on_a_reading_chooses_it(visitor: Visitor) -> None:
         expect(page.locator("#out_animal")).to_have_value(re.compile(f"^{arm}"))
 
 
+@pytest.mark.slow
 def test_the_whole_way_of_a_two_arm_study(visitor: Visitor, tmp_path: Path) -> None:
     page = visitor.page
     (tmp_path / "two arms.csv").write_text(TWO_ARMS, encoding="utf-8")
@@ -284,6 +287,7 @@ def timeless(results: dict[str, Any]) -> dict[str, Any]:
     return results
 
 
+@pytest.mark.slow
 def test_the_other_rooms_answer_and_are_accessible(visitor: Visitor) -> None:
     page = visitor.page
     visitor.step("studies")
@@ -297,6 +301,14 @@ def test_the_other_rooms_answer_and_are_accessible(visitor: Visitor) -> None:
     page.fill("#plan_tgi_one", "120")
     expect(page.locator("#plan_table .problems")).to_contain_text("TGI of each agent")
     assert visitor.faults() == []
+    for name, typed in (("tgi_one", "30"), ("animals", "4"), ("studies", "2")):
+        page.fill(f"#plan_{name}", typed)
+    expect(page.locator("#plan_table table")).to_contain_text("Drug A + Drug B")
+    page.click("#plan_begin")
+    page.wait_for_url("**plan=**")
+    page.reload()
+    expect(page.locator("#plan_tgi_one")).to_have_value("30")
+    expect(page.locator("#plan_result table")).to_contain_text("interval holds the truth", timeout=ANALYSIS)
     visitor.step("allocate")
     page.fill("#baselines", "animal,volume\n" + "\n".join(f"M{number},{90 + number}" for number in range(33)))
     page.click("#allocate_now")

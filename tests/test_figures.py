@@ -23,7 +23,7 @@ from matplotlib.transforms import Bbox
 from xenograft.figures.animals import CUT, body_weight, spider, survival, swimmer, waterfall
 from xenograft.figures.checks import influence, prior_and_posterior, residuals, traces
 from xenograft.figures.interaction import combination_against_references, dose_grid, excess_by_day, forest
-from xenograft.figures.theme import NARROW, PAPER, SOFT, WIDE, arm_colours, save_figures, short, svg
+from xenograft.figures.theme import NARROW, PAPER, SOFT, WIDE, arm_colours, save_figures, settled, short, svg
 from xenograft.figures.volumes import predictive_panels, typical_curves, volume_panels
 from xenograft.study.study import Arm, Dosing, Study
 from xenograft.study.tables import left_early
@@ -194,7 +194,23 @@ def test_all_panels_share_their_axes_and_volumes_are_logarithmic(subtests: pytes
 
 def test_panels_need_no_curves() -> None:
     for kind in ("two", "one animal an arm", "all censored"):
-        assert "<svg" in svg(volume_panels(STUDIES[kind], NO_CURVES, NO_CURVES), "a")
+        drawn = svg(volume_panels(STUDIES[kind], NO_CURVES, NO_CURVES), "a")
+        assert "reading" in texts_of(drawn)
+        assert not any("typical" in text for text in texts_of(drawn)), "a key of curves that are not there"
+
+
+def test_a_settled_figure_is_not_laid_out_anew() -> None:
+    for figure in (
+        volume_panels(STUDIES["four"], NO_CURVES, NO_CURVES),
+        typical_curves(STUDIES["four"], curves_of(STUDIES["four"])),
+    ):
+        settled(figure)
+        places = [axis.get_position().bounds for axis in figure.axes]
+        engine = figure.get_layout_engine()
+        assert engine is not None
+        assert engine.adjust_compatible, "Shiny would put one of its own in its place"
+        figure.draw_without_rendering()
+        assert [axis.get_position().bounds for axis in figure.axes] == places
 
 
 def test_an_arm_has_one_colour_in_every_figure(subtests: pytest.Subtests) -> None:
