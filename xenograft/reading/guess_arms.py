@@ -131,12 +131,13 @@ def _is_dose_slash(name: str, separator: str) -> bool:
 
 
 def _abbreviated(name: str, singles: dict[str, GuessedAgent]) -> GuessedAgent | None:
-    """The one single agent whose name begins like this one: "Cis" in "Cis + PF384" is Cisplatin."""
+    """The one single agent that is meant: "Cis" or "C" in "C + PF384" is Cisplatin, "A" in "A + B" is Drug A."""
     plain = _plain(name)
-    found = [
-        agent for key, agent in singles.items() if len(plain) >= 3 and (key.startswith(plain) or plain.startswith(key))
+    by_word = [agent for key, agent in singles.items() if plain in re.split(r"[\s_#.()-]+", key)]
+    by_start = [
+        agent for key, agent in singles.items() if key.startswith(plain) or (len(key) >= 3 and plain.startswith(key))
     ]
-    return found[0] if len(found) == 1 else None
+    return next((found[0] for found in (by_word, by_start) if len(found) == 1), None)
 
 
 def _control_of(names: Sequence[str]) -> str | None:
