@@ -366,7 +366,7 @@ def test_the_combination_stands_beside_what_each_reference_predicts(key: str) ->
     shown = [float(y) for line in axis.lines if line.get_marker() in ("o", "v") for y in line.get_ydata()]
     assert sorted(shown) == pytest.approx(sorted(readings["volume"]))
     words = texts_of(svg(figure, "a"))
-    assert {"predicted by Bliss", "predicted by HSA", "predicted by Response additivity"} <= set(words)
+    assert {"predicted by Bliss", "predicted by HSA", "predicted by response additivity"} <= set(words)
 
 
 def test_an_excluded_reading_is_a_cross_and_a_censored_one_an_open_triangle() -> None:

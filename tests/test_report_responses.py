@@ -165,7 +165,8 @@ def test_a_report_of_fits_has_responses_and_sensitivities(fits: Mapping[str, Fit
     assert sum(found.smallest.values()) == pytest.approx(1)
     assert {"waterfall", "spider", "survival", "swimmer"} <= {one.name for one in animal_drawings(content)}
     assert [row.title for row in content.sensitivity] == [
-        "On the day", "On single animals", "On animals that left", "On cages", "On the priors",
+        "On the day", "On single animals", "On animals that left", "On cages", "On the weights of the models",
+        "On the priors",
     ]  # fmt: skip
     page = render(content)
     for row in content.sensitivity:

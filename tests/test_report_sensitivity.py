@@ -104,7 +104,10 @@ def test_an_animal_whose_influence_is_not_known_puts_the_answer_in_doubt() -> No
     assert found.doubtful
     again = on_single_animals(table.assign(how="fitted again"), VERDICT, 0.7)
     assert not again.doubtful
-    assert set(again.table["How"]) == {"fitted again without it"}
+    assert "How" not in again.table
+    assert again.caption.endswith("(fitted again without it)")
+    both = on_single_animals(pd.concat([left_out(0.99), left_out(0.99, how="fitted again")]), VERDICT, 0.7)
+    assert set(both.table["How"]) == {"draws weighted by importance", "fitted again without it"}
 
 
 def prior_table(bliss: float, hsa: float, words: Mapping[str, str]) -> pd.DataFrame:
