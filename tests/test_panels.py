@@ -19,6 +19,7 @@ from xenograft.model.card import ModelCard, read_cards, shipped_cards
 from xenograft.panels.coordinates import readings_of
 from xenograft.panels.density import PanelDensity, panel_density
 from xenograft.panels.fit import fit_panel
+from xenograft.panels.gates import KINDS, check_panel_gates, judge_panel_gates
 from xenograft.panels.likelihood import log_probability_below, model_log_likelihood, moments_of_model
 
 CARDS = read_cards(shipped_cards() / "panels")
@@ -190,6 +191,15 @@ def _breast_panel(combination: str) -> Any:
     return of_combination(whole, combination, "test")
 
 
+GATES: dict[str, dict[str, Any]] = {
+    "health": {"name": "sound", "operator": "<=", "value": 0.0},
+    "average": {"name": "more", "operator": ">=", "value": 0.9},
+    "new_model": {"name": "next", "operator": ">", "value": 9.0, "measure": "lower", "reference": "hsa"},
+    "spread": {"name": "alike", "operator": "<=", "value": 9.0, "measure": "upper"},
+    "moderator": {"name": "E decides", "operator": ">=", "value": 0.975, "moderator": "E"},
+}
+
+
 @pytest.fixture(scope="module")
 def answered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """results.json of a panel with an interaction of 0.03/day that rises with the moderator E."""
@@ -202,7 +212,12 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     cards = panel_cards(panel, ["panel-exponential-moderators", "panel-exponential-bliss"])
     settings = SamplerSettings(draws=500, tune=500, chains=2, retries=0)
     analysis = analyse_panel(panel, cards, settings=settings, quiet=True)
-    return json.loads(json.dumps(analysis.results, allow_nan=False)) | {"markdown": panel_markdown(analysis)}
+    rules = [KINDS[kind](kind=kind, why="A test.", **said) for kind, said in GATES.items()]
+    check_panel_gates("gates.toml", rules, panel, cards)
+    return json.loads(json.dumps(analysis.results, allow_nan=False)) | {
+        "markdown": panel_markdown(analysis),
+        "gates": {one.kind: one for one in judge_panel_gates(rules, analysis)},
+    }
 
 
 def test_the_three_questions_are_answered_with_the_truth_inside_the_intervals(answered: dict[str, Any]) -> None:
@@ -244,6 +259,33 @@ def test_every_surface_says_the_same(answered: dict[str, Any]) -> None:
     assert answered["kind"] == "panel"
 
 
+def test_gates_look_at_the_numbers_of_the_results(answered: dict[str, Any]) -> None:
+    bliss, hsa = (next(one for one in answered["answers"] if one["reference"] == name) for name in ("bliss", "hsa"))
+    gates, slope = answered["gates"], next(one for one in bliss["moderators"] if one["moderator"] == "E")
+    assert gates["average"].found == bliss["average"]["probability"]
+    assert gates["new_model"].found == hsa["new_model"]["lower"]
+    assert gates["spread"].found == bliss["spread"]["upper"]
+    assert gates["moderator"].found == slope["probability"]
+    assert {kind for kind, one in gates.items() if not one.passed} == {"new_model"}
+
+
+def test_gates_that_a_panel_cannot_judge_are_refused_before_anything_is_fitted(run: Run, tmp_path: Path) -> None:
+    folder = written(invented(4, 2, censored=False, uneven=False), tmp_path / "panel")
+    for said, sentence in (
+        ('kind = "excess"', "average"),
+        ('kind = "average"\ncombination = "A+B"', "A + B"),
+        ('kind = "moderator"\nmoderator = "e"', "E"),
+        ('kind = "moderator"\nmoderator = "E"', "panel-exponential-moderators"),
+        ('kind = "health"\ncard = "panel"', "panel-exponential"),
+    ):
+        rule = f'[[gate]]\nname = "one"\nwhy = "A test."\noperator = ">="\nvalue = 0.5\n{said}\n'
+        (tmp_path / "gates.toml").write_text(rule, encoding="utf-8")
+        done = run("panel", folder, "-m", "panel-exponential", "--gates", "gates.toml", "--quiet")
+        assert done.code == 2
+        assert 'gates.toml, gate "one"' in done.err
+        assert sentence in done.err
+
+
 def test_init_check_and_panel_go_from_a_table_to_an_answer(run: Run, tmp_path: Path) -> None:
     folder = written(invented(4, 2, censored=False, uneven=False), tmp_path / "panel")
     (folder / "study.toml").unlink()
@@ -258,6 +300,11 @@ def test_init_check_and_panel_go_from_a_table_to_an_answer(run: Run, tmp_path: P
     asked = run("report", folder, "--quiet")
     assert asked.code == 2
     assert "xenograft panel" in asked.err
-    done = run("panel", folder, "-m", "panel-exponential", "--draws", 100, "--chains", 2, "--quiet", "--json", "a.json")
-    assert done.code in (0, 3), done.err
+    rule = '[[gate]]\nname = "never"\nkind = "average"\noperator = ">"\nvalue = 1\nwhy = "A test."\n'
+    (tmp_path / "gates.toml").write_text(rule, encoding="utf-8")
+    short = ("--draws", 100, "--chains", 2, "--quiet", "--json", "a.json")
+    done = run("panel", folder, "-m", "panel-exponential", *short, "--gates", "gates.toml", "--junit", "a.xml")
+    assert done.code in (1, 3), done.err
+    assert "FAIL  never" in done.out
+    assert 'failures="1"' in (tmp_path / "a.xml").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "a.json").read_text())["panel"]["models"] == 4

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xenograft.commands.compare import GATE_FAILED
 from xenograft.commands.fit import NO_HEALTHY_FIT, command_line
 from xenograft.commands.terminal import Cards, Chains, Draws, JsonPath, Quiet, Seed, plain, standard_output, table_of
 from xenograft.files import check_outputs
@@ -35,38 +36,63 @@ def panel(
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write the answer in Markdown, for a pull request.")
     ] = None,
+    gates: Annotated[
+        Path | None, typer.Option("--gates", metavar="FILE", help="Rules (gates.toml); exit code 1 if one fails.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Where to write the gates as JUnit XML.")
+    ] = None,
     seed: Seed = 1,
     draws: Draws = 1000,
     chains: Chains = 4,
     quiet: Quiet = False,
 ) -> None:
     """Many models, one question: on average, in the next model, and in which kind of model."""
+    from xenograft.evidence.gates import read_gates
+    from xenograft.panels.gates import KINDS, check_panel_gates, judge_panel_gates
     from xenograft.panels.read import of_combination, read_panel
 
+    if junit and not gates:
+        raise typer.BadParameter("--junit writes the gates; give --gates FILE too.")
     json = json or output.with_name("results.json")
-    check_outputs(output, json, markdown)
+    check_outputs(output, json, markdown, junit)
+    rules = read_gates(gates, KINDS) if gates else ()
     found = read_panel(place)
     if combination is not None:
         found = of_combination(found, combination, "--combination")
+    from dataclasses import asdict
+
     from xenograft.answers.results import to_json
+    from xenograft.evidence.judging import junit_xml
     from xenograft.files import write_text
     from xenograft.fitting.sampling import SamplerSettings
     from xenograft.panels.analysis import analyse_panel, panel_cards
     from xenograft.panels.markdown import panel_markdown
 
     cards = panel_cards(found, model)
+    if gates:
+        check_panel_gates(gates, rules, found, cards)
     settings = SamplerSettings(draws=draws, tune=draws, chains=chains)
     analysis = analyse_panel(found, cards, seed=seed, settings=settings, quiet=quiet)
     from xenograft.panels.page import write_panel_page
 
     write_panel_page(output, analysis, command=command_line(seed))
-    write_text(json, to_json(analysis.results))
+    outcomes = judge_panel_gates(rules, analysis)
+    judged = {"gates": [asdict(one) for one in outcomes]} if gates else {}
+    write_text(json, to_json(analysis.results | judged))
     if markdown:
-        write_text(markdown, panel_markdown(analysis))
+        write_text(markdown, panel_markdown(analysis, outcomes))
+    if junit:
+        spent, said = analysis.results["provenance"]["seconds_total"], [one.sentence for one in analysis.verdicts]
+        write_text(junit, junit_xml(outcomes, study=found.name, seconds=spent, verdicts=said, command="panel"))
     _print(analysis)
+    for one in outcomes:
+        standard_output().print(plain(one.line))
     standard_output().print(f"Report: {plain(output)}  Numbers: {plain(json)}")
     if analysis.has_no_answer:
         raise typer.Exit(NO_HEALTHY_FIT)
+    if any(not one.passed for one in outcomes):
+        raise typer.Exit(GATE_FAILED)
 
 
 def show_panel(found: Panel) -> None:

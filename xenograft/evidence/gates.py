@@ -174,13 +174,15 @@ KINDS: Mapping[str, type[Gate]] = {
 """Every kind of gate."""
 
 
-def read_gates(path: str | Path) -> tuple[Gate, ...]:
+def read_gates(path: str | Path, kinds: Mapping[str, type[Gate]] = KINDS) -> tuple[Gate, ...]:
     """Read the rules of a gates.toml.
 
     Parameters
     ----------
     path : str or Path
         A TOML file of `[[gate]]` tables.
+    kinds : mapping of str to type
+        Of gates that there may be; default those of one study.
 
     Raises
     ------
@@ -195,7 +197,7 @@ def read_gates(path: str | Path) -> tuple[Gate, ...]:
         raise InputError([*problems, f"{path.name}: there is no gate. Write each rule as a [[gate]] table."])
     gates: list[Gate] = []
     for number, table in enumerate(tables, start=1):
-        found, own_problems = _gate(f"{path.name}, {_title(number, table)}", table)
+        found, own_problems = _gate(f"{path.name}, {_title(number, table)}", table, kinds)
         gates += found
         problems += own_problems
     names = [gate.name for gate in gates]
@@ -311,16 +313,16 @@ def _title(number: int, table: Mapping[str, Any]) -> str:
     return f'gate "{table["name"]}"' if isinstance(table.get("name"), str) and table["name"] else f"gate {number}"
 
 
-def _gate(place: str, table: Mapping[str, Any]) -> tuple[list[Gate], list[str]]:
+def _gate(place: str, table: Mapping[str, Any], kinds: Mapping[str, type[Gate]]) -> tuple[list[Gate], list[str]]:
     kind = table.get("kind")
     if kind is None:
-        return [], [f'{place}: "kind" is missing. Add one of {", ".join(KINDS)}.']
-    if not isinstance(kind, str) or kind not in KINDS:
-        return [], [unknown_choice(place, "kind", kind, KINDS)]
+        return [], [f'{place}: "kind" is missing. Add one of {", ".join(kinds)}.']
+    if not isinstance(kind, str) or kind not in kinds:
+        return [], [unknown_choice(place, "kind", kind, kinds)]
     try:
-        return [KINDS[kind].model_validate(_numbers_as_floats(table))], []
+        return [kinds[kind].model_validate(_numbers_as_floats(table))], []
     except ValidationError as error:
-        return [], problems_of(place, error, KINDS[kind])
+        return [], problems_of(place, error, kinds[kind])
 
 
 def _numbers_as_floats(table: Mapping[str, Any]) -> dict[str, Any]:

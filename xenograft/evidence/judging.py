@@ -18,6 +18,7 @@ from xenograft.evidence import gates as kinds
 from xenograft.evidence.drift import drift, read_reference
 from xenograft.evidence.evidence import Evidence
 from xenograft.evidence.gates import Gate
+from xenograft.fitting.health import Health
 from xenograft.quantities.estimands import interval
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
@@ -82,10 +83,21 @@ def judge_gates(gates: Sequence[Gate], evidence: Evidence, *, folder: str | Path
     folder : str or Path
         Paths of stored references are relative to it: the folder of the gates.toml.
     """
-    return tuple(_judged(gate, *_found(gate, evidence, Path(folder))) for gate in gates)
+    return tuple(outcome(gate, *_found(gate, evidence, Path(folder))) for gate in gates)
 
 
-def _judged(gate: Gate, found: float | None, detail: str) -> GateOutcome:
+def outcome(gate: Gate, found: float | None, detail: str) -> GateOutcome:
+    """How a gate is judged on what it looks at; None, and what is not finite, never passes.
+
+    Parameters
+    ----------
+    gate : Gate
+        Operator and number.
+    found : float or None
+        In the unit of what is looked at.
+    detail : str
+        What it belongs to, or why there is none.
+    """
     if found is not None and not np.isfinite(found):
         found, detail = None, detail or "not a finite number"
     passed = found is not None and _COMPARE[gate.operator](found, gate.value)
@@ -102,7 +114,7 @@ def _found(gate: Gate, evidence: Evidence, folder: Path) -> tuple[float | None, 
         return None, evidence.ranking.refused.get(card, f"{card} was not fitted")
     match gate:
         case kinds.HealthGate():
-            return _health(gate, evidence)
+            return health_found(gate, {name: fit.health for name, fit in evidence.fits.items()})
         case kinds.RankGate():
             return _rank(gate, evidence)
         case kinds.WeightGate():
@@ -128,8 +140,17 @@ def _found(gate: Gate, evidence: Evidence, folder: Path) -> tuple[float | None, 
             raise TypeError(f"no rule judges a gate of kind {gate.kind}")
 
 
-def _health(gate: kinds.HealthGate, evidence: Evidence) -> tuple[float | None, str]:
-    fits = {name: fit.health for name, fit in evidence.fits.items() if gate.card in (None, name)}
+def health_found(gate: kinds.HealthGate, healths: Mapping[str, Health]) -> tuple[float | None, str]:
+    """What a gate on health looks at, and the fits that it belongs to.
+
+    Parameters
+    ----------
+    gate : HealthGate
+        Its card and measure.
+    healths : mapping of str to Health
+        By card name.
+    """
+    fits = {name: health for name, health in healths.items() if gate.card in (None, name)}
     if gate.measure in ("failed", "not_passed"):
         counted = ("fail",) if gate.measure == "failed" else ("fail", "caution")
         sick = [name for name, health in fits.items() if health.status in counted]
@@ -251,7 +272,14 @@ def _worst(gate: Gate, values: pd.Series) -> tuple[float | None, str]:
     return float(values.iloc[place]), str(values.index[place])
 
 
-def junit_xml(outcomes: Sequence[GateOutcome], *, study: str, seconds: float, verdicts: Sequence[str] = ()) -> str:
+def junit_xml(
+    outcomes: Sequence[GateOutcome],
+    *,
+    study: str,
+    seconds: float,
+    verdicts: Sequence[str] = (),
+    command: str = "compare",
+) -> str:
     """One test case per gate.
 
     Parameters
@@ -264,27 +292,29 @@ def junit_xml(outcomes: Sequence[GateOutcome], *, study: str, seconds: float, ve
         Wall time of the comparison.
     verdicts : sequence of str
         The verdicts in words, with what weakens them: the suite's output.
+    command : str
+        That judged them.
 
     Returns
     -------
     str
         An XML document.
     """
-    failures = sum(not outcome.passed for outcome in outcomes)
+    failures = sum(not one.passed for one in outcomes)
     counts = {"tests": str(len(outcomes)), "failures": str(failures), "errors": "0", "time": f"{seconds:.3f}"}
-    root = ElementTree.Element("testsuites", {"name": "xenograft compare", **counts})
+    root = ElementTree.Element("testsuites", {"name": f"xenograft {command}", **counts})
     suite = ElementTree.SubElement(root, "testsuite", {"name": _clean(study), **counts, "skipped": "0"})
-    for outcome in outcomes:
+    for one in outcomes:
         case = ElementTree.SubElement(
             suite,
             "testcase",
-            {"name": _clean(outcome.name), "classname": f"xenograft.gates.{outcome.kind}", "time": "0.000"},
+            {"name": _clean(one.name), "classname": f"xenograft.gates.{one.kind}", "time": "0.000"},
         )
-        if not outcome.passed:
-            failure = ElementTree.SubElement(case, "failure", {"message": _clean(outcome.line), "type": outcome.kind})
-            failure.text = _clean(f"{outcome.line}\n{outcome.why}")
+        if not one.passed:
+            failure = ElementTree.SubElement(case, "failure", {"message": _clean(one.line), "type": one.kind})
+            failure.text = _clean(f"{one.line}\n{one.why}")
         output = ElementTree.SubElement(case, "system-out")
-        output.text = _clean(f"{outcome.line}\n{outcome.why}")
+        output.text = _clean(f"{one.line}\n{one.why}")
     if verdicts:
         ElementTree.SubElement(suite, "system-out").text = _clean("\n".join(verdicts))
     ElementTree.indent(root)

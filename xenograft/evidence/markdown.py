@@ -37,12 +37,7 @@ def comparison_markdown(
     """
     ranking, study = evidence.ranking, evidence.study
     parts = [f"## Model comparison: {markdown_text(study.name)}"]
-    if outcomes:
-        failed = sum(not outcome.passed for outcome in outcomes)
-        parts.append(
-            f"**{failed} of {len(outcomes)} gates failed.**" if failed else f"All {len(outcomes)} gates passed."
-        )
-        parts.append(markdown_table(pd.DataFrame([_gate_row(outcome) for outcome in outcomes])))
+    parts += gates_markdown(outcomes)
     parts += [markdown_text(sentence) for sentence in sentences]
     if not ranking.table.empty:
         parts += ["### Next animal", markdown_table(ranking_table(evidence)), f"```text\n{elpd_plot(evidence)}\n```"]
@@ -179,6 +174,15 @@ def _plot(rows: dict[str, tuple[float, float, float]], title: str) -> str:
         cells[column(middle)] = "●"
         lines.append(f"{label:{width}}  {''.join(cells)}  {middle:.2f} ({lower:.2f} to {upper:.2f})")
     return "\n".join(lines)
+
+
+def gates_markdown(outcomes: Sequence[GateOutcome]) -> list[str]:
+    """How many gates failed, and a row for each; nothing where there are none."""
+    if not outcomes:
+        return []
+    failed = sum(not outcome.passed for outcome in outcomes)
+    counted = f"**{failed} of {len(outcomes)} gates failed.**" if failed else f"All {len(outcomes)} gates passed."
+    return [counted, markdown_table(pd.DataFrame([_gate_row(outcome) for outcome in outcomes]))]
 
 
 def _gate_row(outcome: GateOutcome) -> dict[str, str]:

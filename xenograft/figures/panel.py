@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from xenograft.figures.axes import volume_ticks
 from xenograft.figures.theme import ARM_COLOURS, INK, LINE, SOFT, THEME, WIDE, short
 
 OWN, SHRUNKEN, TOGETHER = SOFT, ARM_COLOURS[1], ARM_COLOURS[0]
@@ -43,7 +44,7 @@ def forest_of_models(models: pd.DataFrame, together: pd.DataFrame, *, margin: fl
     axis.axvspan(-margin, margin, color=LINE, alpha=0.5, lw=0)
     axis.axvline(0, color=SOFT, lw=0.8)
     at = np.arange(len(together) + 1, rows)
-    far = float(np.nanmax(np.abs(models[["lower", "upper"]].to_numpy()))) * 1.25
+    far = max(float(np.nanmax(np.abs(table[["lower", "upper"]].to_numpy()))) for table in (models, together)) * 1.1
     own = models["own"].to_numpy(dtype=float)
     axis.hlines(
         at - 0.22, *(np.clip(models[end].to_numpy(), -far, far) for end in ("own_lower", "own_upper")),
@@ -62,8 +63,8 @@ def forest_of_models(models: pd.DataFrame, together: pd.DataFrame, *, margin: fl
     axis.set_ylim(-0.7, rows - 0.3)
     axis.set_xlim(-far, far)
     axis.grid(axis="y", visible=False)
-    axis.set_xlabel("excess (log units): ← less than the reference | more →")
-    axis.legend(loc="lower right", fontsize=7.5)
+    axis.set_xlabel(f"excess (log units){': ' if width > 6 else chr(10)}← less than the reference | more →")
+    figure.legend(loc="outside upper left", ncols=2, fontsize=7.5)
     return figure
 
 
@@ -149,7 +150,7 @@ def readings_by_model(
     readings : DataFrame
         `model`, `arm`, `animal`, `elapsed` (days since the first dose), `volume`, `censored`.
     curves : DataFrame
-        `model`, `arm`, `day`, `volume`: of the model's typical animal.
+        `model`, `arm`, `day`, `volume`: of the model's typical animal; drawn where its arm has readings.
     colours : mapping of str to str
         By arm.
     until : float
@@ -174,13 +175,17 @@ def readings_by_model(
             at = own[own["censored"]]
             axis.plot(own["elapsed"], own["volume"], ".", ms=2.2, color=colours[str(arm)], alpha=0.8)
             axis.plot(at["elapsed"], at["volume"], "v", ms=3, color=colours[str(arm)])
+        last = by_model[name].groupby("arm")["elapsed"].max() if name in by_model else {}
         for arm, own in drawn[name].groupby("arm", sort=False) if name in drawn else ():
+            own = own[own["day"] <= last.get(arm, 0.0)]
             axis.plot(own["day"], own["volume"], color=colours[str(arm)], lw=1.4)
-        axis.set_yscale("log")
         axis.set_title(short(str(name), 20), fontsize=7.5, pad=2)
         axis.tick_params(labelsize=6.5)
         axis.xaxis.set_major_locator(MaxNLocator(4))
-        axis.minorticks_off()
+    extent = float(shown["volume"].min()) / 1.5, float(shown["volume"].max()) * 1.5
+    axes[0].set_yscale("log")
+    axes[0].set_ylim(extent)
+    volume_ticks(axes[0].yaxis, extent, least=3)
     for axis in axes[len(names) :]:
         axis.set_visible(False)
     figure.supxlabel("days since the first dose", fontsize=8, color=SOFT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -101,7 +101,7 @@ def fit_panel(
     seed, settings, progress
         As in `fit`.
     without : sequence of str
-        Models left out, of which `log_likelihood` still has that of models never seen.
+        Models left out; `log_likelihood` is then theirs alone, of models never seen.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def fit_panel(
             run = run.more_careful(health, retry=len(attempts))
         health, positions, stats = kept
     whole = panel_density(panel, card) if without else density
-    likelihood = model_log_likelihood(whole, positions)
+    likelihood = model_log_likelihood(whole, positions, without or None)
     groups = {
         "posterior": density.parameters(positions),
         "sample_stats": stats,
@@ -150,12 +150,17 @@ def fit_panel(
 
 
 def refit_without_models(fit: PanelFit, models: Sequence[str]) -> PanelFit:
-    """The same card fitted again without some models, with half the draws."""
+    """The same card fitted again without some models, with half the draws; more carefully only where that fails."""
     first = fit.attempts[0]
     half = SamplerSettings(
-        draws=max(100, first.draws // 2), tune=max(100, first.tune // 2), chains=fit.posterior.sizes["chain"], retries=1
+        draws=max(100, first.draws // 2), tune=max(100, first.tune // 2), chains=fit.posterior.sizes["chain"], retries=0
     )
-    return fit_panel(fit.panel, fit.card, seed=fit.seed, settings=half, progress=False, without=models)
+
+    def again(settings: SamplerSettings) -> PanelFit:
+        return fit_panel(fit.panel, fit.card, seed=fit.seed, settings=settings, progress=False, without=models)
+
+    found = again(half)
+    return again(replace(half, retries=2)) if found.health.status == "fail" else found
 
 
 def why_not(panel: Panel, card: ModelCard) -> str | None:

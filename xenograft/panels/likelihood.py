@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import xarray as xr
@@ -13,7 +13,7 @@ from xenograft.panels.columns import effect_columns
 from xenograft.panels.coordinates import Readings, readings_of, schedules_of
 from xenograft.panels.density import PanelDensity
 
-PATHS = 256
+PATHS = 64
 """Paths by which the probability of a model's censored readings is averaged (Geweke, Hajivassiliou and Keane)."""
 
 OPERATIONS = 2e10
@@ -26,7 +26,9 @@ CHUNK = 250
 """Draws taken at once."""
 
 
-def model_log_likelihood(density: PanelDensity, positions: np.ndarray) -> xr.DataArray:
+def model_log_likelihood(
+    density: PanelDensity, positions: np.ndarray, models: Collection[str] | None = None
+) -> xr.DataArray:
     """Log likelihood of the readings of each model.
 
     Parameters
@@ -35,6 +37,8 @@ def model_log_likelihood(density: PanelDensity, positions: np.ndarray) -> xr.Dat
         Of the panel and the card, no model left out.
     positions : array (chain, draw, coordinate)
         Posterior draws.
+    models : collection of str, optional
+        Only of these.
 
     Returns
     -------
@@ -45,7 +49,8 @@ def model_log_likelihood(density: PanelDensity, positions: np.ndarray) -> xr.Dat
     panel = density.coordinates.panel
     readings = readings_of(panel)
     of_model = readings.model[readings.animal]
-    hard = [m for m in range(len(panel.models)) if readings.censored[of_model == m].any()]
+    wanted = [m for m, name in enumerate(panel.models) if models is None or name in models]
+    hard = [m for m in wanted if readings.censored[of_model == m].any()]
     chains, draws, size = positions.shape
     cost = sum(int((of_model == m).sum()) ** 3 / 3 for m in hard)
     thin = 1
@@ -60,7 +65,7 @@ def model_log_likelihood(density: PanelDensity, positions: np.ndarray) -> xr.Dat
             values[part, m] = _of_censored(density, readings, m, flat[part])
     shape = (chains, chosen.shape[1], len(panel.models))
     coords = {"chain": np.arange(chains), "draw": np.arange(shape[1]), "model": list(panel.models)}
-    return xr.DataArray(values.reshape(shape), coords=coords, dims=("chain", "draw", "model"))
+    return xr.DataArray(values.reshape(shape), coords=coords, dims=("chain", "draw", "model")).isel(model=wanted)
 
 
 def _chunks(size: int) -> Iterator[slice]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from xenograft.answers.verdicts import REFERENCE_WORDS
+from xenograft.evidence.judging import GateOutcome
+from xenograft.evidence.markdown import gates_markdown
 from xenograft.panels.analysis import PanelAnalysis
 from xenograft.printing import bullets, fixed, markdown_table, markdown_text, number, share
 
@@ -70,12 +72,13 @@ def cards_table(results: Mapping[str, Any]) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def panel_markdown(analysis: PanelAnalysis) -> str:
-    """The answers of a panel, with what weakens them, in Markdown."""
+def panel_markdown(analysis: PanelAnalysis, outcomes: Sequence[GateOutcome] = ()) -> str:
+    """The answers of a panel, with its gates and what weakens them, in Markdown."""
     results, panel = analysis.results, analysis.panel
     parts = [
         f"## {markdown_text(panel.name)}",
         f"{len(panel.models)} models, {panel.animals} animals, day {panel.horizon:g} after the first dose.",
+        *gates_markdown(outcomes),
         bullets([one.sentence for one in analysis.verdicts] or [str(results["reason"])]),
     ]
     if analysis.cautions:

@@ -110,7 +110,8 @@ def _figures(analysis: PanelAnalysis) -> list[dict[str, Any]]:
         ),
         "Readings of every model with the curves of its arms.",
         f"Readings of every model (thin lines and dots; triangles: below the limit) up to {DRAWN_UNTIL:g} horizons, "
-        f"and the curve of the model's typical animal in each arm under {heaviest(analysis).card.name}.",
+        "and the curve of the model's typical animal in each arm, as long as it was measured, under "
+        f"{heaviest(analysis).card.name}.",
     )
     best = best_by_arm(analysis)
     add(
