@@ -71,7 +71,7 @@ def clicks(page: Page) -> list[float]:
     taken: list[float] = []
     for number in range(CLICKS):
         day, reference = days[(7 * number) % len(days)], ("bliss", "hsa")[number % 2]
-        shown = f"[...document.querySelectorAll('#answer_numbers h3')].some(e => e.textContent.includes('day {day}:'))"
+        shown = f"[...document.querySelectorAll('#answer_numbers h3')].some(e => e.textContent.includes('day {day},'))"
         words = "HSA" if reference == "hsa" else "Bliss"
         began = time.perf_counter()
         page.select_option("#answer_day", day)
