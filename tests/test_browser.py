@@ -258,7 +258,7 @@ def test_the_report_prints_on_a4_with_what_is_folded_on_a_screen(tmp_path: Path)
         }.items()
     }
     assert 4 <= pages["folded"] < pages["as it is"] == pages["opened"] <= 30
-    meeting, cut = re.subn(r'<section aria-labelledby="numbers">.*</main>', "</main>", page, flags=re.DOTALL)
+    meeting, cut = re.subn(r'<section aria-labelledby="numbers">.*</footer>', "</main>", page, flags=re.DOTALL)
     assert cut == 1
     assert _pages(tmp_path, "for the meeting", meeting) == 2
 
