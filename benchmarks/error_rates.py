@@ -76,7 +76,7 @@ def answer(asked: tuple[Row, int]) -> Outcome:
 def _fitted(study: Study, number: int, method: Method) -> tuple[dict[str, Fit], Comparison]:
     chosen, _ = default_cards(study, read_cards())
     cards = {name: card for name, card in chosen.items() if card.answers}
-    settings = SamplerSettings(draws=500, tune=500, cores=1)
+    settings = SamplerSettings(draws=1000, tune=500, cores=1)  # as many draws as a report: fewer are in doubt sooner
     fits = fit_all(study, cards, seed=number, settings=settings, progress=False, method=method)
     return fits, compare(fits, exact=False)
 
@@ -262,7 +262,7 @@ def _share(count: float, number: float) -> str:
 def about(row: Row) -> dict[str, Any]:
     """Everything that a row's outcomes depend on."""
     return {
-        "schema": "xenograft-error-rates/3",
+        "schema": "xenograft-error-rates/4",
         "row": asdict(row) | {"truth": row.truth.model_dump(), "animals": dict(row.animals)},
         "cards": {name: card.digest for name, card in read_cards().items() if card.answers},
         "seed": SEED,
