@@ -53,8 +53,8 @@ def on_the_weights(
     heaviest = sorted(alone, key=lambda name: -alone[name])
     told = few([f"{name} {alone[name]:.2f}" for name in heaviest if alone[name] >= 0.005], 4)
     finding = (
-        "Stacking weighs a model by what it adds to the mixture; pseudo-BMA+ by how well it predicts by itself, so "
-        f"that models which predict alike share: {told}. {found.finding}"
+        "Stacking weighs a model by what it adds to the mixture; pseudo-BMA+ by how well it predicts by "
+        f"itself: {told}. {found.finding}"
     )
     return [replace(found, finding=finding)]
 

@@ -8,7 +8,7 @@ from typing import Any
 from xenograft.answers.verdicts import REFERENCE_WORDS
 from xenograft.model.card import ModelCard
 from xenograft.model.vocabulary import GROWTH
-from xenograft.printing import capitalised, few, listed, number, percent, share
+from xenograft.printing import capitalised, few, fixed, listed, number, percent, share
 from xenograft.report.content import ReportContent
 from xenograft.report.content_of_measured import measured_tgi
 from xenograft.report.words import averaged_interaction, level_of, lights
@@ -56,7 +56,7 @@ def slide_sentence(content: ReportContent) -> str:
     seen = _as_measured(content, verdict["combination"])
     return (
         f"{verdict['combination']}, day {verdict['day']:g}: TGI expected under {REFERENCE_WORDS[verdict['reference']]} "
-        f"{found['expected_tgi']['median']:.0f} %, observed {inhibition['median']:.0f} %"
+        f"{_points(found['expected_tgi']['median'])} %, observed {_points(inhibition['median'])} %"
         f"{f' ({seen})' if seen else ''}; observed/expected volume "
         f"{found['combination_index']['median']:.2f} (95 % interval {found['combination_index']['lower']:.2f} to "
         f"{found['combination_index']['upper']:.2f}); probability of more than expected "
@@ -100,11 +100,8 @@ def results_sentences(content: ReportContent) -> str:
     if verdict["kind"] == "interaction":
         found = averaged_interaction(results, verdict)
         if found is not None:
-            excess = found["excess"]
-            more = (
-                f" The excess of log volume was {excess['median']:.2f} (95 % interval {excess['lower']:.2f} to "
-                f"{excess['upper']:.2f}; positive = more than expected)."
-            )
+            inside = fixed(found["excess"]).replace("(", "(95 % interval ").removesuffix(")")
+            more = f" The excess of log volume was {inside}; positive = more than expected)."
     return f"{said}{more} Posterior medians, averaged over models by stacking weight ({weights}). Arms: {arms}."
 
 
@@ -176,7 +173,11 @@ def _inhibition(results: Mapping[str, Any], verdict: Mapping[str, Any]) -> Mappi
 def _as_measured(content: ReportContent, arm: str) -> str:
     """TGI of the mean volumes on the day, as a spreadsheet has it; empty where there is none."""
     seen = measured_tgi(content.study, content.results).get(arm)
-    return "" if seen is None else f"{seen['tgi']:.0f} % as measured".replace("-", "−")
+    return "" if seen is None else f"{_points(seen['tgi'])} % as measured"
+
+
+def _points(value: float) -> str:
+    return f"{value:.0f}".replace("-", "−")
 
 
 def _inhibited(content: ReportContent, verdict: Mapping[str, Any]) -> str:
