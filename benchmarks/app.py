@@ -101,6 +101,8 @@ def main() -> None:
             page = browser.new_page()
             shown = dropped_to_verdict(page, address, fast=given.fast, draws=given.draws)
             taken = clicks(page)
+            page.click("[data-value=take]")
+            page.wait_for_selector("#take_all", timeout=WAIT)  # nothing of it runs beside the command line
             after = memory(app.pid)
             alone = command_line(Path(folder) / "second", options)
             browser.close()
