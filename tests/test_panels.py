@@ -13,6 +13,7 @@ from panels_of import ONCE, WEEKLY, invented, written
 from running import Run
 from scipy.stats import multivariate_normal
 
+from xenograft.figures.panel import readings_by_model
 from xenograft.fitting.integrated import log_likelihood
 from xenograft.fitting.sampling import SamplerSettings
 from xenograft.model.card import ModelCard, read_cards, shipped_cards
@@ -284,6 +285,23 @@ def test_gates_that_a_panel_cannot_judge_are_refused_before_anything_is_fitted(r
         assert done.code == 2
         assert 'gates.toml, gate "one"' in done.err
         assert sentence in done.err
+
+
+def test_small_panels_show_readings_and_curves_only_where_there_are_any() -> None:
+    days = np.arange(0.0, 43.0, 7.0)
+    curves = pd.concat(
+        pd.DataFrame({"model": "M", "arm": arm, "day": days, "volume": 150 * np.exp(0.3 * days)}) for arm in "ab"
+    )
+    readings = curves.rename(columns={"day": "elapsed"}).assign(animal="1", censored=False)
+    readings = readings[(readings["elapsed"] <= 14) & (readings["arm"] == "a")]
+    figure = readings_by_model(readings, curves, {"a": "red", "b": "blue"}, until=42.0, unit="mm³")
+    axis = figure.axes[0]
+    figure.draw_without_rendering()
+    assert axis.get_ylim()[1] < 2 * readings["volume"].max()
+    assert max(float(np.max(line.get_xdata(), initial=0.0)) for line in axis.lines) == 14.0
+    labels = [label.get_text() for label in axis.get_yticklabels()]
+    assert "1,000" in labels
+    assert not any("$" in label for label in labels)
 
 
 def test_init_check_and_panel_go_from_a_table_to_an_answer(run: Run, tmp_path: Path) -> None:

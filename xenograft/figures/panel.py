@@ -125,7 +125,7 @@ def heterogeneity(
     first.axvspan(-margin, margin, color=LINE, alpha=0.5, lw=0)
     first.hist(np.clip(new, low, high), bins=50, density=True, color=TOGETHER, alpha=0.55)
     first.plot(models, np.zeros_like(models), "|", ms=10, color=SHRUNKEN, clip_on=False)
-    first.set_xlabel("excess in a new model (log units); ticks: the panel's models")
+    first.set_xlabel(f"excess in a new model (log units){'; ' if wide else chr(10)}ticks: the panel's models")
     top = float(np.quantile(np.concatenate([spread, prior]), 0.98))
     bins = np.linspace(0, top, 45)
     second.hist(prior, bins=bins.tolist(), density=True, color=LINE, label="prior")
