@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pandas as pd
 import pytest
 from tables import ARMS, table
@@ -14,8 +16,6 @@ from xenograft.study.tables import excluded_table, left_table, measured_table, s
 
 
 def study_of(rows: pd.DataFrame, unit: str = "mm3", **extra: float) -> Study:
-    import tomllib
-
     return Study.from_frame(rows, arms=tomllib.loads(ARMS)["arms"], unit=unit, **extra)
 
 
@@ -26,6 +26,16 @@ def numbers(animals: int = 6) -> pd.DataFrame:
 
 def test_an_ordinary_study_raises_no_question() -> None:
     assert questions_about(study_of(numbers())) == []
+
+
+def test_a_dose_that_only_some_arms_say_is_questioned() -> None:
+    arms = tomllib.loads(ARMS)["arms"]
+    del arms["AB"]["agents"]["A"]["dose"], arms["AB"]["agents"]["A"]["unit"]
+    study = Study.from_frame(numbers(), arms=arms)
+    (question,) = questions_about(study)
+    assert question.startswith("AB gives A without a dose, and A gives A 3 mg/kg")
+    assert question.endswith("Then write the dose in AB too.")
+    assert "A (no dose given) alone was not tested" in study.notices[0]
 
 
 def test_volumes_of_cubic_centimetres_called_mm3_are_questioned() -> None:

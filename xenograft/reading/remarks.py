@@ -86,7 +86,7 @@ def questions_about(study: Study) -> list[str]:
     out_of_line = [line for line in out_of_line_questions(study) if line.split(" on day ")[0] not in asked]
     left = [*carried_forward(study), *leaving_questions(study)]
     others = [*_outlying_growth(study), *left, *_floors(study), *cage_questions(study)]
-    return [*_unit_questions(study), *jumps, *out_of_line, *others]
+    return [*_doses_of_some_arms(study), *_unit_questions(study), *jumps, *out_of_line, *others]
 
 
 def _arm_notices(study: Study) -> Iterable[str]:
@@ -117,6 +117,21 @@ def _arm_notices(study: Study) -> Iterable[str]:
             )
         elif len(combination.dosings) > 2:
             yield _what_a_triple_tells(study, combination)
+
+
+def _doses_of_some_arms(study: Study) -> Iterable[str]:
+    """An agent whose dose some arms say and others do not counts as two different treatments."""
+    for agent in dict.fromkeys(agent for agent, _ in study.levels):
+        given = [(arm.name, dosing) for arm in study.arms for dosing in arm.dosings if dosing.agent == agent]
+        silent = [name for name, dosing in given if dosing.level is None]
+        said = {dosing.label(): name for name, dosing in given if dosing.level is not None}
+        if silent and said:
+            label, name = next(iter(said.items()))
+            yield (
+                f"{listed(silent)} {'gives' if len(silent) == 1 else 'give'} {agent} without a dose, and {name} gives "
+                f"{label}: the two count as different treatments. Are they the same? Then write the dose in "
+                f"{listed(silent)} too."
+            )
 
 
 def _what_a_triple_tells(study: Study, combination: Arm) -> str:

@@ -27,7 +27,10 @@ def unjudged_combinations(study: Study) -> tuple[Arm, ...]:
 def why_not_judged(study: Study, combination: Arm) -> str:
     """Why a combination cannot be judged, for example "B alone was not tested"; empty where it can."""
     alone = {agent for agent, _ in study.tested_alone}
-    names = [d.label() if d.agent in alone else d.agent for d in untested(study, combination)]
+    names = [
+        d.agent if d.agent not in alone else d.label() if d.level is not None else f"{d.agent} (no dose given)"
+        for d in untested(study, combination)
+    ]
     return f"{listed(names)} alone {'was' if len(names) == 1 else 'were'} not tested" if names else ""
 
 
