@@ -324,7 +324,8 @@ def _attempted(
     while kept is None or (worth_more(kept.health) and len(attempts) - attempts_before <= settings.retries):
         found, positions = _sample(density, study, card, run, settings, seed + len(attempts), bar)
         keep(found, run, run.adaptation)
-        if found.health.status != "pass" and density.n_dim <= FEW_DIMENSIONS:
+        enough = settings.chains * run.draws >= ENOUGH  # fewer show neither where the modes are, nor an interval
+        if found.health.status != "pass" and enough and density.n_dim <= FEW_DIMENSIONS:
             # chains go over from one mode, or one order of the agents, to another too seldom
             rng = np.random.default_rng(seed + len(attempts))
             size = max(LEAST_PROPOSED, PROPOSED * settings.chains * run.draws)
