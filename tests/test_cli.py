@@ -41,7 +41,8 @@ COMMANDS = (
 def failing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judge every fit a failure."""
     health = Health("fail", 1.3, 12.0, 9.0, 0, 0.0, 1.0, ("R-hat 1.3 (kill[pertuzumab])",))
-    monkeypatch.setattr(sampling, "judge", lambda *_: health)
+    for judged in ("judge", "judge_weights"):
+        monkeypatch.setattr(sampling, judged, lambda *_: health)
 
 
 def instead_of_fitting(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:

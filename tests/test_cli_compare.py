@@ -138,7 +138,8 @@ def test_without_a_healthy_answer_the_exit_code_is_3_whatever_the_gates_say(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     health = Health("fail", 1.3, 12.0, 9.0, 0, 0.0, 1.0, ("R-hat 1.3 (growth)",))
-    monkeypatch.setattr(sampling, "judge", lambda *_: health)
+    for judged in ("judge", "judge_weights"):
+        monkeypatch.setattr(sampling, judged, lambda *_: health)
     (tmp_path / "gates.toml").write_text(
         '[[gate]]\nname = "sure"\nkind = "probability"\noperator = ">="\nvalue = 0.975\nwhy = "so"\n', encoding="utf-8"
     )
