@@ -6,6 +6,7 @@ One compiled function serves every card and every study, which are its data; not
 from __future__ import annotations
 
 import ctypes
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +30,7 @@ _ENTRY = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 
 
 
 @dataclass(frozen=True, eq=False)
-class Values:
+class Values(ABC):
     """A compiled log density over unconstrained coordinates, as samplers take it.
 
     Parameters
@@ -44,9 +45,9 @@ class Values:
     address: int
 
     @property
+    @abstractmethod
     def pieces(self) -> Pieces:
         """Its coordinates."""
-        raise NotImplementedError
 
     @property
     def n_dim(self) -> int:

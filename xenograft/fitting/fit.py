@@ -255,6 +255,11 @@ def parameter_table(fit: Fit) -> pd.DataFrame:
     order = {name: place for place, name in enumerate(fit.card.priors)}
     known = identified(fit.posterior, fit.study)
     posterior = known[sorted(known, key=lambda name: order.get(str(name), len(order)))]
+    return summarised(posterior)
+
+
+def summarised(posterior: xr.Dataset) -> pd.DataFrame:
+    """Mean, sd, 95 % interval (equal-tailed), bulk effective draws and R-hat of every parameter (chain, draw, …)."""
     over = ("chain", "draw")
     with np.errstate(divide="ignore", invalid="ignore"):  # of a parameter that never moved: not a number
         measures = {

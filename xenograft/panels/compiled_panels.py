@@ -66,16 +66,23 @@ SOURCES = (
 
 
 @jitted
+def growth_and_exposure(real, whole, natural):
+    """Growth and exposure on the days of a schedule, with their slopes, as `compiled_density` has them of a study."""
+    days, units = whole[ROWS + ELAPSED], whole[ROWS + UNIT_AT]
+    growth, exposure = np.zeros((4, days)), np.zeros((2 + whole[COLUMNS_OF + RATES_OF_COURSE], units, days))
+    fill_growth(real, whole, natural, growth)
+    fill_exposure(real, whole, natural, exposure)
+    return growth, exposure
+
+
+@jitted
 def fill_columns(real, whole, natural, columns):
     """What each effect of a model contributes to a log volume (row, effect), rows by schedule, arm and day."""
     for s in range(whole[ROWS + SCHEDULE_FIRST_ROW]):
         begin, end = whole[SCHEDULES] + whole[whole[SCHEDULE_FIRST] + s], whole[whole[SCHEDULE_FIRST] + s + 1]
         own_real, own = real[begin : whole[SCHEDULES] + end], whole[begin : whole[SCHEDULES] + end]
-        days, units = own[ROWS + ELAPSED], own[ROWS + UNIT_AT]
-        growth = np.zeros((4, days))
-        exposure = np.zeros((2 + own[COLUMNS_OF + RATES_OF_COURSE], units, days))
-        fill_growth(own_real, own, natural, growth)
-        fill_exposure(own_real, own, natural, exposure)
+        growth, exposure = growth_and_exposure(own_real, own, natural)
+        days = growth.shape[1]
         for a in range(own[ROWS + ARM_JOINT]):
             first, last = own[own[ARM_FIRST_UNIT] + a], own[own[ARM_FIRST_UNIT] + a + 1]
             joint = own[own[ARM_JOINT] + a]
@@ -96,11 +103,8 @@ def columns_backwards(real, whole, natural, of_columns, of_natural):
     for s in range(whole[ROWS + SCHEDULE_FIRST_ROW]):
         begin, end = whole[SCHEDULES] + whole[whole[SCHEDULE_FIRST] + s], whole[whole[SCHEDULE_FIRST] + s + 1]
         own_real, own = real[begin : whole[SCHEDULES] + end], whole[begin : whole[SCHEDULES] + end]
-        days, units = own[ROWS + ELAPSED], own[ROWS + UNIT_AT]
-        growth = np.zeros((4, days))
-        exposure = np.zeros((2 + own[COLUMNS_OF + RATES_OF_COURSE], units, days))
-        fill_growth(own_real, own, natural, growth)
-        fill_exposure(own_real, own, natural, exposure)
+        growth, exposure = growth_and_exposure(own_real, own, natural)
+        days = growth.shape[1]
         slowing, rate_at = own[own[POSITION] + SLOWING], own[own[POSITION] + RATES]
         for a in range(own[ROWS + ARM_JOINT]):
             first, last = own[own[ARM_FIRST_UNIT] + a], own[own[ARM_FIRST_UNIT] + a + 1]

@@ -16,7 +16,7 @@ from xenograft.fitting.fit import versions
 from xenograft.fitting.health import STATUS_MARKS, Attempt, Health, judge
 from xenograft.fitting.nutpie_adapter import sample
 from xenograft.fitting.progress import FitProgress
-from xenograft.fitting.sampling import STATUSES, Run, SamplerSettings, sampler_seed
+from xenograft.fitting.sampling import LOW_RANK_UP_TO, STATUSES, Run, SamplerSettings, sampler_seed
 from xenograft.model.card import ModelCard
 from xenograft.panels.density import PanelDensity, panel_density
 from xenograft.panels.effects import curves_of_effects, draws_of_effects, population_of
@@ -24,9 +24,6 @@ from xenograft.panels.likelihood import model_log_likelihood
 from xenograft.panels.panel import Panel
 from xenograft.printing import html_card, html_list
 from xenograft.quantities.estimands import excess
-
-LOW_RANK_UP_TO = 100
-"""Dimensions up to which the low-rank mass matrix is used, as of one study."""
 
 
 @dataclass(frozen=True, eq=False)

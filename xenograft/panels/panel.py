@@ -11,11 +11,12 @@ import pandas as pd
 
 from xenograft.files import digest_of
 from xenograft.printing import html_card, html_list, html_table
-from xenograft.study.study import REFERENCE_VOLUME, Arm, Study
+from xenograft.study.arms import Arm, Treatments
+from xenograft.study.study import REFERENCE_VOLUME, Study
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class Panel(Treatments):
     """Studies of several tumour models that answer one question.
 
     Parameters
@@ -104,32 +105,6 @@ class Panel:
     def censored(self) -> int:
         """Number of them at or below their limit."""
         return int(self.fitted_readings["censored"].sum())
-
-    @cached_property
-    def control(self) -> Arm:
-        """The vehicle."""
-        return next(arm for arm in self.arms if arm.control)
-
-    @cached_property
-    def combinations(self) -> tuple[Arm, ...]:
-        """Arms with two agents or more."""
-        return tuple(arm for arm in self.arms if arm.is_combination)
-
-    @cached_property
-    def levels(self) -> tuple[tuple[str, float | None], ...]:
-        """Every agent with each of its dose levels; each has its own kill rate."""
-        return tuple(dict.fromkeys((d.agent, d.level) for arm in self.arms for d in arm.dosings))
-
-    @cached_property
-    def tested_alone(self) -> frozenset[tuple[str, float | None]]:
-        """Those of `levels` that an arm of some model gets alone."""
-        return frozenset((d.agent, d.level) for arm in self.arms if len(arm.dosings) == 1 for d in arm.dosings)
-
-    @cached_property
-    def level_labels(self) -> tuple[str, ...]:
-        """Names of `levels`: the agent, with its dose where the agent is given at several."""
-        agents = [agent for agent, _ in self.levels]
-        return tuple(a if agents.count(a) == 1 or x is None else f"{a} {x:g}" for a, x in self.levels)
 
     @cached_property
     def judged(self) -> tuple[Arm, ...]:

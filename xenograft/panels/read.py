@@ -140,10 +140,8 @@ def _in_folders(folder: Path, entry: PanelEntry, where: str) -> dict[str, Study]
     if entry.studies:
         found = []
         for pattern in entry.studies:
-            try:
-                new = sorted(p for p in folder.glob(pattern) if (p / "study.toml").is_file())
-            except (ValueError, NotImplementedError):
-                new = [Path(pattern)] if (Path(pattern) / "study.toml").is_file() else []
+            named = [Path(pattern)] if Path(pattern).is_absolute() else sorted(folder.glob(pattern or "."))
+            new = [path for path in named if (path / "study.toml").is_file()]
             if not new:
                 problems.append(f"{where}: studies: no folder {quoted(pattern)} with a study.toml. Correct it.")
             found += [path for path in new if path not in found]

@@ -11,9 +11,8 @@ import pandas as pd
 from xenograft.errors import StudyError, quoted, unknown_choice
 from xenograft.printing import few
 from xenograft.reading.columns import chosen_columns
-from xenograft.reading.read import Arrival, arrival_of
-from xenograft.reading.sources import Source, read_source
-from xenograft.reading.study_toml import read_study_file
+from xenograft.reading.read import Arrival, arrival_of, file_and_source
+from xenograft.reading.sources import Source
 from xenograft.study.study import Study
 
 
@@ -40,15 +39,7 @@ def read_by_model(path: str | Path, without: Collection[str] = ()) -> tuple[dict
     StudyError
         The table has no column of models, or something that cannot be analysed: all problems in one pass.
     """
-    path = Path(path)
-    path = path / "study.toml" if path.is_dir() else path
-    file = replace(read_study_file(path), of_panel=True, by_model=True)
-    if file.table is None or not file.table_readable:
-        raise StudyError(file.problems)
-    try:
-        source = read_source(file, path.parent)
-    except StudyError as error:
-        raise StudyError([*file.problems, *error.problems]) from None
+    file, source = file_and_source(path, of_panel=True, by_model=True)
     place = source.sheets[0].place
     columns, problems = chosen_columns(file, place, source.cells)
     if "model" not in columns:

@@ -80,18 +80,33 @@ def read_arrival(path: str | Path, *, of_panel: bool = False) -> Arrival:
     of_panel : bool
         Whether it is one model of a panel: an arm may then have a single animal, and there may be the vehicle alone.
     """
+    return arrival_of(*file_and_source(path, of_panel=of_panel))
+
+
+def file_and_source(path: str | Path, *, of_panel: bool = False, by_model: bool = False) -> tuple[StudyFile, Source]:
+    """A study.toml, and the cells of the table that it names.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A study.toml, or a folder that holds one.
+    of_panel : bool
+        As in `read_arrival`.
+    by_model : bool
+        Whether the table holds several models, told apart by a column.
+    """
     path = Path(path)
     path = path / "study.toml" if path.is_dir() else path
     if path.suffix.lower() in suffixes():
         raise StudyError(f"{path.name}: is a table. Give the study.toml that names it as data.")
-    file = replace(read_study_file(path), of_panel=of_panel)
+    file = replace(read_study_file(path), of_panel=of_panel, by_model=by_model)
     if file.table is None or not file.table_readable:
         raise StudyError(file.problems)
     try:
         source = read_source(file, path.parent)
     except StudyError as error:
         raise StudyError([*file.problems, *error.problems]) from None
-    return arrival_of(file, source)
+    return file, source
 
 
 def arrival_of(file: StudyFile, source: Source) -> Arrival:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -85,3 +86,35 @@ class Arm:
     def is_combination(self) -> bool:
         """Whether the arm gets two agents or more."""
         return len(self.dosings) > 1
+
+
+class Treatments:
+    """What follows from the arms of a study, or of a panel of studies."""
+
+    arms: tuple[Arm, ...]
+
+    @cached_property
+    def control(self) -> Arm:
+        """The vehicle arm."""
+        return next(arm for arm in self.arms if arm.control)
+
+    @cached_property
+    def combinations(self) -> tuple[Arm, ...]:
+        """Arms with two agents or more."""
+        return tuple(arm for arm in self.arms if arm.is_combination)
+
+    @cached_property
+    def levels(self) -> tuple[tuple[str, float | None], ...]:
+        """Every agent with each of its dose levels, in order of appearance; each has its own kill rate."""
+        return tuple(dict.fromkeys((d.agent, d.level) for arm in self.arms for d in arm.dosings))
+
+    @cached_property
+    def tested_alone(self) -> frozenset[tuple[str, float | None]]:
+        """Those of `levels` that an arm gets alone, on whatever days."""
+        return frozenset((d.agent, d.level) for arm in self.arms if len(arm.dosings) == 1 for d in arm.dosings)
+
+    @cached_property
+    def level_labels(self) -> tuple[str, ...]:
+        """Names of `levels`: the agent, with its dose where the agent is given at several."""
+        agents = [agent for agent, _ in self.levels]
+        return tuple(a if agents.count(a) == 1 or x is None else f"{a} {x:g}" for a, x in self.levels)

@@ -16,6 +16,7 @@ from xenograft.files import digest_of
 from xenograft.printing import html_card, html_list, html_table
 from xenograft.study.arms import Arm as Arm
 from xenograft.study.arms import Dosing as Dosing
+from xenograft.study.arms import Treatments
 from xenograft.study.groups import Group, counted, group_of, groups_of, with_groups
 from xenograft.study.repeated import once_a_day
 
@@ -24,7 +25,7 @@ REFERENCE_VOLUME = 100.0
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Study(Treatments):
     """A xenograft study: the arms and every reading.
 
     Parameters
@@ -147,32 +148,6 @@ class Study:
 
     def _repr_html_(self) -> str:
         return _study_html(self)
-
-    @cached_property
-    def control(self) -> Arm:
-        """The vehicle arm."""
-        return next(arm for arm in self.arms if arm.control)
-
-    @cached_property
-    def combinations(self) -> tuple[Arm, ...]:
-        """Arms with two agents or more."""
-        return tuple(arm for arm in self.arms if arm.is_combination)
-
-    @cached_property
-    def levels(self) -> tuple[tuple[str, float | None], ...]:
-        """Every agent with each of its dose levels, in order of appearance; each has its own kill rate."""
-        return tuple(dict.fromkeys((d.agent, d.level) for arm in self.arms for d in arm.dosings))
-
-    @cached_property
-    def tested_alone(self) -> frozenset[tuple[str, float | None]]:
-        """Those of `levels` that an arm gets alone, on whatever days."""
-        return frozenset((d.agent, d.level) for arm in self.arms if len(arm.dosings) == 1 for d in arm.dosings)
-
-    @cached_property
-    def level_labels(self) -> tuple[str, ...]:
-        """Names of `levels`: the agent, with its dose where the agent is given at several."""
-        agents = [agent for agent, _ in self.levels]
-        return tuple(a if agents.count(a) == 1 or x is None else f"{a} {x:g}" for a, x in self.levels)
 
     @cached_property
     def relative_doses(self) -> np.ndarray:
