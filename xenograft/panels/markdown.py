@@ -11,7 +11,7 @@ from xenograft.answers.verdicts import REFERENCE_WORDS
 from xenograft.evidence.judging import GateOutcome
 from xenograft.evidence.markdown import gates_markdown
 from xenograft.panels.analysis import PanelAnalysis
-from xenograft.printing import bullets, fixed, markdown_table, markdown_text, number, share
+from xenograft.printing import bullets, decimal, fixed, markdown_table, markdown_text, number, share
 
 
 def answers_table(results: Mapping[str, Any]) -> pd.DataFrame:
@@ -60,9 +60,9 @@ def cards_table(results: Mapping[str, Any]) -> pd.DataFrame:
             {
                 "card": card["name"],
                 "health": card["health"]["status"],
-                "elpd": "–" if card["elpd"] is None else f"{card['elpd']:.1f}",
+                "elpd": "–" if card["elpd"] is None else decimal(card["elpd"]),
                 "difference": "–" if card["elpd_diff"] is None else (
-                    "best" if card["elpd_diff"] == 0 else f"{card['elpd_diff']:.1f} ± {card['elpd_diff_se']:.1f}"
+                    "best" if card["elpd_diff"] == 0 else f"{decimal(card['elpd_diff'])} ± {decimal(card['elpd_diff_se'])}"
                 ),
                 "weight": "null" if not card["answers"] else number(card["answer_weight"], 2),
                 "models refitted": card["exact_refits"],

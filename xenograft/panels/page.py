@@ -66,6 +66,7 @@ def panel_page(analysis: PanelAnalysis, *, title: str | None = None, command: st
     )  # fmt: skip
     environment.filters |= {
         "number": printed.number, "fixed": printed.fixed, "share": printed.share, "breakable": printed.breakable,
+        "decimal": printed.decimal,
     }  # fmt: skip
     best = heaviest(analysis) if analysis.answers else next(iter(analysis.fits.values()))
     in_days = best.card.on_days(panel.follow_up).priors
@@ -109,7 +110,7 @@ def _figures(analysis: PanelAnalysis) -> list[dict[str, Any]]:
             readings, curves, colours, until=until, unit=unit_in_print(panel.unit), width=width
         ),
         "Readings of every model with the curves of its arms.",
-        f"Readings of every model (thin lines and dots; triangles: below the limit) up to {DRAWN_UNTIL:g} horizons, "
+        f"Readings of every model (thin lines and dots; triangles: below the limit) up to {DRAWN_UNTIL:g} times the horizon, "
         "and the curve of the model's typical animal in each arm, as long as it was measured, under "
         f"{heaviest(analysis).card.name}.",
     )
