@@ -61,9 +61,7 @@ def cards_table(results: Mapping[str, Any]) -> pd.DataFrame:
                 "card": card["name"],
                 "health": card["health"]["status"],
                 "elpd": "–" if card["elpd"] is None else decimal(card["elpd"]),
-                "difference": "–" if card["elpd_diff"] is None else (
-                    "best" if card["elpd_diff"] == 0 else f"{decimal(card['elpd_diff'])} ± {decimal(card['elpd_diff_se'])}"
-                ),
+                "difference": _difference(card),
                 "weight": "null" if not card["answers"] else number(card["answer_weight"], 2),
                 "models refitted": card["exact_refits"],
             }
@@ -89,3 +87,9 @@ def panel_markdown(analysis: PanelAnalysis, outcomes: Sequence[GateOutcome] = ()
     against = [f"{key}: {words}" for key, words in REFERENCE_WORDS.items() if key in results["references"]]
     parts.append(bullets(["Excess in log units, positive = enhanced; median (95 % interval).", *against]))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _difference(card: Mapping[str, Any]) -> str:
+    if card["elpd_diff"] is None:
+        return "–"
+    return "best" if card["elpd_diff"] == 0 else f"{decimal(card['elpd_diff'])} ± {decimal(card['elpd_diff_se'])}"

@@ -110,8 +110,8 @@ def _figures(analysis: PanelAnalysis) -> list[dict[str, Any]]:
             readings, curves, colours, until=until, unit=unit_in_print(panel.unit), width=width
         ),
         "Readings of every model with the curves of its arms.",
-        f"Readings of every model (thin lines and dots; triangles: below the limit) up to {DRAWN_UNTIL:g} times the horizon, "
-        "and the curve of the model's typical animal in each arm, as long as it was measured, under "
+        f"Readings of every model (thin lines and dots; triangles: below the limit) up to {DRAWN_UNTIL:g} times the "
+        "horizon, and the curve of the model's typical animal in each arm, as long as it was measured, under "
         f"{heaviest(analysis).card.name}.",
     )
     best = best_by_arm(analysis)
