@@ -15,6 +15,7 @@ from typing import Any
 import axe_core_python
 import pytest
 from invented_report import GOOD, HOSTILE, REFUSED, content_for
+from playwright.sync_api import expect, sync_playwright
 
 from xenograft.report.folder import index_page
 from xenograft.report.page import render
@@ -177,6 +178,35 @@ def test_sentences_and_tables_are_copied_and_figures_saved_without_any_request(t
     assert (found["printed"], found["left"]) == ([1], 0)
     assert found["buttons"] == found["places"]
     assert found["unnamed"] == 0
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_what_is_copied_is_on_the_clipboard_of_a_page_opened_from_a_disk(tmp_path: Path, writes: bool) -> None:
+    """`writes`: the browser lets the page write, as after a click; else the older way."""
+    place = tmp_path / "report.html"
+    place.write_text(page_of(PLAIN_NAMES), encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = browser.new_context()
+        context.grant_permissions(["clipboard-read", *(["clipboard-write"] if writes else [])])
+        page = context.new_page()
+        page.goto(place.as_uri())
+        page.get_by_role("button", name="Copy: ").first.click()
+        expect(page.locator("#told")).to_have_text("Sentence copied.")
+        assert page.evaluate("navigator.clipboard.readText()") == slide_sentence(content_for())
+        page.locator("#numbers ~ .buttons").get_by_role("button", name="Copy the table").first.click()
+        expect(page.locator("#told")).to_have_text("Table copied.")
+        cells = [line.split("\t") for line in page.evaluate("navigator.clipboard.readText()").splitlines()]
+        assert cells[0][:3] == ["Arm", "Treatment", "Animals"]
+        assert len({len(row) for row in cells}) == 1
+        kinds = page.evaluate("navigator.clipboard.read().then(items => items[0].types)")
+        assert kinds == (["text/plain", "text/html"] if writes else ["text/plain"])
+        page.evaluate(
+            "() => { document.execCommand = () => false; navigator.clipboard.write = () => Promise.reject(); }"
+        )
+        page.get_by_role("button", name="Copy: ").first.click()
+        expect(page.locator("#told")).to_contain_text("Sentence not copied")
+        browser.close()
 
 
 def test_every_text_has_contrast_in_the_dark_too(tmp_path: Path) -> None:

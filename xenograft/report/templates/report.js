@@ -18,6 +18,7 @@ function buttons(place, made) {
 }
 
 async function copy(items, what) {
+  let copied = true;
   try {
     await navigator.clipboard.write([new ClipboardItem(Object.fromEntries(
       Object.entries(items).map(([kind, text]) => [kind, new Blob([text], { type: kind })])))]);
@@ -26,10 +27,10 @@ async function copy(items, what) {
     area.value = items["text/plain"];
     document.body.append(area);
     area.select();
-    document.execCommand("copy");
+    copied = document.execCommand("copy");
     area.remove();
   }
-  say(`${what} copied.`);
+  say(copied ? `${what} copied.` : `${what} not copied: this browser does not let the page. Select it and copy by hand.`);
 }
 
 document.querySelectorAll("blockquote.copied").forEach(quote => {
