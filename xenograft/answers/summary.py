@@ -21,6 +21,7 @@ from xenograft.answers.ranking import Comparison
 from xenograft.errors import InputError, NoHealthyFitError
 from xenograft.files import write_csv
 from xenograft.fitting.fit import Fit
+from xenograft.printing import number
 from xenograft.quantities.animals import RAW_DEFINITIONS, animal_responses, said
 from xenograft.quantities.arms import ARM_DEFINITIONS, arm_responses, survival_curves
 from xenograft.quantities.catalogue import ARM_NUMBERS, ROW, arm_estimands, questions, summary_columns, why_missing
@@ -287,8 +288,9 @@ def _cell(quantity: str, median: float, lower: float, upper: float, reason: str)
     if pd.isna(median):
         return reason
     endless = ARM_NUMBERS[quantity].limit
-    low, middle, high = (f"{value:.3g}" if np.isfinite(value) else endless for value in (lower, median, upper))
-    return f"{middle} ({low} to {high})" + (f"; {reason}" if reason else "")
+    low, middle, high = (number(value) if np.isfinite(value) else endless for value in (lower, median, upper))
+    said = middle if lower == median == upper else f"{middle} ({low} to {high})"  # alone what is so by definition
+    return said + (f"; {reason}" if reason else "")
 
 
 def _interaction_draws(study: Study, curves: xr.DataArray) -> xr.Dataset:

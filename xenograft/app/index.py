@@ -8,6 +8,8 @@ from shiny import Inputs, Outputs, Session, reactive, render, ui
 
 from xenograft.app.analysing import analyse_work
 from xenograft.app.here import Here, settle
+from xenograft.app.panels import COLUMNS as PANEL_COLUMNS
+from xenograft.app.panels import PANEL_PAGE, Panels
 from xenograft.app.pieces import sentences, table
 from xenograft.app.run import digest
 from xenograft.app.studies import COLUMNS, Studies
@@ -30,6 +32,9 @@ def panel() -> Tag:
         ),
         ui.output_ui("index_table"),
         tags.div(ui.output_ui("index_choice"), ui.input_action_button("index_open", "Open it"), class_="buttons"),
+        ui.output_ui("panels_table"),
+        ui.output_ui("panels_buttons"),
+        ui.output_ui("panels_answer"),
     )
 
 
@@ -84,3 +89,68 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
             work = studies.work(name)
             if here.desk.standing(work.folder).state != "done":
                 here.desk.submit(work.folder, analyse_work, USUAL | {"lines": digest(work.toml)})
+
+    _serve_panels(input, Panels(studies.folder, studies.kept, here.desk))
+
+
+def _serve_panels(input: Inputs, panels: Panels) -> None:
+    """Panels of models, below the studies: analysed here, and read on their own page."""
+    rows: reactive.Value[tuple[tuple[str, ...], ...]] = reactive.Value(())
+    shown: reactive.Value[str] = reactive.Value("")
+
+    @reactive.effect
+    def _() -> None:
+        if input.room() != "studies":
+            return
+        settle(rows, tuple(map(tuple, panels.table().to_numpy().tolist())))
+        reactive.invalidate_later(2)
+
+    @render.ui
+    def panels_table() -> TagChild:
+        if not rows():
+            return None
+        found = pd.DataFrame(rows(), columns=list(PANEL_COLUMNS))
+        return TagList(tags.h2("Panels"), table(found, "Many models, one question each: what they answer under Bliss"))
+
+    @reactive.calc
+    def names() -> tuple[str, ...]:
+        return tuple(row[0] for row in rows())
+
+    @render.ui
+    def panels_buttons() -> TagChild:
+        if not names():
+            return None
+        return tags.div(
+            ui.input_select("panel_name", "Panel", {name: name for name in names()}),
+            ui.input_action_button("panel_analyse", "Analyse it"),
+            ui.input_action_button("panel_open", "Show its answer"),
+            class_="buttons",
+        )
+
+    @reactive.effect
+    @reactive.event(input.panel_analyse)
+    def _() -> None:
+        if (name := str(input.panel_name())) in panels.names():
+            panels.submit(name)
+
+    @reactive.effect
+    @reactive.event(input.panel_open)
+    def _() -> None:
+        shown.set(str(input.panel_name()))
+
+    @render.ui
+    def panels_answer() -> TagChild:
+        name = shown()
+        if not name or not rows():
+            return None
+        work, answer = panels.answer(name)
+        if work is None or not answer:
+            return tags.p(f"{name}: there is no answer yet.", role="status")
+        address = f"written/{work.key}/{PANEL_PAGE}"
+        return TagList(
+            tags.h2(name),
+            tags.ul(*(tags.li(one) for one in answer["sentences"])),
+            sentences("asked", "Read with caution:", answer["cautions"]),
+            tags.p(tags.a("Open it in a window of its own", href=address, target="_blank", rel="noopener")),
+            tags.iframe(src=address, title=f"The report of {name}", class_="report"),
+        )

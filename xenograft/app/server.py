@@ -20,7 +20,7 @@ from xenograft.app.guard import LOOPBACK, Guard
 from xenograft.app.jobs import Desk
 from xenograft.app.page import app_of
 from xenograft.app.studies import Studies
-from xenograft.app.work import Shelf
+from xenograft.app.work import Kept, Shelf
 from xenograft.errors import InputError
 
 LARGEST_UPLOAD = 25
@@ -61,7 +61,7 @@ def application(
         Whether only this machine's own names are answered to.
     """
     works, desk = Shelf(shelf), Desk(at_once)
-    studies = None if folder is None else Studies(folder, works, desk)
+    studies = None if folder is None else Studies(folder, Kept(folder, works), desk)
 
     def file_of_work(request: Request) -> Response:
         work = works.find(request.path_params["key"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +11,10 @@ import pandas as pd
 
 from xenograft.app.analysing import ANSWER
 from xenograft.app.jobs import Desk
-from xenograft.app.work import Shelf, Work, read_record
-from xenograft.files import write_text
+from xenograft.app.panels import PANEL
+from xenograft.app.work import Kept, Work, read_record
 from xenograft.reading.folder import studies_in
 
-LINKS = "studies.json"
 COLUMNS = ("study", "verdict", "size", "sound", "state")
 
 
@@ -29,35 +26,30 @@ class Studies:
     ----------
     folder : Path
         Never written to: each study is copied to work of its own when it is opened.
-    shelf : Shelf
+    kept : Kept
         Where that work is kept.
     desk : Desk
         Says what runs.
     """
 
     folder: Path
-    shelf: Shelf
+    kept: Kept
     desk: Desk
 
     def names(self) -> list[str]:
-        """Folders of the studies, relative to the folder; "." where it is one itself."""
-        found = [place.relative_to(self.folder).as_posix() for place in studies_in(self.folder)]
-        return ["."] if (self.folder / "study.toml").is_file() else found
+        """Folders of the studies, relative to the folder; "." where it is one itself. A panel's table is no study."""
+        places = [self.folder] if (self.folder / "study.toml").is_file() else studies_in(self.folder)
+        return [place.relative_to(self.folder).as_posix() for place in places if not (place / PANEL).is_file()]
 
     def work(self, name: str) -> Work:
         """The work that belongs to a study: what was begun before, else a copy of it as it is now."""
         if name not in self.names():
             raise KeyError(name)
-        links = self._links()
-        found = self.shelf.find(str(links.get(name, "")))
-        if found is None:
-            found = self.shelf.copy(self.folder / name)
-            write_text(self._place, json.dumps(self._links() | {name: found.key}))
-        return found
+        return self.kept.find(name) or self.kept.new(name, self.folder / name)
 
     def begun(self, name: str) -> Work | None:
         """The work that belongs to a study, None where it was never opened."""
-        return self.shelf.find(str(self._links().get(name, "")))
+        return self.kept.find(name)
 
     def table(self) -> pd.DataFrame:
         """One row per study, in the order of their names: what it says, as far as it was analysed."""
@@ -77,12 +69,3 @@ class Studies:
         elif standing.problems:
             row["verdict"] = standing.problems[0]
         return row
-
-    @property
-    def _place(self) -> Path:
-        """Which work belongs to which study of this folder."""
-        key = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:16]
-        return self.shelf.folder / f"{key}-{LINKS}"
-
-    def _links(self) -> dict[str, Any]:
-        return read_record(self._place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets
@@ -163,6 +164,41 @@ class Shelf:
         if TOML not in names:
             work.note("sheet", {"table": tables[0]})
         return work
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Which work belongs to what is found below a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Never written to.
+    shelf : Shelf
+        Where the work is.
+    """
+
+    folder: Path
+    shelf: Shelf
+
+    def find(self, name: str) -> Work | None:
+        """The work that was begun for a name, None where none was."""
+        return self.shelf.find(str(self._links.get(name, "")))
+
+    def new(self, name: str, copied: Path | None = None) -> Work:
+        """Work for a name, with a copy of a study's folder where one is given."""
+        made = self.shelf.new() if copied is None else self.shelf.copy(copied)
+        write_text(self._place, json.dumps(self._links | {name: made.key}))
+        return made
+
+    @property
+    def _place(self) -> Path:
+        key = hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:16]
+        return self.shelf.folder / f"{key}-studies.json"
+
+    @property
+    def _links(self) -> dict[str, Any]:
+        return read_record(self._place)
 
 
 def first_draft(work: Work, sheet: str | None = None) -> Guess | None:

@@ -1,0 +1,148 @@
+"""Importance sampling beside NUTS, on simulated studies and on those of a folder: verdicts, probabilities, intervals.
+
+    uv run python benchmarks/both_ways.py -n 200 [--studies FOLDER]
+
+Each study is fitted both ways by the two growth laws that estimate the departure. Simulated are the rows of
+docs/error-rates.md whose truth is a model that is fitted to every study, with and without an interaction, in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+from error_rate_rows import rows, study_of
+from scipy import stats
+
+from xenograft.answers.averaging import AVERAGED, average, interaction_of
+from xenograft.answers.ranking import compare
+from xenograft.answers.verdicts import verdicts
+from xenograft.errors import StudyError
+from xenograft.fitting.curves import curves
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import Method, SamplerSettings, fit_all
+from xenograft.model.card import read_cards
+from xenograft.model.choice import LASTING
+from xenograft.reading.read import read_study
+from xenograft.study.study import Study
+
+ENDS = (0.025, 0.975)
+
+
+def simulated() -> Iterator[tuple[str, Study]]:
+    """Studies of every well-specified row in turn, without end."""
+    kinds = [row for row in rows() if row.as_modelled]
+    for number in range(10**6):
+        row = kinds[number % len(kinds)]
+        yield f"{row.name}, {row.index:g}", study_of(row, number, 2)[0]
+
+
+def of_folder(folder: Path) -> Iterator[tuple[str, Study]]:
+    """Every study below a folder that has a combination to judge."""
+    for place in sorted(folder.glob("*/study.toml")):
+        try:
+            study = read_study(place)
+        except StudyError:
+            continue
+        if study.combinations:
+            yield place.parent.name, study
+
+
+def ends_of(one: Fit, draws: xr.DataArray) -> dict[float, tuple[float, float]]:
+    """Each end of the 95 % interval of an excess, with its Monte-Carlo error (as ArviZ's, of the effective draws)."""
+    found: dict[float, tuple[float, float]] = {}
+    for at in ENDS:
+        # draws of equal weight repeat the points that weigh more: their number says nothing
+        known = one.health.effective_draws
+        effective = known or float(az.ess(draws.to_dataset(name="excess"), method="quantile", prob=at)["excess"])
+        within = stats.beta.ppf(stats.norm.cdf([-1, 1]), at * effective + 1, (1 - at) * effective + 1)
+        lower, end, upper = draws.quantile([within[0], at, within[1]]).to_numpy()
+        found[at] = float(end), float(upper - lower) / 2
+    return found
+
+
+def answers(
+    study: Study, method: Method, seed: int
+) -> tuple[dict[str, tuple[str, float]], dict[tuple[str, str, float], tuple[float, float]], int]:
+    """Verdicts and probabilities by combination, interval ends by card, and how many fits were by NUTS."""
+    cards = read_cards(*LASTING)
+    fits = fit_all(
+        study, cards, seed=seed, settings=SamplerSettings(draws=500, tune=500, cores=1), progress=False, method=method
+    )
+    ranking = compare(fits, exact=False)
+    days = [study.first_dose, study.horizon]
+    own = {name: curves(fits[name], day=days) for name in ranking.answer_weights}
+    drawn = {AVERAGED: average(own, ranking.answer_weights)} | own if own else {}
+    said = {
+        one.combination: (one.words, float(one.probability or 0.0))
+        for one in verdicts(fits, ranking, drawn)
+        if one.reference == "bliss"
+    }
+    ends = {
+        (name, str(which), at): end
+        for name, course in own.items()
+        for which, draws in interaction_of(study, course.sel(day=[study.horizon]), name, "bliss").draws.groupby(
+            "combination"
+        )
+        for at, end in ends_of(fits[name], draws.squeeze(drop=True)).items()
+    }
+    return said, ends, sum(one.method == "nuts" for one in fits.values())
+
+
+def beside(name: str, study: Study, seed: int) -> pd.DataFrame:
+    """One row for every combination and card: what each way says, and how far apart the ends are."""
+    quick, ends, by_nuts = answers(study, "importance", seed)
+    slow, other, _ = answers(study, "nuts", seed)
+    found: list[dict[str, object]] = []
+    for card, combination, at in sorted(ends.keys() & other.keys()):
+        (one, first), (two, second) = ends[card, combination, at], other[card, combination, at]
+        found.append({
+            "study": name, "combination": combination, "card": card, "end": at, "apart": one - two,
+            "z": (one - two) / np.hypot(first, second), "by_nuts": by_nuts,
+            "same": quick[combination][0] == slow[combination][0],
+            "difference": abs(quick[combination][1] - slow[combination][1]),
+            "probability": slow[combination][1],
+        })  # fmt: skip
+    return pd.DataFrame(found)
+
+
+def summary(table: pd.DataFrame) -> str:
+    """What is put into benchmarks/README.md."""
+    verdict = table.drop_duplicates(["number", "combination"])
+    fits = table.drop_duplicates(["number", "card"])
+    other = verdict[~verdict["same"]]
+    lines = [
+        f"{verdict['number'].nunique()} studies, {len(verdict)} verdicts: {verdict['same'].sum()} the same; "
+        f"probabilities differ by {verdict['difference'].median():.4f} in half of them and by "
+        f"{verdict['difference'].max():.4f} at most.",
+        f"{len(table)} interval ends: {(table['z'].abs() <= 3).mean():.1%} within three Monte-Carlo errors "
+        f"(root mean square {np.sqrt((table['z'] ** 2).mean()):.2f} errors, mean {table['z'].mean():+.2f}).",
+        f"{table.drop_duplicates('number')['by_nuts'].sum()} of {len(fits)} fits were left to NUTS.",
+        *(f"- {row.study}, {row.combination}: probability {row.probability:.4f} by NUTS" for row in other.itertuples()),
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Fit both ways, print what differs."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("-n", "--number", type=int, default=200)
+    asked.add_argument("--studies", type=Path)
+    given = asked.parse_args()
+    studies = of_folder(given.studies) if given.studies else islice(simulated(), given.number)
+    found: list[pd.DataFrame] = []
+    for number, (name, study) in enumerate(studies):
+        found.append(beside(name, study, number + 1).assign(number=number))
+        if number % 20 == 19:
+            print(f"{number + 1}: {summary(pd.concat(found))}", flush=True)
+    print(summary(pd.concat(found)))
+
+
+if __name__ == "__main__":
+    main()
