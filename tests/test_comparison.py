@@ -250,6 +250,18 @@ def test_a_refit_that_fails_leaves_the_estimate_counted_as_bad(fits: Mapping[str
     assert (found.table.loc[ANSWERING[0], "exact_refits"], found.table.loc[ANSWERING[0], "bad_k"]) == (0, 1)
 
 
+def test_a_card_far_behind_without_weight_is_not_fitted_again(fits: Mapping[str, Fit]) -> None:
+    good, bad = with_good_animals(fits[ANSWERING[1]]), with_bad_animals(fits[ANSWERING[0]])
+    for behind, asked in ((0.1, 1), (3.0, 0)):  # log units for each of the 40 animals
+        values = bad.draws["log_likelihood"]["volume_readings"] - behind
+        groups = {"posterior": bad.posterior, "log_likelihood": values.to_dataset(name="volume_readings")}
+        refit = Refitting()
+        pair = {ANSWERING[0]: replace(bad, draws=xr.DataTree.from_dict(groups)), ANSWERING[1]: good}
+        found = compare(pair, refit=refit)
+        assert len(refit.asked) == asked
+        assert found.table.loc[ANSWERING[0], "bad_k"] == 1 - asked
+
+
 def test_a_pareto_k_that_is_not_a_number_is_bad(fits: Mapping[str, Fit], monkeypatch: pytest.MonkeyPatch) -> None:
     loo = az.loo
 

@@ -29,6 +29,9 @@ COLUMNS = (
 )  # fmt: skip
 """Of the ranking, whether or not any fit is ranked."""
 
+FAR, FAR_ERRORS, NEGLIGIBLE = 10.0, 4.0, 0.01
+"""Log units, and standard errors, behind the best and weight below it: exact estimates cannot change such a place."""
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -92,7 +95,9 @@ def compare(fits: Mapping[str, Fit], *, exact: bool = True, refit: Refit | None 
 
     Every animal is left out in turn by Pareto-smoothed importance sampling (Vehtari et al. 2017); where that cannot be
     trusted (Pareto k above ArviZ's limit for this number of draws, or not a number) the card is fitted again without
-    the animal. Where mice carry several tumours, mice are left out with all their tumours; cages with their animals.
+    the animal, unless it is far behind the best card and gets no weight: an animal more or less would not change that,
+    and it is counted (`bad_k`). Where mice carry several tumours, mice are left out with all their tumours; cages with
+    their animals.
 
     Parameters
     ----------
@@ -125,14 +130,12 @@ def compare(fits: Mapping[str, Fit], *, exact: bool = True, refit: Refit | None 
         good_k = min((float(estimate.good_k) for estimate in estimates.values()), default=np.nan)
         bad = ~(pareto_k <= good_k)
         refits: dict[tuple[str, str], xr.Dataset] = {}
-        for name, fit in healthy.items() if exact else ():
+        for name, fit in _contenders(healthy, estimates).items() if exact else ():
             animals = [str(animal) for animal in bad.index[bad[name]]]
             estimates[name], done = _left_out_exactly(estimates[name], fit, animals, refit)
             bad.loc[list(done), name] = False
             refits |= {(name, animal): posterior for animal, posterior in done.items()}
-        ranked = _ranking(estimates)
-        own = {name: estimate for name, estimate in estimates.items() if healthy[name].card.answers}
-        answering = ranked if len(own) == len(estimates) else _ranking(own)
+        ranked, answering = _rankings(healthy, estimates)
     pointwise = pd.DataFrame({name: estimate.elpd_i.to_series() for name, estimate in estimates.items()})
     ranked = ranked.reindex(columns=COLUMNS)
     if healthy:
@@ -214,6 +217,24 @@ def _left_out_exactly(
     estimate.se = float(np.sqrt(len(elpd) * elpd.var()))
     estimate.p = float(expected_log_density(density.to_numpy()).sum() - elpd.sum())
     return estimate, done
+
+
+def _contenders(healthy: Mapping[str, Fit], estimates: Mapping[str, Any]) -> dict[str, Fit]:
+    """The fits whose exact estimate may matter: not those far behind that get no weight either way."""
+    near = {
+        str(name)
+        for ranked in _rankings(healthy, estimates)
+        for name, row in ranked.iterrows()
+        if row["weight"] >= NEGLIGIBLE or not abs(row["elpd_diff"]) > max(FAR, FAR_ERRORS * row["elpd_diff_se"])
+    }
+    return {name: fit for name, fit in healthy.items() if name in near}
+
+
+def _rankings(healthy: Mapping[str, Fit], estimates: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The ranking of all cards, and of those that answer."""
+    ranked = _ranking(estimates)
+    own = {name: estimate for name, estimate in estimates.items() if healthy[name].card.answers}
+    return ranked, ranked if len(own) == len(estimates) else _ranking(own)
 
 
 def _ranking(estimates: Mapping[str, Any]) -> pd.DataFrame:
