@@ -81,6 +81,16 @@ def test_methods_grow_in_length_and_name_what_a_reviewer_asks_for() -> None:
     assert "slowing ~" not in supplement, "a prior of no parameter of the model"
 
 
+def test_a_fit_that_failed_is_named_in_the_methods_and_lends_no_number_to_them() -> None:
+    content = content_for()
+    failed = {"status": "fail", "max_rhat": 1.63, "min_ess_bulk": 7.0, "divergences": 361}
+    first, *others = content.results["models"]
+    assert first["answers"]
+    models = [first, first | {"health": first["health"] | failed}, *others]
+    paragraph = methods(replace(content, results=content.results | {"models": models}))["A paragraph"]
+    assert "R-hat at most 1.001, at least 2,000 effective draws, 0 divergent draws; 1 more did not" in paragraph
+
+
 def test_every_sentence_of_the_page_can_be_copied_and_every_number_in_it_is_in_the_results() -> None:
     content = content_for()
     page = render(content)

@@ -217,11 +217,16 @@ def _sampled(results: Mapping[str, Any]) -> str:
 
 
 def _health(results: Mapping[str, Any]) -> str:
-    """How well the answering models were sampled, their worst numbers."""
-    health = [model["health"] for model in results["models"] if model["answers"]]
+    """How well the models of the answer were sampled, their worst numbers; those that failed have no part in it."""
+    answering = [model["health"] for model in results["models"] if model["answers"]]
+    health = [one for one in answering if one["status"] != "fail"] or answering
     rhat = [one["max_rhat"] for one in health if one["max_rhat"] is not None]
     ess = [one["min_ess_bulk"] for one in health if one["min_ess_bulk"] is not None]
     told = [f"R-hat at most {max(rhat):.3f}"] if rhat else []
     told += [f"at least {min(ess):,.0f} effective draws"] if ess else []
+    weights = [one["pareto_k"] for one in health if one.get("pareto_k") is not None]
+    told += [f"Pareto k at most {max(weights):.2f}"] if weights else []
     told.append(f"{sum(one['divergences'] for one in health)} divergent draws")
-    return ", ".join(told)
+    failed = len(answering) - len(health)
+    unused = f"; {failed} more did not converge and {'was' if failed == 1 else 'were'} not used" if failed else ""
+    return f"{', '.join(told)}{unused}"
