@@ -100,7 +100,14 @@ def test_a_verdict_that_claims_nothing_is_not_doubted_for_single_animals() -> No
 def test_an_animal_whose_influence_is_not_known_puts_the_answer_in_doubt() -> None:
     table = pd.concat([left_out(0.99), left_out(0.99, how="not to be trusted", k=0.9).rename({"M0": "M7"})])
     found = on_single_animals(table, VERDICT, 0.7)
-    assert "Not known for M7: Pareto k is above its limit" in found.finding
+    assert found.finding == (
+        "The verdict is the same without any one of the 1 animals for which that is known; the median excess then lies "
+        "between 0.50 and 0.50. Not known for M7: Pareto k is above its limit, and there is no fit without the animal."
+    )
+    wild = pd.concat([left_out(0.99), left_out(0.5, how="not to be trusted", k=0.9).rename({"M0": "M7"})])
+    assert "hangs" not in on_single_animals(wild, VERDICT, 0.7).finding, "of numbers that are not to be trusted"
+    none = on_single_animals(left_out(0.99, 0.5, how="not to be trusted", k=0.9), VERDICT, 0.7)
+    assert none.finding.startswith("Not known for M0 and M1:")
     assert found.doubtful
     again = on_single_animals(table.assign(how="fitted again"), VERDICT, 0.7)
     assert not again.doubtful

@@ -208,7 +208,8 @@ def on_single_animals_in_words(
     one_of, of_all = ("mouse", "mice") if table.index.name == "mouse" else ("animal", "animals")
     words = verdict_words(probability, None, *extremes)
     said = pd.Series([verdict_words(float(p), None, *extremes) for p in table["probability"]], index=table.index)
-    changed, unknown = said[said != words], table.index[table["how"] == "not to be trusted"]
+    trusted = table["how"] != "not to be trusted"
+    changed, unknown = said[trusted & (said != words)], table.index[~trusted]
     hangs = not_known = ""
     if len(changed):
         which = few(list(map(str, changed.index)))

@@ -210,16 +210,19 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
     against = verdict["control"] if inhibition else SHORT_REFERENCES[verdict["reference"]]
     hangs, not_known = on_single_animals_in_words(table, verdict["probability"], extremes)
     words = verdict_words(verdict["probability"], None, *extremes)
-    changed = table[[verdict_words(float(p), None, *extremes) != words for p in table["probability"]]]
-    unknown = table[table["how"] == "not to be trusted"]
+    unknown, known = (table[table["how"].eq("not to be trusted") == untold] for untold in (True, False))
+    changed = known[[verdict_words(float(p), None, *extremes) != words for p in known["probability"]]]
     middle = float(table["median"].median())
     order = (table["median"] - middle).abs().sort_values(ascending=False, kind="stable").index
     named = list(dict.fromkeys([*changed.index, *unknown.index, *table.index[~(table["pareto_k"] <= good_k)], *order]))
     shown = table.loc[named[:ANIMALS_SHOWN]]
-    low, high = float(table["median"].min()), float(table["median"].max())
-    span = f"the median {of} then lies between {low:.{digits}f} and {high:.{digits}f}".replace("-", "−")
-    same = f"The verdict is the same without any one of the {len(table)} {of_all}"
-    finding = f"{hangs or same}; {span}." + (f" {not_known}" if not_known else "")
+    finding = not_known
+    if len(known):
+        low, high = float(known["median"].min()), float(known["median"].max())
+        span = f"the median {of} then lies between {low:.{digits}f} and {high:.{digits}f}".replace("-", "−")
+        which = " for which that is known" if len(unknown) else ""
+        same = f"The verdict is the same without any one of the {len(known)} {of_all}{which}"
+        finding = f"{hangs or same}; {span}. {not_known}".rstrip()
     told = {
         "importance": "draws weighted by importance",
         "fitted again": "fitted again without it",
