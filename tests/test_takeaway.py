@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pptx
 import pytest
 from invented_report import content_for, without_combination
@@ -15,6 +16,7 @@ from xenograft.errors import InputError
 from xenograft.report import slides
 from xenograft.report.content import ReportContent
 from xenograft.report.page import render
+from xenograft.report.sensitivity_table import SensitivityTable
 from xenograft.report.sentences import may_be_written, methods, results_sentences, slide_sentence
 from xenograft.report.slides import check_slides, write_slides
 
@@ -55,6 +57,14 @@ def test_synergy_may_be_written_only_of_a_verdict_that_says_so(reference: str, w
 def test_a_doubt_stands_in_the_sentence_itself() -> None:
     assert slide_sentence(judged(borderline=True)).endswith("Read with caution (verdict).")
     assert "cautions above" in may_be_written(judged(borderline=True))
+
+
+def test_whether_synergy_may_be_written_says_under_which_assumptions_it_may_not() -> None:
+    caged = SensitivityTable("On cages", pd.DataFrame(), "It would.", changed="animals in cages (not distinguishable)")
+    content = replace(judged(), sensitivity=(caged,))
+    assert "would be another with animals in cages (not distinguishable): see Sens" in may_be_written(content)
+    undecided = replace(judged(words="not distinguishable by these data"), sensitivity=(caged,))
+    assert "Sensitivity" not in may_be_written(undecided)
 
 
 def test_without_a_conclusion_there_is_no_sentence_to_copy() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import xarray as xr
@@ -45,4 +46,4 @@ def on_cages(
         "Animals of a cage are then assumed to have 0.1 to 0.9 of what makes some grow faster than others in common. A "
         "column “cage” in the table lets the models know."
     )
-    return [SensitivityTable(found.title, found.table, told, caption=found.caption)]
+    return [replace(found, finding=told)]

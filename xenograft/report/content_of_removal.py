@@ -98,7 +98,8 @@ def if_assumed(
         if others
         else f"The verdict is the same with {listed(list(said)[1:])}."
     )
-    return SensitivityTable(title, table, finding, caption=f"{what} on day {study.horizon:g}")
+    caption = f"{what} on day {study.horizon:g}"
+    return SensitivityTable(title, table, finding, caption=caption, changed=listed(others) if others else "")
 
 
 def _told_of_removal(study: Study, cut: bool, left: Mapping[str, tuple[float, ...]], amount: float) -> str:

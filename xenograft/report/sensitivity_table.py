@@ -23,6 +23,8 @@ class SensitivityTable:
         Whether it puts the answer in doubt.
     caption : str
         What the numbers are; the title where empty.
+    changed : str
+        Under which assumptions the verdict would be another, in words; empty where under none.
     """
 
     title: str
@@ -30,3 +32,4 @@ class SensitivityTable:
     finding: str
     doubtful: bool = False
     caption: str = ""
+    changed: str = ""

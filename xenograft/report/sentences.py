@@ -76,8 +76,13 @@ def may_be_written(content: ReportContent) -> str:
         "Neither “synergy” nor “antagonism” may be written: these data do not tell the two apart. That is not "
         "“additive” either, which would need an interval inside the margin."
     )
-    allowed = SYNERGY.get((verdict["reference"], verdict["words"]), undecided)
-    return allowed if level_of(content) == "good" else f"{allowed} The cautions above belong in the same sentence."
+    allowed = SYNERGY.get((verdict["reference"], verdict["words"]))
+    said = [allowed or undecided]
+    if level_of(content) != "good":
+        said.append("The cautions above belong in the same sentence.")
+    if allowed and (changed := [one.changed for one in content.sensitivity if one.changed]):
+        said.append(f"The verdict would be another with {'; with '.join(changed)}: see Sensitivity.")
+    return " ".join(said)
 
 
 def results_sentences(content: ReportContent) -> str:
