@@ -209,7 +209,7 @@ def dose_grid(cells: pd.DataFrame, agents: Sequence[str], *, width: float = WIDE
     side = min(width, 1.5 * medians.shape[1] + 0.9)
     figure = Figure(figsize=(side, 0.62 * medians.shape[0] + 0.7), layout="constrained")
     axis: Axes = figure.subplots()
-    extent = float(np.nanmax(np.abs(medians.to_numpy()), initial=0.1))
+    extent = float(np.nanmax(np.abs(medians.to_numpy()), initial=np.log(2)))  # what is small is faint
     sns.heatmap(
         medians, ax=axis, cmap="PuOr_r", vmin=-1.15 * extent, vmax=1.15 * extent, annot=labels, fmt="", cbar=False,
         linewidths=1.5, linecolor=PAPER, annot_kws={"fontsize": 8.5}, xticklabels=doses(medians.columns),

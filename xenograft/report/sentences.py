@@ -141,7 +141,7 @@ def methods(content: ReportContent) -> dict[str, str]:
     )
     chains, draws = _size(results)
     paragraph = (
-        f"{one} {counted(study.animals)} in {len(study.arms)} arms gave {results['study']['readings']} readings; each "
+        f"{one} {counted(study.animals)} in {len(study.arms)} arms gave {results['study']['readings']:,} readings; each "
         f"animal kept its own baseline and growth rate, integrated out exactly.{censored} {_models(len(answering))} "
         f"fitted by {_sampled(results)} ({chains} × {draws:,} draws, seed "
         f"{results['provenance']['seed']}; {_health(results)}) and compared by leave-one-animal-out cross-validation"
