@@ -18,7 +18,7 @@ from xenograft.report.page import render
 from xenograft.study.follow_up import follow_up
 
 PACKAGE = Path(__file__).parents[1] / "xenograft"
-NUMBER = r"(?<![A-Za-z\d])\d[\d,]*(?:\.\d+)?"  # not the 1 of T-DM1
+NUMBER = r"(?<![A-Za-z\d])(?<![A-Za-z]-)\d[\d,]*(?:\.\d+)?"  # not the 1 of T-DM1, nor what is in GDC-0084
 
 
 def tokens(text: str) -> set[str]:

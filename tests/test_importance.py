@@ -11,10 +11,12 @@ import xarray as xr
 from scipy import stats
 from scipy.special import logsumexp
 
+from xenograft.fitting.density import density_of
 from xenograft.fitting.importance import LARGEST_PARETO_K, clusters, importance_draws, reweighted
 from xenograft.fitting.sampling import SamplerSettings, fit, refit_without
 from xenograft.model.card import ModelCard
 from xenograft.reading.read import read_study
+from xenograft.simulation.simulate import Truth, simulate
 from xenograft.study.examples import example_folder
 from xenograft.study.study import Arm, Dosing, Study
 
@@ -247,6 +249,22 @@ def test_a_fit_without_chains_has_the_posterior_of_one_with_chains(
         chains = fit(study, cards[name], seed=1, progress=False, keep="posterior")
         assert chains.method == "nuts"
         assert far_apart(weighted.posterior, chains.posterior, weighted.health.effective_draws) == {}
+
+
+def test_animals_with_censored_readings_are_drawn_without_chains_too(cards: Mapping[str, ModelCard]) -> None:
+    """Each has two coordinates of its own, normal given the rest: some seventy of them are no hindrance."""
+    weekly = tuple(float(day) for day in range(0, 36, 7))
+    a, b = Dosing("A", weekly), Dosing("B", weekly)
+    arms = (Arm("vehicle", control=True), Arm("A", dosings=(a,)), Arm("B", dosings=(b,)), Arm("AB", dosings=(a, b)))
+    truth = Truth(baseline=150.0, growth=0.08, sd_baseline=0.2, sd_growth=0.015, error=0.13, kill={"A": 0.11, "B": 0.1})
+    days = [float(day) for day in range(0, 36, 5)]
+    small = simulate(arms, truth, animals=10, days=days, seed=3, limit_of_quantification=80.0)
+    card = cards["exponential-bliss-departure"]
+    assert 50 < density_of(small, card).n_dim <= 100
+    weighted = fit(small, card, seed=1, progress=False, keep="posterior", method="importance")
+    assert (weighted.method, weighted.health.status) == ("importance", "pass")
+    chains = fit(small, card, seed=1, progress=False, keep="posterior")
+    assert far_apart(weighted.posterior, chains.posterior, weighted.health.effective_draws) == {}
 
 
 def test_a_card_that_importance_sampling_cannot_serve_is_left_to_nuts(

@@ -29,6 +29,10 @@ LATENT = ("own_effect", "common_effect", "spread")
 _ENTRY = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)
 
 
+MOST_DIMENSIONS = 100
+"""Coordinates beyond which (Student readings, hundreds of censored ones) no Student t is tried."""
+
+
 @dataclass(frozen=True, eq=False)
 class Values(ABC):
     """A compiled log density over unconstrained coordinates, as samplers take it.
@@ -114,6 +118,11 @@ class Density(Values):
     def pieces(self) -> Pieces:
         """Its coordinates."""
         return self.coordinates
+
+    @property
+    def near_student(self) -> bool:
+        """Whether a Student t may be close enough to the posterior to be tried; to that of a spline none ever was."""
+        return self.n_dim <= MOST_DIMENSIONS and "smoothness" not in self.coordinates.start
 
     def parameters(self, x: np.ndarray) -> xr.Dataset:
         """Labelled parameters at many positions.

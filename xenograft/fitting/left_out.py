@@ -14,7 +14,7 @@ from xenograft.fitting.density import density_of
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.importance import reweighted
 from xenograft.fitting.integrated import log_likelihood
-from xenograft.fitting.sampling import ENOUGH, FEW_DIMENSIONS, LEAST_PROPOSED, better_agent, sampler_seed
+from xenograft.fitting.sampling import ENOUGH, LEAST_PROPOSED, better_agent, sampler_seed
 
 PARTS = 6
 """Of a funnel, around each of which a t is drawn."""
@@ -62,12 +62,12 @@ def without_each(fit: Fit, needed: Collection[str] | None = None) -> LeftOut | N
     Returns
     -------
     LeftOut or None
-        None where the posterior has too many coordinates (latent variables of censored or Student readings, a
+        None where the posterior has too many coordinates (latent variables of Student or many censored readings, a
         spline's bends) to be drawn without chains, or a t is not close enough to the whole one.
     """
     study, card = fit.study, fit.card
     density = density_of(study, card)
-    if density.n_dim > FEW_DIMENSIONS:
+    if not density.near_student:
         return None
     rng = np.random.default_rng([sampler_seed(fit.seed, card), len(study.animals)])
 

@@ -58,9 +58,6 @@ ENOUGH = 400
 BENT = ("waning", "onset")
 """Rates whose trade-off with the kill bends a posterior so that draws around its modes miss the ends, unnoticed."""
 
-FEW_DIMENSIONS = 40
-"""Beyond so many coordinates no Student t is close enough to a posterior to be tried."""
-
 
 @dataclass(frozen=True)
 class SamplerSettings:
@@ -198,7 +195,7 @@ def refit_without(fit: Fit, animals: Sequence[str], *, method: Method = "importa
         density = density_of(study, card, animals)
         half = {"draws": max(100, first.draws // 2), "tune": max(100, first.tune // 2)}
         run = replace(_first_run(density, card, settings), **half)
-        by_weights = method == "importance" and density.n_dim <= FEW_DIMENSIONS
+        by_weights = method == "importance" and density.near_student
         near = density.unconstrained(fit.posterior, fit.latent).reshape(-1, density.n_dim) if by_weights else None
         kept, attempts = _attempted(
             density, study, card, run, settings, seed, bar, lambda h: h.status == "fail", method, near
@@ -304,7 +301,7 @@ def _attempted(
         if kept is None or STATUSES.index(found.health.status) < STATUSES.index(kept.health.status):
             kept = found
 
-    if method == "importance" and density.n_dim <= FEW_DIMENSIONS and (near is not None or not bent):
+    if method == "importance" and density.near_student and (near is not None or not bent):
         bar.weighting()
         rng = np.random.default_rng(seed)
         starts = density.prior_draws(STARTS, seed=seed) if near is None else near[rng.choice(len(near), STARTS)]
@@ -325,7 +322,7 @@ def _attempted(
         found, positions = _sample(density, study, card, run, settings, seed + len(attempts), bar)
         keep(found, run, run.adaptation)
         enough = settings.chains * run.draws >= ENOUGH  # fewer show neither where the modes are, nor an interval
-        if found.health.status != "pass" and enough and density.n_dim <= FEW_DIMENSIONS:
+        if found.health.status != "pass" and enough and density.near_student:
             # chains go over from one mode, or one order of the agents, to another too seldom
             rng = np.random.default_rng(seed + len(attempts))
             size = max(LEAST_PROPOSED, PROPOSED * settings.chains * run.draws)

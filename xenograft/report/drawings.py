@@ -102,7 +102,7 @@ def _volumes(content: ReportContent, curves: pd.DataFrame, main: str) -> Iterato
             "typical", "main", lambda w: figures.typical_curves(study, curves, width=w),
             f"Typical volume of every arm against day on one axis, linear and log scale. {_where(content, curves)}",
             "The typical animal of every arm"
-            + (", with 95 % intervals." if len(study.arms) <= 6 else "; the intervals are in the panels of the arms' readings.")
+            + (", with 95 % intervals." if len(study.arms) <= 6 else "; intervals are in the panels of its readings.")
             + (" Dashed: predicted by the models, no such arm in the study." if curves["predicted"].any() else "")
             + (bends(content) if main == answers.AVERAGED else f" Model: {main}."),
             narrow=True,

@@ -141,9 +141,9 @@ def methods(content: ReportContent) -> dict[str, str]:
     )
     chains, draws = _size(results)
     paragraph = (
-        f"{one} {counted(study.animals)} in {len(study.arms)} arms gave {results['study']['readings']:,} readings; each "
-        f"animal kept its own baseline and growth rate, integrated out exactly.{censored} {_models(len(answering))} "
-        f"fitted by {_sampled(results)} ({chains} × {draws:,} draws, seed "
+        f"{one} {counted(study.animals)} in {len(study.arms)} arms gave {results['study']['readings']:,} readings; "
+        f"each animal kept its own baseline and growth rate, integrated out exactly.{censored} "
+        f"{_models(len(answering))} fitted by {_sampled(results)} ({chains} × {draws:,} draws, seed "
         f"{results['provenance']['seed']}; {_health(results)}) and compared by leave-one-animal-out cross-validation"
         f"{' with their nulls' if results['nulls'] else ''}. Numbers are for day {study.horizon:g}. {decided}"
     )
