@@ -12,7 +12,11 @@ import pytest
 from running import Outcome, Run
 
 import xenograft
+from xenograft.panels.read import read_panel
+from xenograft.planning.design import read_design
+from xenograft.planning.simulated_panel import simulate_panel
 from xenograft.reading.read import read_study
+from xenograft.simulation.panel_truth import ModeratorTruth, PanelTruth
 from xenograft.simulation.truth import Truth, read_truth
 
 PAGE = (Path(__file__).parents[1] / "docs" / "planning.md").read_text(encoding="utf-8")
@@ -21,7 +25,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "planning.md").read_text(encoding="
 @pytest.fixture
 def run(run: Run) -> Run:
     """As everywhere, in a folder that holds the files shown on the page and 44 baselines."""
-    design, truth = blocks("toml")
+    design, truth, *_ = blocks("toml")
     Path("design.toml").write_text(design, encoding="utf-8")
     Path("truth.toml").write_text(truth, encoding="utf-8")
     rows = [f"M{i},{100 + 7.3 * ((i * 17) % 44):.1f},K{i // 4}" for i in range(44)]
@@ -60,7 +64,30 @@ def test_the_python_on_the_page_simulates_the_study_that_the_command_writes(run:
 
 
 def test_every_parameter_of_a_truth_is_on_the_page() -> None:
-    assert not [name for name in Truth.model_fields if f"`{name}`" not in PAGE and f"{name} =" not in PAGE]
+    fields = [*Truth.model_fields, *PanelTruth.model_fields, *ModeratorTruth.model_fields]
+    assert not [
+        name for name in fields if f"`{name}`" not in PAGE and f"{name} =" not in PAGE and f"[{name}" not in PAGE
+    ]
+
+
+def test_the_panel_on_the_page_is_written_as_a_panel_that_is_read_as_it_was_made(run: Run) -> None:
+    _, _, design, truth = blocks("toml")
+    Path("design.toml").write_text(design, encoding="utf-8")
+    Path("truth.toml").write_text(truth, encoding="utf-8")
+    found = run("simulate", "design.toml", "--truth", "truth.toml", "--seed", 3, "-o", "simulated")
+    assert (found.code, found.err) == (0, "")
+    names = "study.toml, volumes.csv, panel.toml, truth.toml, moderators.csv"
+    assert f"Wrote simulated: {names}." in found.out
+    made = simulate_panel(read_design("design.toml"), read_truth("truth.toml"), seed=3, digits=4)
+    read = read_panel("simulated")
+    assert read.digest == made.digest
+    assert read.animals == 120
+    assert read_truth(Path("simulated", "truth.toml")) == read_truth("truth.toml")
+    day = f"{made.horizon:g}"
+    assert f"True bliss excess of both on day {day} in the typical model: {0.02 * made.horizon:.3f}" in found.out
+    slope = f"True rise of the bliss excess of both on day {day} per unit of NRG1: {0.006 * made.horizon:.3f}"
+    assert slope in found.out
+    assert run("check", "simulated").code == 0
 
 
 def test_the_same_seed_writes_the_same_study_and_another_seed_another(run: Run) -> None:

@@ -23,6 +23,13 @@ EVERYTHING: dict[str, Any] = {
     "outlier_factor": 4.0, "dropout": 0.01, "kill": {"A": 0.03, "B": 0.02},
     "exposure": {"A": "decaying", "B": "delayed"}, "waning": {"A": 0.1}, "onset": {"B": 0.3},
     "departure": {"A + B": -0.01}, "spread": {"A": 1.5}, "error_factor": {"B": 0.5},
+    "panel": {
+        "sd_baseline": 0.3, "sd_growth": 0.01, "sd_kill": {"A": 0.01}, "sd_departure": {"A + B": 0.02}, "lost": 0.1,
+        "missing": {"A": 0.2}, "moderators": {
+            "HER 2": {"mean": 5.0, "sd": 2.0, "slope_kill": {"B": 0.01}, "slope_departure": {"A + B": -0.01}},
+            "subtype": {"share": 0.3, "like": "HER 2", "correlation": 0.7, "unknown": 0.1},
+        },
+    },
 }  # fmt: skip
 
 

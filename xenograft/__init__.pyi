@@ -37,6 +37,7 @@ from .planning.calibration_record import Calibration
 from .planning.cells import Cell, cells_of
 from .planning.design import Design, read_design, simulate_design
 from .planning.power import power, truths_from
+from .planning.simulated_panel import SimulatedPanel, simulate_panel
 from .quantities.animals import animal_responses
 from .quantities.arms import arm_responses, survival_curves
 from .quantities.catalogue import arm_estimands, summarise
@@ -108,6 +109,7 @@ __all__ = [
     "PredictiveCheck",
     "Prior",
     "SamplerSettings",
+    "SimulatedPanel",
     "SimulatedStudy",
     "Study",
     "StudyError",
@@ -186,6 +188,7 @@ __all__ = [
     "refit_without",
     "simulate",
     "simulate_design",
+    "simulate_panel",
     "summarise",
     "summary",
     "survival_curves",

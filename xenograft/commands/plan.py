@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,9 @@ from xenograft.files import write_text
 
 if TYPE_CHECKING:
     from xenograft.model.card import ModelCard
+    from xenograft.panels.panel import Panel
     from xenograft.planning.design import Design
+    from xenograft.planning.simulated_panel import SimulatedPanel
     from xenograft.simulation.truth import Truth
     from xenograft.study.study import Study
 
@@ -37,27 +40,35 @@ def simulate(
     ] = None,
     seed: Seed = 1,
 ) -> None:
-    """Simulate a study with known truth: study.toml, volumes.csv and truth.toml."""
+    """Simulate a study with known truth, or a panel of models: study.toml, volumes.csv and truth.toml."""
+    from xenograft.panels.read import read_panel
     from xenograft.planning.card_truth import problems_of_card
     from xenograft.planning.design import read_design, simulate_design
+    from xenograft.planning.simulated_panel import panel_texts, simulate_panel
     from xenograft.reading.folder import csv_of, toml_of
+    from xenograft.reading.read import read_study
     from xenograft.simulation.truth import read_truth, truth_text
+    from xenograft.study.study import Study
 
     planned, true = read_design(design), read_truth(truth)
-    made = simulate_design(planned, true, seed=seed, digits=RECORDED_DIGITS)
+    head = f"# Simulated (seed {seed}) with the parameters in truth.toml. These are not measurements.\n"
+    panel = None
+    if planned.panel is None:
+        made = simulate_design(planned, true, seed=seed, digits=RECORDED_DIGITS)
+        texts = {"study.toml": head + toml_of(made), "volumes.csv": csv_of(made), "truth.toml": truth_text(true)}
+    else:
+        panel = simulate_panel(planned, true, seed=seed, digits=RECORDED_DIGITS)
+        texts = panel_texts(panel, head)
     problems = problems_of_card(_one_card(model), true, planned.arms, truth.name) if model else []
     if problems:
         raise InputError([f"{problem} Or leave out -m {model}." for problem in problems])
-    head = f"# Simulated (seed {seed}) with the parameters in truth.toml. These are not measurements.\n"
-    texts = {
-        "study.toml": head + toml_of(made),
-        "volumes.csv": csv_of(made),
-        "truth.toml": truth_text(true),
-    }
-    study = _read_again(texts, design.name)
+    study = _read_again(texts, design.name, read_study if panel is None else read_panel)
     for name, text in texts.items():
         write_text(output / name, text)
-    _describe(study, planned, true)
+    if isinstance(study, Study):
+        _describe(study, planned, true)
+    elif panel is not None:
+        _describe_panel(study, panel)
     standard_output().print(f"Wrote {plain(output)}: {', '.join(texts)}.")
 
 
@@ -99,15 +110,13 @@ def _one_card(name: str) -> ModelCard:
     return cards[0]
 
 
-def _read_again(texts: dict[str, str], design: str) -> Study:
-    """The study as it will be read, before anything is written."""
-    from xenograft.reading.read import read_study
-
+def _read_again[T](texts: dict[str, str], design: str, read: Callable[[str], T]) -> T:
+    """The study or panel as it will be read, before anything is written."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in texts.items():
             (Path(folder) / name).write_text(text, encoding="utf-8")
         try:
-            return read_study(folder)
+            return read(folder)
         except StudyError as error:
             raise InputError(
                 [f"{design}: the simulated study cannot be analysed: {problem}" for problem in error.problems]
@@ -125,3 +134,19 @@ def _describe(study: Study, design: Design, truth: Truth) -> None:
         found = true_excess(design.arms, truth, study.horizon, reference).isel(day=0)
         for name, value in zip(found["combination"].to_numpy(), found.to_numpy(), strict=True):
             out.print(plain(f"True {reference} excess of {name} on day {study.horizon:g}: {value:.3f}"))
+
+
+def _describe_panel(read: Panel, made: SimulatedPanel) -> None:
+    """The panel as it was read, and what an analysis should find."""
+    from xenograft.commands.panel import show_panel
+    from xenograft.planning.simulated_panel import true_answers
+
+    show_panel(read)
+    out = standard_output()
+    for arm in made.judged:
+        for reference in ("bliss", "hsa"):
+            true = true_answers(made, arm, reference, seed=1)
+            where = f"{reference} excess of {arm.name} on day {made.horizon:g}"
+            out.print(plain(f"True {where} in the typical model: {true['average']:.3f}"))
+            for name in made.moderators:
+                out.print(plain(f"True rise of the {where} per unit of {name}: {true[str(name)]:.3f}"))

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 
 from xenograft.errors import InputError, did_you_mean, problems_of, quoted, unknown_key
 from xenograft.files import read_toml
+from xenograft.planning.planned_panel import PanelTable, PlannedPanel, planned_panel
 from xenograft.reading.study_toml import AgentEntry, StudyFile, study_file_of
 from xenograft.simulation.simulate import SimulatedStudy, simulate
 from xenograft.simulation.truth import Truth
@@ -31,13 +32,13 @@ def _visit_days(written: Any) -> tuple[float, ...] | None:
 
 def _numbers_of_animals(written: Any) -> int | dict[str, int]:
     numbers: list[Any] = list(written.values()) if isinstance(written, dict) else [written]
-    if not all(isinstance(number, int) and not isinstance(number, bool) and number >= 2 for number in numbers):
-        raise ValueError(f"{quoted(written)} is no number of animals, 2 or more. Write 8, or one number for each arm.")
+    if not all(isinstance(number, int) and not isinstance(number, bool) and number >= 1 for number in numbers):
+        raise ValueError(f"{quoted(written)} is no number of animals, 1 or more. Write 8, or one number for each arm.")
     return written
 
 
 class DesignEntry(BaseModel):
-    """What a design says beyond study.toml: animals (one number, or one per arm), visits, tumours, cohorts."""
+    """What a design says beyond study.toml: animals (one number, or one per arm), visits, tumours, cohorts, a panel."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
@@ -45,6 +46,7 @@ class DesignEntry(BaseModel):
     visits: Annotated[tuple[float, ...], PlainValidator(_visit_days)]
     tumours: Annotated[int, Field(ge=1)] = 1
     cohorts: Annotated[int, Field(ge=2)] | None = None
+    panel: PanelTable | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Design:
     arms : tuple of Arm
         In the order of the file.
     animals : mapping of str to int
-        Number of animals by arm; of mice, where they carry several tumours.
+        Number of animals by arm (of each model, in a panel); of mice, where they carry several tumours.
     visits : tuple of float
         Visit days as the laboratory will record them.
     tumours : int
@@ -71,6 +73,8 @@ class Design:
         Days, as of a Study.
     primary : str or None
         The combination arm whose verdict is the study's.
+    panel : PlannedPanel or None
+        The models, where it is a panel.
     """
 
     name: str
@@ -84,6 +88,7 @@ class Design:
     fit_from: float | None = None
     horizon: float | None = None
     primary: str | None = None
+    panel: PlannedPanel | None = None
 
     @property
     def first_dose(self) -> float:
@@ -99,7 +104,7 @@ def read_design(path: str | Path) -> Design:
     path : str or Path
         A TOML file with the keys of study.toml but `data` and how the table is written; `animals`, one number or one
         by arm; `visits`, a list of days or { from, every, times }; optionally `tumours` of each
-        mouse and `cohorts`.
+        mouse, `cohorts`, and the models of a `panel`.
 
     Raises
     ------
@@ -118,6 +123,12 @@ def read_design(path: str | Path) -> Design:
         raise InputError([*problems, *problems_of(path.name, error, DesignEntry)]) from None
     animals = own.animals if isinstance(own.animals, dict) else {arm.name: own.animals for arm in file.arms}
     problems += _fit_problems(path.name, file, animals, own.visits)
+    panel = None
+    if own.panel is not None:
+        names, controls = [arm.name for arm in file.arms], [arm.name for arm in file.arms if arm.control]
+        panel, more = planned_panel(path.parent, path.name, own.panel, names, controls)
+        problems += more
+    problems += _panel_problems(path.name, own, animals)
     if problems:
         raise InputError(problems)
     return Design(
@@ -132,6 +143,7 @@ def read_design(path: str | Path) -> Design:
         fit_from=file.entry.fit_from,
         horizon=file.entry.horizon,
         primary=file.entry.primary,
+        panel=panel,
     )
 
 
@@ -157,8 +169,10 @@ def simulate_design(design: Design, truth: Truth, *, seed: int, digits: int | No
     Raises
     ------
     InputError
-        The truth does not fit the design.
+        The truth does not fit the design, or the design is a panel (`simulate_panel`).
     """
+    if design.panel is not None:
+        raise InputError("design: it is a panel, and one study is asked for. Leave [panel] out.")
     study = simulate(
         design.arms,
         truth,
@@ -186,6 +200,17 @@ def _key_problems(place: str, written: Mapping[str, Any], known: tuple[str, ...]
             yield f'{place}: "{key}" has no meaning in a design, which has no table yet. Remove it.'
         else:
             yield unknown_key(place, key, known)
+
+
+def _panel_problems(place: str, own: DesignEntry, animals: Mapping[str, int]) -> Iterable[str]:
+    if own.panel is None and min(animals.values(), default=2) < 2:
+        yield (
+            f"{place}: animals: {quoted(own.animals)} is no number of animals, 2 or more. Write 8, or one number for "
+            "each arm."
+        )
+    for name, given in {"tumours": own.tumours > 1, "cohorts": own.cohorts is not None}.items():
+        if own.panel is not None and given:
+            yield f"{place}: {name} has no meaning in a panel, which knows models and animals. Remove it."
 
 
 def _fit_problems(place: str, file: StudyFile, animals: Mapping[str, int], visits: tuple[float, ...]) -> Iterable[str]:

@@ -15,7 +15,8 @@ from xenograft.errors import InputError
 from xenograft.files import guarded_text, replacing, toml_key, toml_text
 from xenograft.study.study import Arm, Dosing, Study
 
-_TEXTS = ("animal", "arm", "cohort", "cage", "reason_left", "exclude")
+_TEXTS = ("model", "animal", "arm", "cohort", "cage", "reason_left", "exclude")
+_FIRST = ("model", "animal", "arm", "day", "volume")
 
 
 def write_study(study: Study, folder: str | Path, *, replace: bool = False) -> None:
@@ -89,13 +90,7 @@ def csv_of(study: Study) -> str:
     columns |= {"day": days, "volume": (mark + volume for mark, volume in zip(marks, volumes, strict=True))}
     if "weight" in readings:
         columns["weight"] = ("" if pd.isna(weight) else number_text(weight) for weight in readings["weight"])
-    order = [
-        "animal",
-        "arm",
-        "day",
-        "volume",
-        *(name for name in columns if name not in ("animal", "arm", "day", "volume")),
-    ]
+    order = [*(name for name in _FIRST if name in columns), *(name for name in columns if name not in _FIRST)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(order)

@@ -118,6 +118,8 @@ def simulate(
         *_problems_of_days(visits),
         *problems_of_truth(arms, truth),
     ]
+    if truth.panel is not None:
+        problems.append("truth: panel says how models differ, and this is one study. Add [panel] to the design.")
     if digits is not None and digits < 1:
         problems.append(f"design: digits is {digits}; it must be 1 or more.")
     if tumours < 1:

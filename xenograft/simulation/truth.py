@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from xenograft.errors import InputError, problems_of, quoted
 from xenograft.files import read_toml, toml_key
+from xenograft.simulation.panel_truth import PanelTruth, problems_of_panel_truth
 from xenograft.study.study import Arm, Dosing
 
 type _Factor = Annotated[float, Field(gt=0)]
@@ -98,6 +99,8 @@ class Truth(BaseModel):
     """What sd_growth is multiplied by in an arm (no unit); an arm not named: 1"""
     error_factor: dict[str, _Factor] = Field(default_factory=dict)
     """What error is multiplied by in an arm (no unit); an arm not named: 1"""
+    panel: PanelTruth | None = None
+    """How the models of a panel differ; the parameters above are then those of the typical model"""
 
     @model_validator(mode="after")
     def _has_what_its_law_needs(self) -> Self:
@@ -162,20 +165,29 @@ def read_truth(path: str | Path) -> Truth:
 
 def truth_text(truth: Truth) -> str:
     """The text of truth.toml: the growth law and every parameter that is not at its default, with meaning and unit."""
-    lines = ["# The parameters that the study was simulated with."]
+    own = {"law": truth.law, **truth.model_dump(exclude_defaults=True, exclude={"panel"})}
+    lines = ["# The parameters that the study was simulated with.", *_lines_of(Truth, own)]
+    if truth.panel is not None:
+        lines += ["", f"# {Truth.model_fields['panel'].description}", "[panel]"]
+        lines += _lines_of(PanelTruth, truth.panel.model_dump(exclude_defaults=True, exclude={"moderators"}), "panel")
+        for name, one in truth.panel.moderators.items():
+            place = f"panel.moderators.{toml_key(name)}"
+            lines += ["", f"[{place}]", *_lines_of(type(one), one.model_dump(exclude_defaults=True), place)]
+    return "\n".join(lines) + "\n"
+
+
+def _lines_of(schema: type[BaseModel], values: Mapping[str, Any], place: str = "") -> list[str]:
+    """Keys with their meanings, then tables of keys."""
+    lines: list[str] = []
     tables: list[str] = []
-    for name, value in {"law": truth.law, **truth.model_dump(exclude_defaults=True)}.items():
-        meaning = f"# {Truth.model_fields[name].description}"
+    for name, value in values.items():
+        meaning = f"# {schema.model_fields[name].description}"
         if isinstance(value, dict):
-            tables += [
-                "",
-                meaning,
-                f"[{name}]",
-                *(f"{toml_key(key)} = {json.dumps(item)}" for key, item in value.items()),
-            ]
+            own = [f"{toml_key(str(key))} = {json.dumps(item)}" for key, item in value.items()]
+            tables += ["", meaning, f"[{place}.{name}]" if place else f"[{name}]", *own]
         else:
-            lines += [meaning, f"{name} = {json.dumps(value)}"]
-    return "\n".join([*lines, *tables]) + "\n"
+            lines += [meaning, f"{name} = {json.dumps(value, ensure_ascii=False)}"]
+    return [*lines, *tables]
 
 
 def problems_of_truth(arms: Sequence[Arm], truth: Truth) -> Iterable[str]:
@@ -200,6 +212,11 @@ def problems_of_truth(arms: Sequence[Arm], truth: Truth) -> Iterable[str]:
         for key in getattr(truth, table):
             if key not in names:
                 yield f'truth: {table}."{key}" is not an arm. Name one of {", ".join(names)}.'
+    if truth.panel is not None:
+        controls = {arm.name: arm.control for arm in arms}
+        yield from problems_of_panel_truth(truth.panel, truth.kill, controls, combinations)
+        if truth.reference == "hsa" and truth.panel.sd_departure:
+            yield 'truth: panel.sd_departure has no meaning under reference = "hsa". Remove one of them.'
 
 
 def kill_key(dosing: Dosing, truth: Truth) -> str:
