@@ -108,6 +108,7 @@ def importance_draws(
     enough: float,
     sds: np.ndarray | None = None,
     scale: int | None = None,
+    mirrored: Sequence[int] = (),
 ) -> Weighted | None:
     """Weighted draws of a posterior; None where no mode was found.
 
@@ -133,17 +134,21 @@ def importance_draws(
         prior then.
     scale : int, optional
         Place of a parameter, the log of a scale by which others are multiplied.
+    mirrored : sequence of int
+        Places of parameters whose sign the density does not depend on: draws are of their sizes, from the t and all its
+        mirror images.
     """
     if sds is None:
         sds = scale_of(starts)
-    found = modes_of(value_and_gradient, starts, np.diag(sds))
+    found = modes_of(value_and_gradient, starts, np.diag(sds), mirrored)
     if not found:
         return None
     modes = len(found)
     if scale is not None:
         found = [part for mode in found for part in modes_along(value_and_gradient, mode, scale, sds)]
     shares = softmax([mode.log_mass for mode in found])
-    proposal = [_Component(mode.at, mode.factor, float(share)) for mode, share in zip(found, shares, strict=True)]
+    mirrors = tuple(mirrored)
+    proposal = [_Component(m.at, m.factor, float(share), mirrors) for m, share in zip(found, shares, strict=True)]
     weighted = _drawn(values, proposal, draws=draws, rng=rng, enough=enough, rounds=2)
     return replace(weighted, modes=modes)
 
@@ -228,9 +233,12 @@ def _drawn(
 
 @dataclass(frozen=True)
 class _Component:
+    """A Student t, folded onto positive values of the parameters that are mirrored."""
+
     at: np.ndarray
     factor: np.ndarray
     share: float
+    mirrored: tuple[int, ...] = ()
 
 
 def _adapted(first: Sequence[_Component], sample: Weighted) -> list[_Component]:
@@ -244,9 +252,9 @@ def _adapted(first: Sequence[_Component], sample: Weighted) -> list[_Component]:
         share = max(share, FEWEST)
         wider = (moments[0], 2 * moments[1])
         parts = (moments, wider, (part.at, part.factor))
-        found += [_Component(*one, share * of) for one, of in zip(parts, SHARES, strict=True)]
+        found += [_Component(*one, share * of, part.mirrored) for one, of in zip(parts, SHARES, strict=True)]
     total = sum(part.share for part in found)
-    return [_Component(part.at, part.factor, part.share / total) for part in found]
+    return [replace(part, share=part.share / total) for part in found]
 
 
 def _moments(points: np.ndarray, weight: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -290,11 +298,23 @@ def _smoothed(
 def _student(part: _Component, count: int, rng: np.random.Generator) -> np.ndarray:
     normal = rng.standard_normal((count, len(part.at)))
     scale = np.sqrt(FREEDOM / rng.chisquare(FREEDOM, count))
-    return part.at + scale[:, None] * (normal @ part.factor.T)
+    points = part.at + scale[:, None] * (normal @ part.factor.T)
+    sizes = list(part.mirrored)
+    points[:, sizes] = np.abs(points[:, sizes])
+    return points
 
 
 def _log_student(part: _Component, points: np.ndarray) -> np.ndarray:
+    """Log density at points; where parameters are mirrored, of those with every choice of their signs together."""
     whitened = solve_triangular(part.factor, (points - part.at).T, lower=True)
-    size, length = len(part.at), np.log1p((whitened**2).sum(axis=0) / FREEDOM)
+    turns = 2 * solve_triangular(part.factor, np.eye(len(part.at))[:, list(part.mirrored)], lower=True)
+    size = len(part.at)
     constant = gammaln((FREEDOM + size) / 2) - gammaln(FREEDOM / 2) - size * np.log(FREEDOM * np.pi) / 2
-    return constant - (FREEDOM + size) / 2 * length - np.log(np.diagonal(part.factor)).sum()
+
+    def over_signs(whitened: np.ndarray, place: int) -> np.ndarray:
+        if place == len(part.mirrored):
+            return -(FREEDOM + size) / 2 * np.log1p((whitened**2).sum(axis=0) / FREEDOM)
+        turned = whitened - turns[:, place, None] * points[:, part.mirrored[place]]
+        return np.logaddexp(over_signs(whitened, place + 1), over_signs(turned, place + 1))
+
+    return constant + over_signs(whitened, 0) - np.log(np.diagonal(part.factor)).sum()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,14 +59,27 @@ def scale_of(starts: np.ndarray) -> np.ndarray:
     return np.maximum(starts.std(axis=0), 1e-8) if len(starts) > 1 else np.ones(starts.shape[1])
 
 
-def modes_of(value_and_gradient: Callable[[np.ndarray], Any], starts: np.ndarray, scale: np.ndarray) -> list[Mode]:
-    """Ends of the search for a mode from every start, each once, with the curvature there."""
+def modes_of(
+    value_and_gradient: Callable[[np.ndarray], Any],
+    starts: np.ndarray,
+    scale: np.ndarray,
+    mirrored: Sequence[int] = (),
+) -> list[Mode]:
+    """Ends of the search for a mode from every start, each once, with the curvature there.
+
+    Of parameters whose sign the density does not depend on (`mirrored`) those of positive sign.
+    """
     found: list[Mode] = []
+    signed = list(mirrored)
     for start in starts:
         rough = _uphill(value_and_gradient, start, scale)
+        if rough is not None:
+            rough[signed] = np.abs(rough[signed])
         if rough is None or any(_distance(mode, rough) < SAME_MODE for mode in found):
             continue
         at = _uphill(value_and_gradient, rough, _factor_of_covariance(value_and_gradient, rough, scale))
+        if at is not None:
+            at[signed] = np.abs(at[signed])
         if at is None or any(_distance(mode, at) < SAME_MODE for mode in found):
             continue
         factor = _factor_of_covariance(value_and_gradient, at, scale)

@@ -262,7 +262,7 @@ def shipped_cards() -> Path:
 
 
 def _files(path: str | Path) -> list[Path]:
-    shipped = {file.stem: file for file in sorted(shipped_cards().glob("*.toml"))}
+    shipped = {file.stem: file for kind in ("*.toml", "panels/*.toml") for file in sorted(shipped_cards().glob(kind))}
     if str(path) in shipped:
         return [shipped[str(path)]]
     path = Path(path)

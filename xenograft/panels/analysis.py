@@ -121,9 +121,7 @@ def panel_cards(panel: Panel, chosen: Sequence[str] | None = None) -> dict[str, 
         wanted = (*LASTING, *(MODERATED if panel.moderators.shape[1] else ()))
         cards = {name: shipped[name] for name in wanted}
         return {n: card for n, card in cards.items() if card.answers or panel.judged}
-    cards: dict[str, ModelCard] = {}
-    for one in chosen:
-        cards |= {one: shipped[one]} if one in shipped else read_cards(one)
+    cards = read_cards(*chosen)
     if problems := [
         f"{name}: it cannot be fitted to {panel.name}: {reason}. Choose another card."
         for name, card in cards.items()

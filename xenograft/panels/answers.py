@@ -13,7 +13,7 @@ from xenograft.answers.averaging import average
 from xenograft.answers.ranking import Comparison, compare
 from xenograft.fitting.fit import Fit
 from xenograft.panels.columns import effect_columns
-from xenograft.panels.coordinates import schedule_of_arms, schedules_of
+from xenograft.panels.coordinates import panel_coordinates, schedule_of_arms, schedules_of
 from xenograft.panels.effects import Population, curves_of_effects, population_of
 from xenograft.panels.fit import PanelFit, refit_without_models
 from xenograft.panels.panel import Panel
@@ -122,7 +122,7 @@ def answers_of(panel: Panel, fits: Mapping[str, PanelFit], ranking: Comparison, 
     weights = ranking.answer_weights
     if not weights:
         return []
-    own = {name: _OfCard(panel, fits[name], seed) for name in weights}
+    own = {name: ExcessOfCard(panel, fits[name], seed) for name in weights}
     moderated = {name: weight for name, weight in weights.items() if fits[name].card.moderators}
     found: list[Answer] = []
     for arm in panel.judged:
@@ -147,12 +147,22 @@ def answers_of(panel: Panel, fits: Mapping[str, PanelFit], ranking: Comparison, 
     return found
 
 
-class _OfCard:
-    """Excess of typical, new and the panel's models under one card."""
+class ExcessOfCard:
+    """Excess of typical, new and the panel's models under one card.
+
+    Parameters
+    ----------
+    panel : Panel
+        What was fitted.
+    fit : PanelFit
+        With the posterior; `of_models` needs what each model has of its own, too.
+    seed : int
+        Of the models that are drawn as new ones.
+    """
 
     def __init__(self, panel: Panel, fit: PanelFit, seed: int) -> None:
         self.panel, self.fit = panel, fit
-        self.population: Population = population_of(fit.posterior, fit.effects["effect"].to_numpy().tolist())
+        self.population: Population = population_of(fit.posterior, panel_coordinates(panel, fit.card).effects)
         self.typical = self.population.mean
         self._rng = np.random.default_rng([seed, int(fit.card.digest[:8], 16)])
         self.new = self.population.new(self._rng).isel(model=0, drop=True)
@@ -161,11 +171,13 @@ class _OfCard:
         self, effects: xr.DataArray, arm: Arm, reference: JudgedReference, days: Sequence[float],
         arms: tuple[Arm, ...] | None = None,
     ) -> xr.DataArray:  # fmt: skip
+        """Of effects (chain, draw, …, effect), by day; `arms` are what they receive, the panel's own unless given."""
         curves = curves_of_effects(effects, self.fit.posterior, self.panel, self.fit.card, days, arms)
         singles = [one.name for one in self.panel.singles(arm)]
         return excess(curves, arm.name, singles, self.panel.control.name, reference)
 
     def of_models(self, arm: Arm, reference: JudgedReference) -> xr.DataArray:
+        """Of each model that is no historical control, at the horizon (chain, draw, model)."""
         panel, times = self.panel, schedules_of(self.panel, self.fit.card)
         parts: list[xr.DataArray] = []
         for s, arms in enumerate(times.arms):
@@ -179,6 +191,7 @@ class _OfCard:
         return xr.concat(parts, dim="model").sel(model=order).transpose("chain", "draw", "model")
 
     def spread(self, arm: Arm, reference: JudgedReference) -> xr.DataArray:
+        """Sd between models at the horizon (chain, draw)."""
         if reference != "bliss":
             new = self.population.new(self._rng, NEW_MODELS)
             found = self.excess(new, arm, reference, [self.panel.horizon]).isel(day=0, drop=True)
@@ -206,6 +219,7 @@ class _OfCard:
         return (array.sel(arm=singles) - control).sum("arm") - (array.sel(arm=arm.name, drop=True) - control)
 
     def at_values(self, arm: Arm, reference: JudgedReference) -> xr.DataArray:
+        """Of the typical model of a low and a high value of each moderator (chain, draw, moderator, place)."""
         panel = self.panel
         mean, sd = panel.moderators.mean(), panel.moderators.std(ddof=1)
         each = [

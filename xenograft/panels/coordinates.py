@@ -148,6 +148,15 @@ class PanelCoordinates(Pieces):
         departures = [f"departure[{arm.name}]" for arm in self.panel.combinations] if "departure" in self.start else []
         return ("baseline", "growth", *kills, *departures)
 
+    @cached_property
+    def mirrored(self) -> tuple[int, ...]:
+        """The coordinates on whose sign the density does not depend: sds between models with half-normal priors."""
+        found: list[int] = []
+        for piece in self.pieces:
+            if piece.name in SIGNED and piece.kinds[0] == of_study.NORMAL:
+                found += range(self.start[piece.name], self.start[piece.name] + piece.size)
+        return tuple(found)
+
     def values(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """The constrained value of each piece, sds without their sign."""
         found = Pieces.values(self, np.asarray(x))

@@ -42,6 +42,8 @@ def fit(
     seed: int = 0,
     settings: SamplerSettings | None = None,
     progress: bool = True,
+    keep: Literal["everything", "likelihood", "posterior"] = "everything",
+    method: Method = "nuts",
 ) -> PanelFit: ...
 def fit(
     study: Study | Panel,
@@ -68,11 +70,11 @@ def fit(
     progress : bool
         Show a progress bar on standard error.
     keep : {"everything", "likelihood", "posterior"}
-        "likelihood" makes no predictive distributions, "posterior" no log likelihood either: for thousands of fits.
-        Of a study.
+        "likelihood" makes no predictive distributions (of a panel, nothing of single models), "posterior" no log
+        likelihood either: for thousands of fits.
     method : {"nuts", "importance"}
         "importance" draws around the mode without chains, in a tenth of the time, and turns to NUTS by itself where
-        the weights may not be trusted. Of a study.
+        the weights may not be trusted.
 
     Returns
     -------
@@ -85,7 +87,7 @@ def fit(
         When the study lacks what the card needs.
     """
     if isinstance(study, Panel):
-        return fit_panel(study, card, seed=seed, settings=settings, progress=progress)
+        return fit_panel(study, card, seed=seed, settings=settings, progress=progress, keep=keep, method=method)
     return sampling.fit(study, card, seed=seed, settings=settings, progress=progress, keep=keep, method=method)
 
 
@@ -107,6 +109,7 @@ def fit_all(
     seed: int = 0,
     settings: SamplerSettings | None = None,
     progress: bool = True,
+    method: Method = "nuts",
 ) -> dict[str, PanelFit]: ...
 def fit_all(
     study: Study | Panel,
@@ -126,7 +129,10 @@ def fit_all(
     """
     given: list[ModelCard] = list(cast("Any", cards.values() if isinstance(cards, Mapping) else cards))
     if isinstance(study, Panel):
-        return {one.name: fit_panel(study, one, seed=seed, settings=settings, progress=progress) for one in given}
+        return {
+            one.name: fit_panel(study, one, seed=seed, settings=settings, progress=progress, method=method)
+            for one in given
+        }
     return sampling.fit_all(study, given, seed=seed, settings=settings, progress=progress, method=method)
 
 

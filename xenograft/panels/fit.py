@@ -13,10 +13,25 @@ import xarray as xr
 
 from xenograft.errors import InputError
 from xenograft.fitting.fit import versions
-from xenograft.fitting.health import STATUS_MARKS, Attempt, Health, judge
+from xenograft.fitting.health import STATUS_MARKS, Attempt, Health, judge, judge_weights
+from xenograft.fitting.importance import importance_draws
 from xenograft.fitting.nutpie_adapter import sample
 from xenograft.fitting.progress import FitProgress
-from xenograft.fitting.sampling import LOW_RANK_UP_TO, STATUSES, Run, SamplerSettings, sampler_seed
+from xenograft.fitting.sampling import (
+    BENT,
+    ENOUGH,
+    FEW_DIMENSIONS,
+    LEAST_PROPOSED,
+    LOW_RANK_UP_TO,
+    PROPOSED,
+    STARTS,
+    STATUSES,
+    Adaptation,
+    Method,
+    Run,
+    SamplerSettings,
+    sampler_seed,
+)
 from xenograft.model.card import ModelCard
 from xenograft.panels.density import PanelDensity, panel_density
 from xenograft.panels.effects import curves_of_effects, draws_of_effects, population_of
@@ -24,6 +39,9 @@ from xenograft.panels.likelihood import model_log_likelihood
 from xenograft.panels.panel import Panel
 from xenograft.printing import html_card, html_list
 from xenograft.quantities.estimands import excess
+
+MOST_MIRRORED = 7
+"""Sds between models beyond which the mirror images of a t are too many (each doubles them)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +69,6 @@ class PanelFit:
     seed: int
     seconds: Mapping[str, float]
 
-    method: Literal["nuts"] = "nuts"
-
     def __repr__(self) -> str:
         chains, draws = self.posterior.sizes["chain"], self.posterior.sizes["draw"]
         return f"<PanelFit {self.card.name} of {self.panel.name!r}: {self.health.status}, {chains} × {draws} draws>"
@@ -61,6 +77,11 @@ class PanelFit:
         facts = [repr(self.panel).strip("<>"), f"seed {self.seed}", f"xenograft {versions()['xenograft']}"]
         kind = f"Fit of a panel, {STATUS_MARKS[self.health.status]}"
         return html_card(self.card.name, kind, facts, [html_list(self.health.failures)])
+
+    @property
+    def method(self) -> Literal["nuts", "importance"]:
+        """How the draws that were kept were made: by chains, or by importance sampling."""
+        return "nuts" if self.health.effective_draws is None else "importance"
 
     @property
     def study(self) -> Panel:
@@ -86,6 +107,8 @@ def fit_panel(
     settings: SamplerSettings | None = None,
     progress: bool = True,
     without: Sequence[str] = (),
+    keep: Literal["everything", "likelihood", "posterior"] = "everything",
+    method: Method = "nuts",
 ) -> PanelFit:
     """Fit one card to a panel.
 
@@ -99,6 +122,12 @@ def fit_panel(
         As in `fit`.
     without : sequence of str
         Models left out; `log_likelihood` is then theirs alone, of models never seen.
+    keep : {"everything", "likelihood", "posterior"}
+        "likelihood" draws nothing that models have of their own, "posterior" has no log likelihood either: for
+        thousands of fits.
+    method : {"nuts", "importance"}
+        "importance" draws around the mode without chains, and turns to NUTS by itself where the weights may not be
+        trusted.
 
     Raises
     ------
@@ -113,37 +142,75 @@ def fit_panel(
         own_seed ^= int.from_bytes(hashlib.sha256("\n".join(sorted(without)).encode()).digest()[:4])
     began = time.perf_counter()
     attempts: list[Attempt] = []
-    kept: tuple[Health, np.ndarray, xr.Dataset] | None = None
+    kept: _Sampled | None = None
     with FitProgress(card.name, shown=progress) as bar:
         density = panel_density(panel, card, without)
         compiled = time.perf_counter()
         run = Run(settings.draws, settings.tune, adaptation="low_rank" if density.n_dim <= LOW_RANK_UP_TO else "diag")
-        while kept is None or (kept[0].status != "pass" and len(attempts) <= settings.retries):
+        if method == "importance" and _may_be_weighted(density):
+            bar.weighting()
+            weighted = _weighted(density, settings, own_seed)
+            if weighted is not None:
+                attempts.append(_attempt(run, "importance", weighted.health))
+                kept = weighted if weighted.health.status == "pass" else None
+        first = len(attempts)
+        while kept is None or (kept.health.status != "pass" and len(attempts) - first <= settings.retries):
             positions, stats = sample(
                 density, draws=run.draws, tune=run.tune, target_accept=run.target_accept, adaptation=run.adaptation,
                 chains=settings.chains, cores=settings.cores, seed=own_seed + len(attempts),
                 progress=bar.sampling(settings.chains * (run.draws + run.tune)),
             )  # fmt: skip
             health = judge(_judged(density, positions), stats, density.latents(positions))
-            attempts.append(
-                Attempt(run.draws, run.tune, run.target_accept, run.adaptation, health.status, health.failures)
-            )
-            if kept is None or STATUSES.index(health.status) < STATUSES.index(kept[0].status):
-                kept = health, positions, stats
-            run = run.more_careful(health, retry=len(attempts))
-        health, positions, stats = kept
-    whole = panel_density(panel, card) if without else density
-    likelihood = model_log_likelihood(whole, positions, without or None)
-    groups = {
-        "posterior": density.parameters(positions),
-        "sample_stats": stats,
-        "log_likelihood": likelihood.to_dataset(name="volume_readings"),
-    }
-    if not without:
-        effects = draws_of_effects(density, positions, np.random.default_rng(own_seed))
-        groups |= {"models": effects.to_dataset(name="own"), "latent": density.latents(positions)}
+            attempts.append(_attempt(run, run.adaptation, health))
+            if kept is None or STATUSES.index(health.status) < STATUSES.index(kept.health.status):
+                kept = _Sampled(positions, stats, health)
+            run = run.more_careful(health, retry=len(attempts) - first)
+    groups = {"posterior": density.parameters(kept.positions), "sample_stats": kept.stats}
+    if keep != "posterior":
+        whole = panel_density(panel, card) if without else density
+        likelihood = model_log_likelihood(whole, kept.positions, without or None)
+        groups["log_likelihood"] = likelihood.to_dataset(name="volume_readings")
+    if keep == "everything" and not without:
+        effects = draws_of_effects(density, kept.positions, np.random.default_rng(own_seed))
+        groups |= {"models": effects.to_dataset(name="own"), "latent": density.latents(kept.positions)}
     seconds = {"compile": compiled - began, "sample": time.perf_counter() - compiled}
-    return PanelFit(panel, card, xr.DataTree.from_dict(groups), health, tuple(attempts), seed, seconds)
+    return PanelFit(panel, card, xr.DataTree.from_dict(groups), kept.health, tuple(attempts), seed, seconds)
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    positions: np.ndarray
+    stats: xr.Dataset
+    health: Health
+
+
+def _attempt(run: Run, adaptation: Adaptation, health: Health) -> Attempt:
+    return Attempt(run.draws, run.tune, run.target_accept, adaptation, health.status, health.failures)
+
+
+def _may_be_weighted(density: PanelDensity) -> bool:
+    """Whether a Student t may be close to the posterior, so that it is worth a try."""
+    start = density.coordinates.start
+    few = density.n_dim <= FEW_DIMENSIONS and len(density.coordinates.mirrored) <= MOST_MIRRORED
+    return few and not any(name in start for name in BENT)
+
+
+def _weighted(density: PanelDensity, settings: SamplerSettings, seed: int) -> _Sampled | None:
+    """Draws around the mode, weighted; None where no mode was found."""
+    rng = np.random.default_rng(seed)
+    starts = density.prior_draws(STARTS, seed=seed)
+    size = max(LEAST_PROPOSED, PROPOSED * settings.chains * settings.draws)
+    found = importance_draws(
+        density.value_and_gradient, density.values, starts, draws=size, rng=rng, enough=ENOUGH,
+        mirrored=density.coordinates.mirrored,
+    )  # fmt: skip
+    if found is None:
+        return None
+    shape = settings.chains, settings.draws
+    chosen = found.resampled(shape, rng)
+    dims = {"chain": range(shape[0]), "draw": range(shape[1])}
+    stats = xr.Dataset({"lp": (("chain", "draw"), found.log_density[chosen])}, dims)
+    return _Sampled(found.points[chosen], stats, judge_weights(found.pareto_k, found.effective))
 
 
 def refit_without_models(fit: PanelFit, models: Sequence[str]) -> PanelFit:
