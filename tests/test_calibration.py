@@ -21,14 +21,7 @@ from xenograft.errors import InputError
 from xenograft.fitting.curves import curves_of, prior_draws
 from xenograft.fitting.sampling import SamplerSettings
 from xenograft.model.card import ModelCard, read_cards
-from xenograft.planning.calibration import (
-    CalibrationTrial,
-    _drawn_study,
-    bare_study,
-    calibrate,
-    rank_one_study,
-    ranks_of,
-)
+from xenograft.planning.calibration import _drawn_study, bare_study, calibrate, rank_one_study
 from xenograft.planning.calibration_record import (
     Calibration,
     calibration_of,
@@ -37,6 +30,7 @@ from xenograft.planning.calibration_record import (
     read_calibration,
     write_calibration,
 )
+from xenograft.planning.calibration_trial import CalibrationTrial, ranks_of
 from xenograft.planning.card_truth import problems_of_card, truth_of
 from xenograft.simulation.simulate import LARGEST, true_curves
 

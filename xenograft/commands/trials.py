@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 POWER_CARD = "exponential-bliss-departure"
 """Fitted by `power` unless others are named."""
 
+PANEL_CARD, MODERATED_CARD = "panel-exponential", "panel-exponential-moderators"
+"""Fitted to a panel, and to one with moderators, unless others are named."""
+
 MOST_PROCESSES = 4
 """Unless told: each process needs more than half a gigabyte."""
 
@@ -61,6 +64,15 @@ def power(
     effect: Annotated[
         str, typer.Option(metavar="RATE,…", help="Departures of the primary combination (1/day) to compare.")
     ] = "",
+    panels: Annotated[
+        str, typer.Option(metavar="MxN,…", help="Of a panel: models x animals per arm of each to compare (30x1,5x8).")
+    ] = "",
+    spread: Annotated[
+        str, typer.Option(metavar="RATE,…", help="Of a panel: sds of that departure between models (1/day) to compare.")
+    ] = "",
+    slope: Annotated[
+        str, typer.Option(metavar="RATE,…", help="Of a panel: its slopes on the first moderator (1/day per unit).")
+    ] = "",
     model: Cards = None,
     reference: ReferenceOption = "bliss",
     studies: Studies = 500,
@@ -81,13 +93,16 @@ def power(
     from xenograft.planning.power import power, power_sentences
 
     planned = read_design(design)
-    cards = list(read_cards(*(model or [POWER_CARD])).values())
+    cards = list(read_cards(*(model or [_usual_card(planned, truth)])).values())
     cells = cells_of(
         planned,
         animals=[int(number) for number in _numbers("--animals", animals, whole=True)],
         every=_numbers("--visits", visits),
         durations=_numbers("--duration", duration),
         effects=_numbers("--effect", effect),
+        panels=_panels(panels),
+        spreads=_numbers("--spread", spread),
+        slopes=_numbers("--slope", slope),
     )
     truths = _truths(truth, source, planned, cards, studies, seed)
     processes = _processes(workers, scheduler)
@@ -121,8 +136,9 @@ def calibrate(
 ) -> None:
     """Check a model: simulate studies from its own priors, fit them, see whether its intervals hold the truth."""
     from xenograft.model.card import read_cards
-    from xenograft.planning.calibration import SETTINGS, calibrate
+    from xenograft.planning.calibration import calibrate
     from xenograft.planning.calibration_record import calibration_table, problems_of_calibration, write_calibration
+    from xenograft.planning.calibration_trial import SETTINGS
 
     cards = read_cards(*model)
     processes = _processes(workers, scheduler)
@@ -173,6 +189,28 @@ def _numbers(option: str, written: str, *, whole: bool = False) -> list[float]:
         raise InputError(f'{option}: "{written}" is no list of {kind}. Separate {kind} by commas.') from None
 
 
+def _panels(written: str) -> list[tuple[int, int]]:
+    """Models x animals, separated by commas."""
+    found: list[tuple[int, int]] = []
+    for part in written.replace("×", "x").split(","):
+        models, _, animals = part.strip().partition("x")
+        if not (models.isdigit() and animals.isdigit()) and part.strip():
+            raise InputError(f'--panels: "{written}" are no panels. Write models x animals per arm: 30x1,5x8.')
+        found += [(int(models), int(animals))] if part.strip() else []
+    return found
+
+
+def _usual_card(design: Design, truth: Path | None) -> str:
+    """The card that is fitted unless others are named."""
+    from xenograft.simulation.truth import read_truth
+
+    if design.panel is None:
+        return POWER_CARD
+    spread = read_truth(truth).panel if truth else None
+    moderated = design.panel.moderators or (spread is not None and spread.moderators)
+    return MODERATED_CARD if moderated else PANEL_CARD
+
+
 def _truths(
     truth: Path | None, source: str | None, design: Design, cards: list[ModelCard], studies: int, seed: int
 ) -> Truth | list[Truth]:
@@ -199,6 +237,8 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
         return [f"{100 * share:.0f} % ±{100 * half:.0f}" for share, half in pairs]
 
     shown = table[[name for name in DIMENSIONS if name in table]].map("{:g}".format)
+    if "question" in table:
+        shown = shown.assign(question=table["question"].replace({"new_model": "new model"}))
     shown = shown.assign(model=table["model"], studies=table["studies"], true=table["true"].map("{:.2f}".format))
     shown = shown.assign(**{verdict: percent(verdict) for verdict in VERDICTS})
     numbers = {name: table[name].map("{:.2f}".format) for name in ("width", "bias")}
@@ -206,9 +246,12 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_power(table: pd.DataFrame, folder: Path) -> list[str]:
+    from xenograft.figures.panel_plans import panel_power
     from xenograft.figures.plans import power_curves, power_map
     from xenograft.figures.theme import save_figures
 
+    if "question" in table:
+        return [path.name for path in save_figures(folder, {"power": panel_power(table)}, ["png", "svg"])]
     figures = {"power": power_curves(table), "power-map": power_map(table)}
     drawn = {name: figure for name, figure in figures.items() if figure is not None}
     return [path.name for path in save_figures(folder, drawn, ["png", "svg"])]

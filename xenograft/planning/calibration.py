@@ -10,13 +10,11 @@ parameters, the excess at the horizon and the joint log likelihood, which sees e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import arviz as az
 import numpy as np
 import xarray as xr
 
@@ -28,7 +26,20 @@ from xenograft.fitting.sampling import Method, SamplerSettings, fit
 from xenograft.model.card import ModelCard
 from xenograft.model.vocabulary import SHRUNKEN
 from xenograft.planning.calibration_record import Calibration, calibration_of
+from xenograft.planning.calibration_trial import (
+    DAYS,
+    DOSES,
+    HORIZON,
+    LIKELIHOOD_DRAWS,
+    REDRAWN_AT_MOST,
+    SETTINGS,
+    VISITS,
+    CalibrationTrial,
+    agents_of,
+    ranks_of,
+)
 from xenograft.planning.card_truth import in_truths, truth_of
+from xenograft.planning.panel_calibration import rank_one_panel
 from xenograft.planning.trials import Outcome, run_trials
 from xenograft.quantities.estimands import excess
 from xenograft.simulation.simulate import LARGEST, simulate
@@ -38,48 +49,7 @@ from xenograft.study.study import Arm, Dosing, Study
 from xenograft.study.tested import untested
 
 ANIMALS = 8
-VISITS = (0.0, 3.0, 7.0, 10.0, 14.0, 17.0, 21.0)
-HORIZON = 21.0
-DAYS = ((0.0, 14.0), (0.0, 7.0, 14.0))
-"""Dosing days of the first agent and of the others."""
-
-DOSES = (1.0, 4.0)
-"""mg/kg, of a card that says how the effect rises with the dose, or departures differ."""
-
 COHORTS = 4
-LIKELIHOOD_DRAWS = 100
-"""Draws of each chain under which the joint log likelihood is computed."""
-
-REDRAWN_AT_MOST = 20
-"""Studies in a row with readings that no computer can hold, before the trial counts as failed."""
-
-SETTINGS = SamplerSettings(draws=500, tune=500)
-
-
-@dataclass(frozen=True)
-class CalibrationTrial:
-    """One study of a calibration.
-
-    Parameters
-    ----------
-    card : ModelCard
-        What is fitted.
-    truths_from : ModelCard
-        Whose priors the true parameters are drawn from: the card itself, or another, to see that it is noticed.
-    seed, number : int
-        Seed of the calibration and number of the study; both and the card's digest give the study.
-    settings : SamplerSettings
-        How to sample.
-    method : {"nuts", "importance"}
-        As in `fit`.
-    """
-
-    card: ModelCard
-    truths_from: ModelCard
-    seed: int
-    number: int
-    settings: SamplerSettings = SETTINGS
-    method: Method = "importance"
 
 
 def calibrate(
@@ -96,6 +66,8 @@ def calibrate(
     method: Method = "importance",
 ) -> Calibration:
     """Calibrate a card by simulation: 4 arms of 8 animals, 7 visits in 3 weeks, horizon day 21.
+
+    Of a card for panels each study is one of 8 models of 2 animals in each arm.
 
     Parameters
     ----------
@@ -141,7 +113,7 @@ def calibrate(
         str(number): CalibrationTrial(card, drawn_from, seed, number, settings, method) for number in range(studies)
     }
     found = run_trials(
-        rank_one_study,
+        rank_one_panel if card.panel else rank_one_study,
         trials,
         Path(store),
         about=about,
@@ -180,7 +152,7 @@ def bare_study(card: ModelCard) -> Study:
     rises with the dose, and every pair of them where it says how departures differ; four cohorts where it has cohorts.
     No animal leaves and no reading has a limit.
     """
-    agents, several = _agents(card), card.departure_by == SHRUNKEN
+    agents, several = agents_of(card), card.departure_by == SHRUNKEN
     doses = DOSES if several or card.dose_effect != "free" else (None,)
     dosings = [
         [Dosing(agent, days, None if dose is None else (dose,) * len(days), None if dose is None else "mg/kg")
@@ -198,44 +170,6 @@ def bare_study(card: ModelCard) -> Study:
     cohorts = COHORTS if "cohort" in card.varies else None
     made = simulate(arms, still, animals=ANIMALS, days=VISITS, seed=0, cohorts=cohorts)
     return Study(f"calibration of {card.name}", "mm3", arms, made.readings, chosen_horizon=HORIZON)
-
-
-def ranks_of(
-    quantities: Mapping[str, tuple[xr.DataArray, float]], rng: np.random.Generator, worth: float = np.inf
-) -> dict[str, float]:
-    """Where each true value stands among its posterior draws.
-
-    Parameters
-    ----------
-    quantities : mapping of str to (DataArray (chain, draw), float)
-        Draws and the true value.
-    rng : Generator
-        Puts a rank somewhere between its neighbours, so that it is uniform on 0–1 rather than on a grid.
-    worth : float
-        Independent draws that the draws are worth at most, as importance sampling tells.
-
-    Returns
-    -------
-    dict of str to float
-        Draws are thinned to about independent ones, by the smaller of bulk and tail effective sample size.
-    """
-    found: dict[str, float] = {}
-    for name, (draws, true) in quantities.items():
-        values = draws.transpose("chain", "draw").to_numpy()
-        chains = {"x": values}
-        effective = min(worth, *(float(az.ess(chains, method=kind)["x"]) for kind in ("bulk", "tail")))
-        step = int(np.ceil(values.size / effective)) if np.isfinite(effective) else 1
-        thinned = values.ravel()[:: max(step, 1)]
-        below, equal = int((thinned < true).sum()), int((thinned == true).sum())
-        found[name] = (below + rng.uniform() * (equal + 1)) / (len(thinned) + 1)
-    return found
-
-
-def _agents(card: ModelCard) -> list[str]:
-    named = set(card.exposure) - {"default"} if isinstance(card.exposure, dict) else set[str]()
-    named |= {entry.partition(".")[2] for entry in card.priors if "." in entry}
-    closed = isinstance(card.exposure, dict) and "default" not in card.exposure
-    return [*sorted(named), *[agent for agent in "AB" if not closed and agent not in named][: max(2 - len(named), 0)]]
 
 
 def _simulator(card: ModelCard) -> str:

@@ -42,6 +42,7 @@ def problems_of_card(card: ModelCard, truth: Truth, arms: Sequence[Arm], place: 
         *_dose_findings(card, truth, arms),
         *_animal_findings(card, truth),
         *_reading_findings(card, truth),
+        *_panel_findings(card, truth),
     ]
     return [f"{place}: {finding}" for finding in found]
 
@@ -180,6 +181,19 @@ def _animal_findings(card: ModelCard, truth: Truth) -> Iterable[str]:
         yield f"mouse_share is not 0, and the card {card.name} has no prior of it. Remove mouse_share."
     if truth.responder_share > 0:
         yield "no card claims a share of responders. Remove responder_share and responder_factor."
+
+
+def _panel_findings(card: ModelCard, truth: Truth) -> Iterable[str]:
+    if card.panel != (truth.panel is not None):
+        remedy = "Add [panel]" if card.panel else "Remove panel"
+        yield f"the card {card.name} is for {'a panel' if card.panel else 'one study'}. {remedy}."
+    if truth.panel is None or not card.panel:
+        return
+    if card.departure == "none" and any(truth.panel.sd_departure.values()):
+        yield f'panel.sd_departure is not 0, and the card {card.name} claims departure = "none". Remove it.'
+    for name, one in truth.panel.moderators.items() if not card.moderators else ():
+        if any((*one.slope_kill.values(), *one.slope_departure.values())):
+            yield f"panel.moderators.{quoted(name)} has slopes, and the card {card.name} claims none. Remove them."
 
 
 def _reading_findings(card: ModelCard, truth: Truth) -> Iterable[str]:

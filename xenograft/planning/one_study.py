@@ -100,7 +100,9 @@ def answer_planned_study(planned: PlannedStudy) -> Outcome:
     fits = fitted(planned.method)
     draws = {name: _excess(one, study, combination, planned.reference) for name, one in fits.items()}
     answers = {
-        name: _answer(found) if fits[name].health.status != "fail" else {"words": f"no conclusion: {_why(fits[name])}"}
+        name: answer_of(found)
+        if fits[name].health.status != "fail"
+        else {"words": f"no conclusion: {_why(fits[name])}"}
         for name, found in draws.items()
     }
     if several:
@@ -145,10 +147,11 @@ def _averaged(fits: Mapping[str, Fit], draws: Mapping[str, xr.DataArray]) -> dic
         return {"words": no_conclusion(fits, ranking)}
     own = {name: draws[name] for name in weights}
     agreement = agreement_of({name: float(probability_positive(found)) for name, found in own.items()}, weights)
-    return _answer(average(own, weights), agreement)
+    return answer_of(average(own, weights), agreement)
 
 
-def _answer(draws: xr.DataArray, agreement: str | None = None) -> dict[str, Any]:
+def answer_of(draws: xr.DataArray, agreement: str | None = None) -> dict[str, Any]:
+    """The verdict's `words`, `median`, `lower`, `upper` (95 %) and `probability` above 0 of draws (chain, draw)."""
     lower, median, upper = quantiles(draws.to_numpy(), (0.025, 0.5, 0.975)).tolist()
     probability = float(probability_positive(draws))
     return {

@@ -17,10 +17,14 @@ from xenograft.fitting.fit import Fit, versions
 from xenograft.fitting.sampling import Method, SamplerSettings
 from xenograft.model.card import ModelCard
 from xenograft.model.choice import why_not
+from xenograft.panels import fit as of_panel
 from xenograft.planning.card_truth import truth_of
 from xenograft.planning.cells import DIMENSIONS, Cell, cell_as_json, example_of, with_effect
 from xenograft.planning.design import Design
+from xenograft.planning.one_panel import AVERAGE, NEW_MODEL, answer_planned_panel, asked_moderators
 from xenograft.planning.one_study import SETTINGS, PlannedStudy, answer_planned_study
+from xenograft.planning.panel_truths import panel_truth_of, prior_panel_draws
+from xenograft.planning.simulated_panel import example_panel
 from xenograft.planning.trials import run_trials
 from xenograft.quantities.estimands import JudgedReference
 from xenograft.simulation.truth import Truth, problems_of_truth
@@ -58,8 +62,15 @@ def truths_from(source: Fit | ModelCard, design: Design, studies: int, *, seed: 
         chosen = np.random.default_rng(seed).integers(posterior.sizes["of"], size=studies)
         drawn = [posterior.isel(of=int(number)).reset_coords(drop=True) for number in chosen]
         return [truth_of(source.card, one, source.study.arms) for one in drawn]
-    example = example_of(design)
     seeds = np.random.SeedSequence(seed).generate_state(-(-studies // BLOCK))
+    if design.panel is not None:
+        panel = example_panel(design, None)
+        parts = [prior_panel_draws(panel, source, BLOCK, seed=int(one)) for one in seeds]
+        return [
+            panel_truth_of(source, parts[number // BLOCK].isel(draw=number % BLOCK, drop=True), panel)
+            for number in range(studies)
+        ]
+    example = example_of(design)
     blocks = [prior_draws(example, source, BLOCK, seed=int(one)).squeeze("chain", drop=True) for one in seeds]
     return [
         truth_of(source, blocks[number // BLOCK].isel(draw=number % BLOCK, drop=True), design.arms)
@@ -120,7 +131,9 @@ def power(
         interval, `bias` (median minus truth), both log units and means; `covered`, share of the intervals that hold the
         truth. Each with its 95 % Monte-Carlo half-width, `… ±`. `by_nuts`, the share of the cell's fits that importance
         sampling left to NUTS, and `difference`, the largest difference of a probability in the studies that were fitted
-        both ways; neither is a number where NUTS was asked for.
+        both ways; neither is a number where NUTS was asked for. Of a panel a row per `question` too: the average model,
+        a new model (whose `true` excess is that of one more model drawn) and each moderator (log units per unit of it;
+        "enhanced" where the excess rises with it).
 
     Raises
     ------
@@ -147,8 +160,9 @@ def power(
         for place, cell in enumerate(cells)
         for number in range(studies)
     }
+    panel = cells[0].design.panel is not None
     found = run_trials(
-        answer_planned_study,
+        answer_planned_panel if panel else answer_planned_study,
         trials,
         Path(store),
         about=about,
@@ -157,16 +171,29 @@ def power(
         progress=progress,
         title="studies",
     )
-    rows = [
-        dict(cell.varied) | _summary(model, [found[f"{place}:{number}"] for number in range(studies)], len(cards))
-        for place, cell in enumerate(cells)
-        for model in _models(cards)
-    ]
+    asked = asked_moderators(next(iter(trials.values()))) if panel else []
+    rows: list[dict[str, Any]] = []
+    for place, cell in enumerate(cells):
+        outcomes = [found[f"{place}:{number}"] for number in range(studies)]
+        for question in [AVERAGE, NEW_MODEL, *asked] if panel else [None]:
+            own = outcomes if question is None else [_of_question(one, question) for one in outcomes]
+            may = [card for card in cards if question is None or card.answers]
+            who = [card for card in may if question not in asked or card.moderators]
+            said = {} if question is None else {"question": question}
+            rows += [dict(cell.varied) | said | _summary(model, own, len(cards)) for model in _models(cards, who)]
     return pd.DataFrame(rows)
 
 
-def _models(cards: Sequence[ModelCard]) -> list[str]:
-    return [*([AVERAGED] if sum(card.answers for card in cards) > 1 else []), *(card.name for card in cards)]
+def _of_question(outcome: Mapping[str, Any], question: str) -> dict[str, Any]:
+    """The outcome of a panel as far as one question goes."""
+    own = {name: one for name, one in outcome.items() if name not in ("true", "answers")}
+    if question in outcome.get("true", {}):
+        own["true"] = outcome["true"][question]
+    return own | {"answers": outcome.get("answers", {}).get(question, {})}
+
+
+def _models(cards: Sequence[ModelCard], shown: Sequence[ModelCard]) -> list[str]:
+    return [*([AVERAGED] if sum(card.answers for card in cards) > 1 else []), *(card.name for card in shown)]
 
 
 def _summary(model: str, outcomes: Sequence[Mapping[str, Any]], cards: int) -> dict[str, Any]:
@@ -213,6 +240,11 @@ def _mean(values: Sequence[float]) -> tuple[float, float]:
 def _refuse_what_cannot_run(cells: Sequence[Cell], truth: Truth, cards: Sequence[ModelCard]) -> None:
     design = cells[0].design
     problems = list(problems_of_truth(design.arms, truth))
+    if (design.panel is None) != (truth.panel is None):
+        has, lacks = ("truth", "design") if design.panel is None else ("design", "truth")
+        problems.append(f"{lacks}: the {has} is of a panel, and this is of one study. Add [panel] to it.")
+    if any("slope" in cell.varied for cell in cells) and truth.panel is not None and not truth.panel.moderators:
+        problems.append("truth: there is no moderator whose --slope could change. Add [panel.moderators.NAME].")
     if not any(arm.control for arm in design.arms):
         problems.append("design: no arm is the control. Give one control = true.")
     if not any(arm.is_combination for arm in design.arms):
@@ -224,10 +256,11 @@ def _refuse_what_cannot_run(cells: Sequence[Cell], truth: Truth, cards: Sequence
         combination = example.primary_combination
         if combination is not None and (reason := why_not_judged(example, combination)):
             problems.append(f"design: {combination.name} has no reference: {reason}. Add that arm.")
+        panel = None if design.panel is None else example_panel(design, truth)
         problems += [
             f"{card.name}: it cannot be fitted to this design: {reason}. Choose another card."
             for card in cards
-            if (reason := why_not(example, card))
+            if (reason := why_not(example, card) if panel is None else of_panel.why_not(panel, card))
         ]
         problems += [
             f"{card.name}: it fixes the combination, so it has no verdict. Choose a card that answers."
@@ -246,14 +279,17 @@ def power_sentences(table: pd.DataFrame) -> list[str]:
     table : DataFrame
         As of `power`.
     """
-    first = table[table["model"] == table["model"].iloc[0]]
-    others = [name for name in DIMENSIONS if name in first and name != "animals"]
-    groups = [rows for _, rows in first.groupby(others, sort=False)] if others else [first]
-    sentences = [_sentence(rows, others) for rows in groups]
+    sentences: list[str] = []
+    for question, own in table.groupby("question", sort=False) if "question" in table else [("", table)]:
+        first = own[own["model"] == own["model"].iloc[0]]
+        others = [name for name in DIMENSIONS if name in first and name not in ("animals", "models")]
+        groups = [rows for _, rows in first.groupby(others, sort=False)] if others else [first]
+        sentences += [_sentence(rows, others, str(question)) for rows in groups]
     if "by_nuts" in table and table["by_nuts"].notna().any():
+        what = "panel" if "question" in table else "study"
         sentences.append(
             f"Fitted by importance sampling, {_share_of(table['by_nuts'].mean())} of the fits by NUTS instead; where a "
-            f"study was fitted both ways, probabilities differ by {table['difference'].max():.3f} at most."
+            f"{what} was fitted both ways, probabilities differ by {table['difference'].max():.3f} at most."
         )
     return sentences
 
@@ -262,25 +298,40 @@ def _share_of(share: float) -> str:
     return "none" if share == 0 else f"{100 * share:.1f} %"
 
 
-def _sentence(rows: pd.DataFrame, others: Sequence[str]) -> str:
-    wording = {"every": "visits every {:g} days", "duration": "{:g} days", "effect": "a departure of {:g}/day"}
+def _sentence(rows: pd.DataFrame, others: Sequence[str], question: str) -> str:
+    wording = {
+        "every": "visits every {:g} days", "duration": "{:g} days", "effect": "a departure of {:g}/day",
+        "spread": "a sd of {:g}/day between models", "slope": "a slope of {:g}/day per unit of the moderator",
+    }  # fmt: skip
     where = ", ".join(wording[name].format(rows[name].iloc[0]) for name in others)
     where = f" with {where}" if where else ""
+    studies = "panels" if question else "studies"
+    head = {"": "", AVERAGE: "The average model: ", NEW_MODEL: "A model that was not tested: "}
+    about = head.get(question, f"{question}: ")
     true = float(rows["true"].mean())
+    if question == NEW_MODEL:
+        row = rows.iloc[int((rows[ENHANCED] + rows[LESS]).argmax())]
+        said = f"{_percent(row[ENHANCED], row[f'{ENHANCED} ±'])}, and less in {_percent(row[LESS], row[f'{LESS} ±'])}"
+        return f"{about}{_who(row)} the verdict enhanced in {said} of the {studies}{where}."
     if abs(true) < NOTHING:
         row = rows.iloc[int((rows[ENHANCED] + rows[LESS]).argmax())]
         half = float(np.hypot(row[f"{ENHANCED} ±"], row[f"{LESS} ±"]))
         wrong = _percent(row[ENHANCED] + row[LESS], half)
-        return f"{_who(row)} a wrong verdict in {wrong} of the studies{where}, where nothing is to be found."
+        return f"{about}{_who(row)} a wrong verdict in {wrong} of the {studies}{where}, where nothing is to be found."
     target, words = (ENHANCED, ENHANCED) if true > 0 else (LESS, "less than the reference")
+    if question not in head:
+        words = "rises" if true > 0 else "falls"
     enough = rows[rows[target] >= ENOUGH]
     row = enough.iloc[0] if len(enough) else rows.iloc[int(rows[target].argmax())]
-    found = f'{_who(row)} {_percent(row[target], row[f"{target} ±"])} chance of the verdict "{words}"{where}'
+    found = f'{about}{_who(row)} {_percent(row[target], row[f"{target} ±"])} chance of the verdict "{words}"{where}'
     missed = len(rows) > 1 and not len(enough)
-    return f"{found}; no number of animals reaches {100 * ENOUGH:.0f} %." if missed else f"{found}."
+    what = "design" if question else "number of animals"
+    return f"{found}; no {what} reaches {100 * ENOUGH:.0f} %." if missed else f"{found}."
 
 
 def _who(row: pd.Series) -> str:
+    if "models" in row:
+        return f"{row['models']:g} models × {row['animals']:g} per arm give"
     return f"{row['animals']:g} animals per arm give" if "animals" in row else "The design gives"
 
 
