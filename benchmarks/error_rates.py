@@ -39,6 +39,9 @@ from xenograft.study.study import Study
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "error-rates.md"
 INTRO, BEFORE = "error_rates.md", "error_rates_before.md"
+PANELS = Path(__file__).parent / "panel_error_rates.md"
+"""The page's section of panels, written by `panel_error_rates`."""
+
 SEED = 1
 NONE = "No study of these rows has been run with today's models yet."
 BOTH_WAYS_EVERY = 10
@@ -161,7 +164,14 @@ def page(found: Mapping[str, Sequence[Outcome]]) -> str:
     """The Markdown page."""
     intro, before = ((Path(__file__).parent / name).read_text(encoding="utf-8").rstrip() for name in (INTRO, BEFORE))
     told = [*table(found), *_together(found), *_both_ways(found)] if found else [NONE]
-    return "\n\n".join([intro, "\n".join(told), before]) + "\n"
+    return page_with_panels("\n\n".join([intro, "\n".join(told), before]) + "\n")
+
+
+def page_with_panels(text: str) -> str:
+    """The page with its last section, that of panels, as it was written last."""
+    own, _, _ = text.partition("\n## Panels")
+    section = PANELS.read_text(encoding="utf-8") if PANELS.is_file() else ""
+    return "\n".join([own.rstrip(), *(["", section.rstrip()] if section else []), ""])
 
 
 def _together(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
@@ -174,8 +184,8 @@ def _together(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
     if answered := sum(one["studies"] - one["none"] for one in within):
         doubted = sum(one["wrong_in_doubt"] + one["others_in_doubt"] for one in within)
         lines.append(
-            f"Together: where the truth is a model that is fitted to every study, {_of(doubted, answered)} answers "
-            f"carried a caution ({100 * doubted / answered:.1f} %)."
+            f"Together: where the truth is a model that is fitted to every study, {share_of(doubted, answered)} "
+            f"answers carried a caution ({100 * doubted / answered:.1f} %)."
         )
     if wider := [one["wider"] for key, of in found.items() if key in modelled for one in of if "wider" in one]:
         lines.append(
@@ -185,7 +195,7 @@ def _together(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
     if answered := sum(one["studies"] - one["none"] for one in beyond):
         wrong, told = (sum(one[key] for one in beyond) for key in ("wrong", "wrong_in_doubt"))
         lines.append(
-            f"In the other rows {_of(wrong, answered)} verdicts were wrong, {wrong - told:.0f} of them without a "
+            f"In the other rows {share_of(wrong, answered)} verdicts were wrong, {wrong - told:.0f} of them without a "
             f"caution ({100 * (wrong - told) / answered:.1f} %)."
         )
     return ["", " ".join(lines)] if lines else []
@@ -223,18 +233,19 @@ def table(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
         true = np.mean([outcome["true"] for outcome in outcomes if "true" in outcome])
         concluded = ours["studies"] - ours["none"]
         cells = [
-            name, "none" if index == "1" else index, f"{len(outcomes)}", _number(true), _verdicts(ours),
-            _of(ours["wrong_in_doubt"], ours["wrong"]), _of(ours["others_in_doubt"], concluded - ours["wrong"]),
-            _number(ours["bias"]), _share(ours["covered"], concluded), _number(ours["width"]),
-            _of(ours["right"], ours["studies"]) if abs(true) > 1e-6 else "–",
-            _verdicts(mixed), _number(mixed["bias"]), _share(mixed["covered"], mixed["studies"] - mixed["none"]),
-            _number(mixed["width"]), f"{mixed['none']:.0f}",
+            name, "none" if index == "1" else index, f"{len(outcomes)}", decimal(true), counted(ours),
+            share_of(ours["wrong_in_doubt"], ours["wrong"]),
+            share_of(ours["others_in_doubt"], concluded - ours["wrong"]),
+            decimal(ours["bias"]), share(ours["covered"], concluded), decimal(ours["width"]),
+            share_of(ours["right"], ours["studies"]) if abs(true) > 1e-6 else "–",
+            counted(mixed), decimal(mixed["bias"]), share(mixed["covered"], mixed["studies"] - mixed["none"]),
+            decimal(mixed["width"]), f"{mixed['none']:.0f}",
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _verdicts(one: Mapping[str, float]) -> str:
+def counted(one: Mapping[str, float]) -> str:
     """Counts; bold where more are wrong than chance explains at 5 %, three Monte-Carlo standard errors allowed."""
     allowed = 0.05 + 3 * np.sqrt(0.05 * 0.95 / one["studies"])
     text = f"{one['enhanced']:.0f} / {one['less']:.0f} / {one['wrong']:.0f}"
@@ -242,15 +253,17 @@ def _verdicts(one: Mapping[str, float]) -> str:
     return text + (f" ({one['none']:.0f} none)" if one["none"] else "")
 
 
-def _of(count: float, number: float) -> str:
+def share_of(count: float, number: float) -> str:
+    """A count of so many; a dash of none."""
     return f"{count:.0f} of {number:.0f}" if number else "–"
 
 
-def _number(value: float) -> str:
+def decimal(value: float) -> str:
+    """A number with two decimals; a dash where there is none."""
     return "–" if np.isnan(value) else f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
 
 
-def _share(count: float, number: float) -> str:
+def share(count: float, number: float) -> str:
     """A share in percent; bold where 95 % is not within what chance explains (99.9 %)."""
     if not number:
         return "–"
