@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from xenograft.errors import InputError
+from xenograft.fitting.density import MOST_DIMENSIONS
 from xenograft.fitting.fit import versions
 from xenograft.fitting.health import STATUS_MARKS, Attempt, Health, judge, judge_weights
 from xenograft.fitting.importance import importance_draws
@@ -20,7 +21,6 @@ from xenograft.fitting.progress import FitProgress
 from xenograft.fitting.sampling import (
     BENT,
     ENOUGH,
-    FEW_DIMENSIONS,
     LEAST_PROPOSED,
     LOW_RANK_UP_TO,
     PROPOSED,
@@ -191,7 +191,7 @@ def _attempt(run: Run, adaptation: Adaptation, health: Health) -> Attempt:
 def _may_be_weighted(density: PanelDensity) -> bool:
     """Whether a Student t may be close to the posterior, so that it is worth a try."""
     start = density.coordinates.start
-    few = density.n_dim <= FEW_DIMENSIONS and len(density.coordinates.mirrored) <= MOST_MIRRORED
+    few = density.n_dim <= MOST_DIMENSIONS and len(density.coordinates.mirrored) <= MOST_MIRRORED
     return few and not any(name in start for name in BENT)
 
 
