@@ -1,6 +1,6 @@
 """Importance sampling beside NUTS, on simulated studies and on those of a folder: verdicts, probabilities, intervals.
 
-    uv run python benchmarks/both_ways.py -n 200 [--studies FOLDER]
+    uv run python benchmarks/both_ways.py -n 200 --workers 2 [--studies FOLDER]
 
 Each study is fitted both ways by the two growth laws that estimate the departure. Simulated are the rows of
 docs/error-rates.md whose truth is a model that is fitted to every study, with and without an interaction, in turn.
@@ -9,8 +9,7 @@ docs/error-rates.md whose truth is a model that is fitted to every study, with a
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from itertools import islice
+import multiprocessing
 from pathlib import Path
 
 import arviz as az
@@ -31,27 +30,29 @@ from xenograft.model.card import read_cards
 from xenograft.model.choice import LASTING
 from xenograft.reading.read import read_study
 from xenograft.study.study import Study
+from xenograft.study.tested import judged_combinations
 
 ENDS = (0.025, 0.975)
 
 
-def simulated() -> Iterator[tuple[str, Study]]:
-    """Studies of every well-specified row in turn, without end."""
+def simulated(number: int) -> tuple[str, Study]:
+    """One study of every well-specified row in turn."""
     kinds = [row for row in rows() if row.as_modelled]
-    for number in range(10**6):
-        row = kinds[number % len(kinds)]
-        yield f"{row.name}, {row.index:g}", study_of(row, number, 2)[0]
+    row = kinds[number % len(kinds)]
+    return f"{row.name}, {row.index:g}", study_of(row, number, 2)[0]
 
 
-def of_folder(folder: Path) -> Iterator[tuple[str, Study]]:
+def of_folder(folder: Path) -> list[Path]:
     """Every study below a folder that has a combination to judge."""
+    found: list[Path] = []
     for place in sorted(folder.glob("*/study.toml")):
         try:
             study = read_study(place)
         except StudyError:
             continue
-        if study.combinations:
-            yield place.parent.name, study
+        if judged_combinations(study):
+            found.append(place)
+    return found
 
 
 def ends_of(one: Fit, draws: xr.DataArray) -> dict[float, tuple[float, float]]:
@@ -95,15 +96,17 @@ def answers(
     return said, ends, sum(one.method == "nuts" for one in fits.values())
 
 
-def beside(name: str, study: Study, seed: int) -> pd.DataFrame:
-    """One row for every combination and card: what each way says, and how far apart the ends are."""
-    quick, ends, by_nuts = answers(study, "importance", seed)
-    slow, other, _ = answers(study, "nuts", seed)
+def beside(asked: tuple[int, Path | None]) -> pd.DataFrame:
+    """One row for every combination, card and end: what each way says, and how far apart the ends are."""
+    number, place = asked
+    name, study = simulated(number) if place is None else (place.parent.name, read_study(place))
+    quick, ends, by_nuts = answers(study, "importance", number + 1)
+    slow, other, _ = answers(study, "nuts", number + 1)
     found: list[dict[str, object]] = []
     for card, combination, at in sorted(ends.keys() & other.keys()):
         (one, first), (two, second) = ends[card, combination, at], other[card, combination, at]
         found.append({
-            "study": name, "combination": combination, "card": card, "end": at, "apart": one - two,
+            "number": number, "study": name, "combination": combination, "card": card, "end": at, "apart": one - two,
             "z": (one - two) / np.hypot(first, second), "by_nuts": by_nuts,
             "same": quick[combination][0] == slow[combination][0],
             "difference": abs(quick[combination][1] - slow[combination][1]),
@@ -134,13 +137,15 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("-n", "--number", type=int, default=200)
     asked.add_argument("--studies", type=Path)
+    asked.add_argument("--workers", type=int, default=2)
     given = asked.parse_args()
-    studies = of_folder(given.studies) if given.studies else islice(simulated(), given.number)
+    places = of_folder(given.studies) if given.studies else [None] * given.number
     found: list[pd.DataFrame] = []
-    for number, (name, study) in enumerate(studies):
-        found.append(beside(name, study, number + 1).assign(number=number))
-        if number % 20 == 19:
-            print(f"{number + 1}: {summary(pd.concat(found))}", flush=True)
+    with multiprocessing.get_context("spawn").Pool(given.workers) as pool:
+        for done in pool.imap_unordered(beside, list(enumerate(places))):
+            found.append(done)
+            if len(found) % 20 == 0:
+                print(f"{len(found)} done.\n{summary(pd.concat(found))}", flush=True)
     print(summary(pd.concat(found)))
 
 
