@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from xenograft.panels.density import PanelDensity
 from xenograft.panels.panel import Panel
 from xenograft.study.study import Arm, Dosing, Study
 
@@ -103,3 +104,8 @@ def written(panel: Panel, folder: Path) -> Path:
     (folder / "study.toml").write_text(STUDY, encoding="utf-8")
     panel.moderators.rename_axis("model").to_csv(folder / "moderators.csv")
     return folder
+
+
+def position(density: PanelDensity, seed: int = 2) -> np.ndarray:
+    """A draw of the priors, near their middle."""
+    return 0.3 * density.prior_draws(3, seed=seed)[1] + 0.7 * density.prior_draws(200, seed=3).mean(axis=0)

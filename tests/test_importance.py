@@ -79,6 +79,25 @@ def test_draws_of_equal_weight_are_those_of_the_posterior() -> None:
     assert abs(equal.mean(axis=1)[:, 0]).max() < 0.2  # no chain holds one side only
 
 
+def test_coordinates_of_either_sign_are_folded() -> None:
+    """Of sds near 0 and far from it, on whose squares a density depends, the sizes are drawn."""
+    rng = np.random.default_rng(8)
+
+    def values(points: np.ndarray) -> np.ndarray:
+        sizes = np.abs(points[:, 1:])
+        far = (sizes[:, 1] - 2.0 * points[:, 0] - 8.0) / 0.3
+        return -0.5 * (points[:, 0] ** 2 + sizes[:, 0] ** 2 + far**2)
+
+    first = rng.standard_normal(2000)
+    chains = np.stack([first, rng.standard_normal(2000), 8.0 + 2.0 * first + 0.3 * rng.standard_normal(2000)], axis=1)
+    chains[::2, 2] *= -1
+    found = reweighted(chains, np.zeros(2000, dtype=int), values, draws=4000, rng=rng, enough=400, mirrored=(1, 2))
+    assert found.trusted(400)
+    assert found.points[:, 1:].min() >= 0
+    assert found.weight @ found.points[:, 1] == pytest.approx(np.sqrt(2 / np.pi), abs=0.05)
+    assert found.weight @ found.points[:, 2] == pytest.approx(8.0, abs=0.15)
+
+
 def test_two_modes_are_both_drawn_by_their_mass() -> None:
     starts = np.array([[-3.0, 0.0], [3.0, 0.0], [3.5, 0.5]])
     rng = np.random.default_rng(3)

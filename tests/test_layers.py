@@ -161,7 +161,7 @@ def test_the_sampler_is_used_in_fitting_and_for_panels_only() -> None:
 
 def test_only_figures_and_what_hands_them_out_draw() -> None:
     users = {module for module in MODULES if outside_imports(module) & DRAWING}
-    assert {room_of(module) for module in users} == {"figures", "report"}
+    assert {room_of(module) for module in users} == {"figures", "panels", "report"}
 
 
 def test_only_the_command_line_knows_typer() -> None:

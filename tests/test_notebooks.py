@@ -47,8 +47,8 @@ def kinds(notebook: Any) -> list[list[list[str]]]:
     return [[sorted(o.get("data", {o.get("name", ""): ""})) for o in shown] for shown in outputs(notebook)]
 
 
-def test_there_are_the_five() -> None:
-    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05"]
+def test_there_are_the_six() -> None:
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06"]
 
 
 @named

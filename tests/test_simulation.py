@@ -369,7 +369,7 @@ def script(folder: str) -> ModuleType:
 SCRIPTS = [script(folder) for folder in ("her2-four-arm", "her2-single-dose")]
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", [*SCRIPTS, script("her2-panel")])
 def test_a_committed_fixture_is_what_its_script_makes(script: ModuleType) -> None:
     contents = script.contents()
     assert {path.name for path in script.FOLDER.iterdir()} == set(contents)

@@ -27,6 +27,7 @@ from .fitting.store import fit_or_load
 from .model.card import ModelCard, read_card, read_cards
 from .model.prior import Prior
 from .panels.analysis import PanelAnalysis, analyse_panel, panel_cards
+from .panels.drawings import panel_figures
 from .panels.either import build, compare, fit, fit_all, interaction
 from .panels.fit import PanelFit
 from .panels.panel import Panel
@@ -160,6 +161,7 @@ __all__ = [
     "model_curves",
     "nadir",
     "panel_cards",
+    "panel_figures",
     "parameter_table",
     "plot_curves",
     "plot_excess",

@@ -30,7 +30,7 @@ def forest_of_models(models: pd.DataFrame, together: pd.DataFrame, *, margin: fl
     ----------
     models : DataFrame
         From bottom to top: `model`, `median`, `lower`, `upper`, and `own`, `own_lower`, `own_upper` (NaN where there
-        is none), in log units.
+        is none), in log units; `fitted`, whether its own estimate is of a fit.
     together : DataFrame
         Rows "average model" and "new model" (`name`, `median`, `lower`, `upper`).
     margin : float
@@ -51,7 +51,10 @@ def forest_of_models(models: pd.DataFrame, together: pd.DataFrame, *, margin: fl
         color=OWN, lw=0.7, alpha=0.7,
     )  # fmt: skip
     inside = np.abs(own) < far
-    axis.plot(own[inside], at[inside] - 0.22, "o", ms=2.6, mfc="none", mec=OWN, label="its own readings alone")
+    fitted = models["fitted"].to_numpy(dtype=bool)
+    for of, mark, label in ((fitted, "o", "its own fit"), (~fitted, "^", "its own readings, least squares")):
+        if (inside & of).any():
+            axis.plot(own[inside & of], at[inside & of] - 0.22, mark, ms=2.6, mfc="none", mec=OWN, label=label)
     axis.hlines(at + 0.12, models["lower"], models["upper"], color=SHRUNKEN, lw=1.3)
     axis.plot(models["median"], at + 0.12, "o", ms=3.4, color=SHRUNKEN, label="in the panel")
     for place, (median, lower, upper) in enumerate(together[["median", "lower", "upper"]].to_numpy(dtype=float)[::-1]):

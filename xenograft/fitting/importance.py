@@ -162,6 +162,7 @@ def reweighted(
     rng: np.random.Generator,
     enough: float,
     search: tuple[Callable[[np.ndarray], tuple[float, np.ndarray]], np.ndarray] | None = None,
+    mirrored: Sequence[int] = (),
 ) -> Weighted:
     """Weighted draws of a posterior from draws of chains that moved too slowly between its modes.
 
@@ -177,7 +178,11 @@ def reweighted(
         As in `importance_draws`.
     search : callable and array (start, parameter), optional
         Log density with its gradient, and where to look for modes that no chain has found: each gets a t too.
+    mirrored : sequence of int
+        As in `importance_draws`.
     """
+    points, sizes, mirrors = points.copy(), list(mirrored), tuple(mirrored)
+    points[:, sizes] = np.abs(points[:, sizes])
     size = points.shape[1]
     proposal: list[_Component] = []
     for one in np.unique(group):
@@ -185,12 +190,12 @@ def reweighted(
         if len(own) < 2 * size:
             continue
         covariance = np.cov(own, rowvar=False) + 1e-6 * np.diag(points.var(axis=0))
-        proposal.append(_Component(own.mean(axis=0), np.linalg.cholesky(covariance), len(own)))
+        proposal.append(_Component(own.mean(axis=0), np.linalg.cholesky(covariance), len(own), mirrors))
     if search is not None:
-        found = modes_of(*search, np.diag(scale_of(search[1])))
-        proposal += [_Component(mode.at, mode.factor, OTHERS * len(points) / len(found)) for mode in found]
+        found = modes_of(*search, np.diag(scale_of(search[1])), mirrored)
+        proposal += [_Component(mode.at, mode.factor, OTHERS * len(points) / len(found), mirrors) for mode in found]
     total = sum(part.share for part in proposal)
-    proposal = [_Component(part.at, part.factor, part.share / total) for part in proposal]
+    proposal = [replace(part, share=part.share / total) for part in proposal]
     return _drawn(values, proposal, draws=draws, rng=rng, enough=enough, rounds=3)
 
 

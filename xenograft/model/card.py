@@ -20,6 +20,7 @@ from xenograft.model.vocabulary import (
     EXPOSURE,
     GROWTH,
     KEYS,
+    LASTS,
     PARAMETERS,
     SHARED_BY,
     SHARES,
@@ -323,21 +324,20 @@ def _contradictions_of_a_panel(place: str, card: ModelCard) -> Iterable[str]:
     if not card.panel:
         return
     asked = {
-        "reference": card.reference == "bliss", "error": card.error == "normal",
+        "reference": card.reference == "bliss" or card.exposure == LASTS, "error": card.error == "normal",
         "dose_effect": card.dose_effect == "free", "departure_by": card.departure_by == "arm",
         "error_small": not card.error_small, "residual": not card.residual, "growth": not card.law.own_curves,
         "varies": set(card.varies) == {"baseline", "growth"},
     }  # fmt: skip
     can = {
-        "reference": '"bliss"', "error": '"normal"', "dose_effect": '"free"', "departure_by": '"arm"',
-        "error_small": "false", "residual": "false", "growth": "a growth law", "varies": '["baseline", "growth"]',
+        "reference": '"bliss" unless exposure is "constant"', "error": '"normal"', "dose_effect": '"free"',
+        "departure_by": '"arm"', "growth": "a growth law", "varies": '["baseline", "growth"]',
     }  # fmt: skip
-    for key, fine in asked.items():
-        if not fine:
-            yield (
-                f"{place}: panel = true integrates what models and animals have of their own, which needs {key} to be "
-                f"{can[key]}. Change it, or leave panel out."
-            )
+    for key in (key for key, fine in asked.items() if not fine):
+        yield (
+            f"{place}: panel = true integrates what models and animals have of their own, which needs {key} to be "
+            f"{can.get(key, 'false')}. Change it, or leave panel out."
+        )
 
 
 def _prior_problems(place: str, card: ModelCard) -> list[str]:

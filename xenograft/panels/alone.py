@@ -3,26 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from xenograft.errors import InputError
+from xenograft.fitting.curves import curves_of
+from xenograft.fitting.fit import Fit
+from xenograft.fitting.sampling import SamplerSettings
+from xenograft.fitting.sampling import fit as fit_study
+from xenograft.model.card import ModelCard
+from xenograft.model.vocabulary import MODERATORS, MODERATORS_OF_DEPARTURE, PANEL, PANEL_DEPARTURE
 from xenograft.panels.columns import effect_columns
 from xenograft.panels.coordinates import readings_of, schedules_of
 from xenograft.panels.fit import PanelFit
 from xenograft.panels.panel import Panel
-from xenograft.study.study import Arm
+from xenograft.quantities.estimands import excess, interval
+from xenograft.study.study import Arm, Study
 
 FREE = 1e6
 """Sd of an effect on which nothing is known beforehand (log units, log units by the horizon)."""
 
+ENOUGH_ANIMALS = 3
+"""In each arm, from which on a model's own animals tell how much they differ."""
 
-def alone(panel: Panel, fit: PanelFit, combination: Arm) -> pd.DataFrame:
+BY_FIT, BY_LEAST_SQUARES = "fit", "least_squares"
+
+
+def card_of_one_model(card: ModelCard) -> ModelCard:
+    """A panel's card as that of one study: without what says how models differ.
+
+    Parameters
+    ----------
+    card : ModelCard
+        With `panel = true`.
+    """
+    between = {*PANEL, *PANEL_DEPARTURE, *MODERATORS, *MODERATORS_OF_DEPARTURE}
+    priors = {name: prior for name, prior in card.priors.items() if name.partition(".")[0] not in between}
+    return card.model_copy(update={"panel": False, "moderators": False, "priors": priors})
+
+
+def fits_of_models(panel: Panel, card: ModelCard, *, seed: int) -> dict[str, Fit]:
+    """Fits of single models by the card of one study, where their own animals suffice and the sampler did its work.
+
+    Parameters
+    ----------
+    panel : Panel
+        Models and readings.
+    card : ModelCard
+        Of the panel.
+    seed : int
+        As of `fit`.
+    """
+    own, counts = card_of_one_model(card), panel.animals_by_arm
+    found: dict[str, Fit] = {}
+    for name in dict.fromkeys(model for arm in panel.judged for model in panel.complete(arm)):
+        given = counts.to_numpy()[panel.models.index(name)]
+        if given[given > 0].min() < ENOUGH_ANIMALS:
+            continue
+        try:
+            one = fit_study(
+                _until(panel, name), own, seed=seed, settings=SamplerSettings(retries=0), progress=False,
+                keep="posterior", method="importance",
+            )  # fmt: skip
+        except InputError:  # the study lacks what its card asks for, as a model of the panel it does not
+            continue
+        if one.health.status != "fail":
+            found[name] = one
+    return found
+
+
+def alone(panel: Panel, fit: PanelFit, combination: Arm, own: Mapping[str, Fit]) -> pd.DataFrame:
     """The Bliss excess of each model at the horizon by its own readings.
 
-    Generalised least squares: baseline, growth, kills and departure of the model alone, each free; only how much
-    animals and readings differ, and how fast growth slows or effects wane, is the panel's. Readings below the limit are
-    taken at it.
+    From the model's own fit where there is one; else by generalised least squares: baseline, growth, kills and
+    departure of the model alone, each free; only how much animals and readings differ, and how fast growth slows or
+    effects wane, is the panel's. Readings below the limit are then taken at it.
 
     Parameters
     ----------
@@ -32,13 +90,39 @@ def alone(panel: Panel, fit: PanelFit, combination: Arm) -> pd.DataFrame:
         The answering card of the largest weight.
     combination : Arm
         A judged combination of the panel.
+    own : mapping of str to Fit
+        From `fits_of_models`.
 
     Returns
     -------
     DataFrame (model)
-        `median`, `lower`, `upper` (95 %, log units; positive = enhanced), `at_limit` (whether the model's combination
-        arm has readings below the limit); models that have the combination, each agent alone and the vehicle.
+        `median`, `lower`, `upper` (95 %, log units; positive = enhanced), `by` ("fit" or "least_squares"), `at_limit`
+        (whether the model's combination arm has readings below the limit); models that have the combination, each agent
+        alone and the vehicle.
     """
+    table = _by_least_squares(panel, fit, combination).assign(by=BY_LEAST_SQUARES)
+    singles = [arm.name for arm in panel.singles(combination)]
+    for name in table.index.intersection(list(own)):
+        one = own[name]
+        day = panel.first_dose[name] + panel.horizon
+        curves = curves_of(one.posterior, one.study, one.card, [day])
+        draws = excess(curves, combination.name, singles, panel.control.name).isel(day=0, drop=True)
+        row: Any = interval(draws).iloc[0]
+        table.loc[name, ["median", "lower", "upper"]] = [row["median"], row["lower"], row["upper"]]
+        table.loc[name, "by"] = BY_FIT
+    return table
+
+
+def _until(panel: Panel, name: str) -> Study:
+    """A model's study with the readings that the panel fits."""
+    study = panel.studies[name]
+    if panel.until is None:
+        return study
+    early = study.readings["day"] - panel.first_dose[name] <= panel.until
+    return replace(study, readings=study.readings.assign(fitted=study.readings["fitted"] & early))
+
+
+def _by_least_squares(panel: Panel, fit: PanelFit, combination: Arm) -> pd.DataFrame:
     readings, times = readings_of(panel), schedules_of(panel, fit.card)
     mean = {str(name): values.mean(("chain", "draw")).to_numpy() for name, values in fit.posterior.items()}
     rates: Mapping[str, np.ndarray] = {n: mean[n] for n in ("slowing", "waning", "onset") if n in mean}

@@ -15,13 +15,12 @@ from xenograft.answers.ranking import Comparison
 from xenograft.errors import InputError
 from xenograft.fitting.sampling import SamplerSettings
 from xenograft.model.card import ModelCard, read_cards, shipped_cards
-from xenograft.panels.alone import alone
+from xenograft.panels.alone import alone, fits_of_models
 from xenograft.panels.answers import Answer, answers_of, compare_panel
 from xenograft.panels.fit import PanelFit, fit_panel, refit_without_models, why_not
 from xenograft.panels.panel import Panel
 from xenograft.panels.results import panel_results
 from xenograft.panels.verdicts import PanelVerdict, panel_cautions, panel_verdicts
-from xenograft.printing import listed
 
 LASTING = ("panel-exponential", "panel-exponential-bliss", "panel-gompertz", "panel-gompertz-bliss")
 """Shipped cards that are fitted to every panel unless others are named."""
@@ -73,7 +72,8 @@ class PanelAnalysis:
         if not weights:
             return {}
         best = self.fits[max(weights, key=lambda name: weights[name])]
-        return {arm.name: alone(self.panel, best, arm) for arm in self.panel.judged}
+        own = fits_of_models(self.panel, best.card, seed=best.seed)
+        return {arm.name: alone(self.panel, best, arm, own) for arm in self.panel.judged}
 
     @property
     def reason(self) -> str | None:
@@ -164,8 +164,7 @@ def analyse_panel(
     }
 
     def again(fit: PanelFit, models: Sequence[str]) -> PanelFit:
-        tell(f"{fit.card.name}: fitting again without {listed(list(models))}")
-        return refit_without_models(fit, models)
+        return refit_without_models(fit, models, say=tell)
 
     return PanelAnalysis(panel, fits, compare_panel(fits, refit=again), began)
 

@@ -6,8 +6,8 @@ from __future__ import annotations
     PRIOR_KIND, PRIOR_NUMBERS, POSITION, EFFECT_AT, BETWEEN_AT, SLOPE_AT, SD_BASELINE_AT, SD_GROWTH_AT, CORRELATION_AT,
     ERROR_AT, HISTORICAL_AT, MODEL_FIRST, HISTORICAL, MODERATOR, UNKNOWN, ANIMAL_ARM, ANIMAL_FIRST, READING_ROW,
     READING_VALUE, READING_BELOW, SCHEDULE_FIRST, SCHEDULE_FIRST_ROW, SCHEDULES, LINEAR, ROWS_OF_COLUMNS, CROSS,
-    CROSS_READINGS, SQUARES, MOST_ANIMALS, LEFT_OUT,
-) = range(30)  # fmt: skip
+    CROSS_READINGS, SQUARES, MOST_ANIMALS, LEFT_OUT, HIGHEST, DROPPED, TOWARDS,
+) = range(33)  # fmt: skip
 """Tables of the block, in the form of `fitting.block`:
 
 - priors of the coordinates, `POSITION` as of one study and all −1; of each effect (baseline, growth, kills,
@@ -18,7 +18,10 @@ from __future__ import annotations
   the coordinate of its latent value (−1: measured);
 - schedules, each a block of `fitting.block` with dosing days and days of readings, and its first row of the columns;
 - whether the columns depend on no parameter, and if so the columns and their cross products by animal;
-- the number of animals of the largest model, and models whose readings count for nothing.
+- the number of animals of the largest model, and models whose readings count for nothing;
+- whether together two agents do as much as the better of them; if so, of each arm the effect that counts for nothing
+  where its first agent is the better one, and where its second is (−1: none), and of each model what is positive where
+  the first is the better one, by effect (all 0: no combination).
 """
 
 BASELINE, GROWTH, FIRST_KILL = range(3)

@@ -21,6 +21,7 @@ from xenograft.panels.block import (
     CORRELATION_AT,
     CROSS,
     CROSS_READINGS,
+    DROPPED,
     EFFECT_AT,
     ERROR_AT,
     GROWTH,
@@ -44,11 +45,21 @@ OWN = 2
 
 
 @jitted
-def animals_information(real, whole, natural, x, columns, m, information, vector, square, readings):
-    """Information matrix, vector and squares of each animal of a model on its effects; return the constants."""
+def dropped_effect(whole, arm, better):
+    """The effect that counts for nothing in an arm where its first (0) or second (1) agent is the better one, or −1."""
+    return whole[whole[DROPPED] + 2 * arm + better] if better >= 0 else -1
+
+
+@jitted
+def animals_information(real, whole, natural, x, columns, m, better, information, vector, square, readings):
+    """Information matrix, vector and squares of each animal of a model on its effects; return the constants.
+
+    `better` is the better one of two agents, 0 or 1; −1 where each kills as when it is alone.
+    """
     effects, total = vector.shape[1], 0.0
     for i in range(whole[whole[MODEL_FIRST] + m], whole[whole[MODEL_FIRST] + m + 1]):
         at = i - whole[whole[MODEL_FIRST] + m]
+        dropped = dropped_effect(whole, whole[whole[ANIMAL_ARM] + i], better)
         error = natural[whole[whole[ERROR_AT] + whole[whole[ANIMAL_ARM] + i]]]
         precision = 1 / (error * error)
         linear = whole[whole[LINEAR]] > 0
@@ -76,6 +87,10 @@ def animals_information(real, whole, natural, x, columns, m, information, vector
                     for n in range(k + 1):
                         information[at, k, n] += columns[row, k] * columns[row, n]
                         information[at, n, k] = information[at, k, n]
+        if dropped >= 0:
+            vector[at, dropped] = 0.0
+            for k in range(effects):
+                information[at, k, dropped] = information[at, dropped, k] = 0.0
         square[at] *= precision
         for k in range(effects):
             vector[at, k] *= precision
@@ -208,60 +223,69 @@ def integrate_model(matrix, sums, typical, loading, factor, given, off, mean):
 
 
 @jitted
-def model_backwards(real, whole, m, matrix, sums, typical, loading, given, off, of_natural, covariance, pull):
-    """Add the derivatives by means, sds and slopes of a model's effects; fill their covariance given the readings."""
-    effects, sources = loading.shape
-    moderators = whole[COLUMNS_OF + MODERATOR]
+def fill_given_readings(matrix, sums, typical, given, off, covariance, pull):
+    """Covariance of a model's effects given its readings, and how the readings pull at their mean."""
+    effects = typical.size
     for k in range(effects):
         for n in range(effects):
             total = 0.0
-            for a in range(sources):
+            for a in range(given.shape[0]):
                 total += given[a, k] * given[a, n]
             covariance[k, n] = total
     for k in range(effects):
         pull[k] = sums[k]
         for n in range(effects):
             pull[k] -= matrix[k, n] * (typical[n] + off[n])
+
+
+@jitted
+def model_backwards(real, whole, m, weight, matrix, loading, covariance, pull, tilt, bend, of_natural):
+    """Add the derivatives by means, sds and slopes of a model's effects, so many times.
+
+    `tilt` and `bend` say how a condition on the effects changes their second moments (`compiled_better`); else 0.
+    """
+    effects = matrix.shape[0]
+    moderators = whole[COLUMNS_OF + MODERATOR]
     curved = np.zeros((effects, effects))
     for k in range(effects):
         for n in range(effects):
             for c in range(effects):
                 curved[k, n] += matrix[k, c] * covariance[c, n]
     for k in range(effects):
-        of_natural[whole[whole[EFFECT_AT] + k]] += pull[k]
-        own = pull[k] * pull[k] - matrix[k, k]
+        of_natural[whole[whole[EFFECT_AT] + k]] += weight * pull[k]
+        own = pull[k] * pull[k] - matrix[k, k] - bend * tilt[k] * tilt[k]
         for c in range(effects):
             own += curved[k, c] * matrix[c, k]
-        of_natural[sd_between(whole, m, k)] += own * loading[k, k]
+        of_natural[sd_between(whole, m, k)] += weight * own * loading[k, k]
         for q in range(moderators):
             slope = whole[whole[SLOPE_AT] + k * moderators + q]
             if slope < 0:
                 continue
             if whole[whole[UNKNOWN] + m * moderators + q] == 0:
-                of_natural[slope] += pull[k] * real[whole[MODERATOR] + m * moderators + q]
+                of_natural[slope] += weight * pull[k] * real[whole[MODERATOR] + m * moderators + q]
                 continue
             for n in range(effects):
                 if loading[n, effects + q] == 0.0:
                     continue
-                both = pull[k] * pull[n] - matrix[k, n]
+                both = pull[k] * pull[n] - matrix[k, n] - bend * tilt[k] * tilt[n]
                 for c in range(effects):
                     both += curved[k, c] * matrix[c, n]
-                of_natural[slope] += both * loading[n, effects + q]
+                of_natural[slope] += weight * both * loading[n, effects + q]
 
 
 @jitted
 def animals_backwards(
-    real, whole, natural, x, columns, m, information, vector, square, spread, mean, covariance, readings,
-    of_natural, of_columns, gradient,
+    real, whole, natural, x, columns, m, better, weight, information, vector, square, spread, mean, covariance,
+    readings, of_natural, of_columns, gradient,
 ):  # fmt: skip
-    """Add the derivatives by the animals' sds, errors, latent readings and columns."""
+    """Add the derivatives by the animals' sds, errors, latent readings and columns, so many times."""
     effects = mean.size
     linear = whole[whole[LINEAR]] > 0
     total, moments, left = np.zeros(effects), np.zeros((effects, effects)), np.zeros((OWN, effects))
     first = whole[whole[MODEL_FIRST] + m]
     for i in range(first, whole[whole[MODEL_FIRST] + m + 1]):
         at, arm = i - first, whole[whole[ANIMAL_ARM] + i]
-        own, error_at = information[at], whole[whole[ERROR_AT] + arm]
+        own, error_at, dropped = information[at], whole[whole[ERROR_AT] + arm], dropped_effect(whole, arm, better)
         error = natural[error_at]
         for o in range(OWN):
             for n in range(effects):
@@ -292,7 +316,7 @@ def animals_backwards(
         for o in range(OWN):
             moments[o, 0] += spread[at, o, 0]
             moments[o, 1] += spread[at, o, 1]
-        _own_backwards(whole, natural, arm, own, vector[at], total, moments, of_natural)
+        _own_backwards(whole, natural, arm, weight, own, vector[at], total, moments, of_natural)
         squares = square[at]
         for k in range(effects):
             squares -= 2 * total[k] * vector[at, k]
@@ -300,25 +324,27 @@ def animals_backwards(
                 moments[k, n] += total[k] * total[n]
                 squares += own[k, n] * moments[k, n]
         count = whole[whole[ANIMAL_FIRST] + i + 1] - whole[whole[ANIMAL_FIRST] + i]
-        of_natural[error_at] += (squares - count) / error
+        of_natural[error_at] += weight * (squares - count) / error
         precision = 1 / (error * error)
         for j in range(whole[whole[ANIMAL_FIRST] + i], whole[whole[ANIMAL_FIRST] + i + 1]):
             below, row = whole[whole[READING_BELOW] + j], whole[whole[READING_ROW] + j]
             if below >= 0:
                 away = readings[j]
                 for k in range(effects):
-                    away -= columns[row, k] * total[k]
-                gradient[below] += 1 + precision * away * math.exp(x[below])
+                    away -= columns[row, k] * total[k] if k != dropped else 0.0
+                gradient[below] += weight * (1 + precision * away * math.exp(x[below]))
             if not linear:
                 for k in range(effects):
+                    if k == dropped:
+                        continue
                     slope = readings[j] * total[k]
                     for n in range(effects):
-                        slope -= moments[k, n] * columns[row, n]
-                    of_columns[row, k] += precision * slope
+                        slope -= moments[k, n] * columns[row, n] if n != dropped else 0.0
+                    of_columns[row, k] += weight * precision * slope
 
 
 @jitted
-def _own_backwards(whole, natural, arm, own, vector, total, moments, of_natural):
+def _own_backwards(whole, natural, arm, weight, own, vector, total, moments, of_natural):
     """Derivatives by the sds and the correlation of animals' own effects, from their covariance's."""
     effects = total.size
     one, two = vector[0], vector[1]
@@ -337,9 +363,9 @@ def _own_backwards(whole, natural, arm, own, vector, total, moments, of_natural)
     sd_baseline_at, sd_growth_at = whole[whole[SD_BASELINE_AT]], whole[whole[SD_GROWTH_AT] + arm]
     correlation_at = whole[whole[CORRELATION_AT]]
     sd_baseline, sd_growth, correlation = natural[sd_baseline_at], natural[sd_growth_at], natural[correlation_at]
-    of_natural[sd_baseline_at] += of_first * sd_baseline + of_both * correlation * sd_growth
-    of_natural[sd_growth_at] += of_second * sd_growth + of_both * correlation * sd_baseline
-    of_natural[correlation_at] += of_both * sd_baseline * sd_growth
+    of_natural[sd_baseline_at] += weight * (of_first * sd_baseline + of_both * correlation * sd_growth)
+    of_natural[sd_growth_at] += weight * (of_second * sd_growth + of_both * correlation * sd_baseline)
+    of_natural[correlation_at] += weight * of_both * sd_baseline * sd_growth
 
 
 @jitted

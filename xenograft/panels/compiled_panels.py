@@ -33,6 +33,7 @@ from xenograft.fitting.compiled_density import NOT_FINITE, WRONG_SIZE, fill_prio
 from xenograft.fitting.compiled_growth import BASELINE_SLOPE, FROM_BASELINE, FROM_GROWTH, GROWTH_SLOPE, fill_growth
 from xenograft.panels.block import (
     EFFECT_AT,
+    HIGHEST,
     LEFT_OUT,
     LINEAR,
     MODERATOR,
@@ -44,13 +45,11 @@ from xenograft.panels.block import (
     SCHEDULE_FIRST_ROW,
     SCHEDULES,
 )
+from xenograft.panels.compiled_better import better_of_two, gather_half, has_choice
 from xenograft.panels.compiled_models import (
     OWN,
     animals_backwards,
-    animals_information,
-    fill_prior_of_model,
-    gather_model,
-    integrate_model,
+    fill_given_readings,
     model_backwards,
     number_of_models,
 )
@@ -58,9 +57,12 @@ from xenograft.panels.compiled_models import (
 SOURCES = (
     *(
         Path(one_study.__file__).parent / f"{name}.py"
-        for name in ("block", "compiled_growth", "compiled_arms", "compiled_density")
+        for name in ("block", "compiled_growth", "compiled_arms", "compiled_latents", "compiled_density")
     ),
-    *(Path(__file__).parent / f"{name}.py" for name in ("block", "compiled_models", "compiled_panels")),
+    *(
+        Path(__file__).parent / f"{name}.py"
+        for name in ("block", "compiled_models", "compiled_better", "compiled_panels")
+    ),
 )
 """Modules of which compiled code is made."""
 
@@ -159,21 +161,29 @@ def compiled_panel() -> Any:
         square, spread = np.zeros(most), np.zeros((most, OWN, OWN))
         readings = np.zeros(whole[ROWS + READING_VALUE])
         matrix, covariance = np.zeros((effects, effects)), np.zeros((effects, effects))
-        sums, typical, off, mean, pull = np.zeros((5, effects))
+        sums, typical, off, mean, pull, untilted = np.zeros((6, effects))
+        highest = whole[whole[HIGHEST]] > 0
         loading, factor, given = (
             np.zeros((effects, sources)), np.zeros((sources, sources)), np.zeros((sources, effects)),
         )  # fmt: skip
         for m in range(number_of_models(whole)):
             if whole[whole[LEFT_OUT] + m] > 0:
                 continue
-            total += animals_information(real, whole, natural, x, columns, m, information, vector, square, readings)
-            total += gather_model(whole, natural, m, information, vector, square, spread, matrix, sums)
-            fill_prior_of_model(real, whole, natural, m, typical, loading)
-            total += integrate_model(matrix, sums, typical, loading, factor, given, off, mean)
-            model_backwards(real, whole, m, matrix, sums, typical, loading, given, off, of_natural, covariance, pull)
+            if highest and has_choice(real, whole, m, effects):
+                total += better_of_two(
+                    real, whole, natural, x, columns, m, information, vector, square, readings, spread, matrix, sums,
+                    typical, loading, factor, given, off, mean, covariance, pull, of_natural, of_columns, gradient,
+                )  # fmt: skip
+                continue
+            total += gather_half(
+                real, whole, natural, x, columns, m, -1, information, vector, square, readings, spread, matrix, sums,
+                typical, loading, factor, given, off, mean,
+            )  # fmt: skip
+            fill_given_readings(matrix, sums, typical, given, off, covariance, pull)
+            model_backwards(real, whole, m, 1.0, matrix, loading, covariance, pull, untilted, 0.0, of_natural)
             animals_backwards(
-                real, whole, natural, x, columns, m, information, vector, square, spread, mean, covariance, readings,
-                of_natural, of_columns, gradient,
+                real, whole, natural, x, columns, m, -1, 1.0, information, vector, square, spread, mean, covariance,
+                readings, of_natural, of_columns, gradient,
             )  # fmt: skip
         if whole[whole[LINEAR]] == 0:
             columns_backwards(real, whole, natural, of_columns, of_natural)
@@ -192,7 +202,8 @@ def compiled_models_of_panel() -> Any:
     """The C function that tells each model's log density and effects at a position.
 
     Of each model: log density of its readings (measured and latent ones), the mean of its effects given them, and
-    `given` (source, effect), with given' given their covariance.
+    `given` (source, effect), with given' given their covariance. Where together two agents do as much as the better of
+    them, all of it as if the first were, then as if the second were; minus infinity for a model without a combination.
     """
 
     def description(size, position_, densities_, effects_, block_):
@@ -206,8 +217,9 @@ def compiled_models_of_panel() -> Any:
         columns = columns_of_effects(real, whole, natural)
         models, effects = number_of_models(whole), columns.shape[1]
         sources = effects + whole[COLUMNS_OF + MODERATOR]
-        densities = carray(densities_, (models,))
-        described = carray(effects_, (models, 1 + sources, effects))
+        halves = 2 if whole[whole[HIGHEST]] > 0 else 1
+        densities = carray(densities_, (halves, models))
+        described = carray(effects_, (halves, models, 1 + sources, effects))
         most = whole[whole[MOST_ANIMALS]]
         information, vector = np.zeros((most, effects, effects)), np.zeros((most, effects))
         square, spread = np.zeros(most), np.zeros((most, OWN, OWN))
@@ -216,17 +228,19 @@ def compiled_models_of_panel() -> Any:
         loading, factor, given = (
             np.zeros((effects, sources)), np.zeros((sources, sources)), np.zeros((sources, effects)),
         )  # fmt: skip
-        for m in range(models):
-            densities[m] = animals_information(
-                real, whole, natural, x, columns, m, information, vector, square, readings
-            )
-            densities[m] += gather_model(whole, natural, m, information, vector, square, spread, matrix, sums)
-            fill_prior_of_model(real, whole, natural, m, typical, loading)
-            densities[m] += integrate_model(matrix, sums, typical, loading, factor, given, off, mean)
-            for k in range(effects):
-                described[m, 0, k] = mean[k]
-                for a in range(sources):
-                    described[m, 1 + a, k] = given[a, k]
+        for half in range(halves):
+            for m in range(models):
+                chosen = halves == 2 and has_choice(real, whole, m, effects)
+                densities[half, m] = gather_half(
+                    real, whole, natural, x, columns, m, half if chosen else -1, information, vector, square, readings,
+                    spread, matrix, sums, typical, loading, factor, given, off, mean,
+                )  # fmt: skip
+                if half > 0 and not chosen:
+                    densities[half, m] = -math.inf
+                for k in range(effects):
+                    described[half, m, 0, k] = mean[k]
+                    for a in range(sources):
+                        described[half, m, 1 + a, k] = given[a, k]
         return 0
 
     return one_study.compiled_for_c(description, DESCRIPTION, "models_of_panel", SOURCES)

@@ -14,6 +14,7 @@ from xenograft.model.card import ModelCard
 from xenograft.model.exposure import Schedule, schedule
 from xenograft.model.prior import Prior
 from xenograft.panels import block
+from xenograft.panels.better import dropped_effects, towards_first
 from xenograft.panels.columns import effect_columns
 from xenograft.panels.panel import Panel
 from xenograft.study.study import Arm
@@ -157,6 +158,12 @@ class PanelCoordinates(Pieces):
                 found += range(self.start[piece.name], self.start[piece.name] + piece.size)
         return tuple(found)
 
+    @cached_property
+    def towards_first(self) -> np.ndarray:
+        """What is positive where the first agent of a model's combination is the better one (model, effect)."""
+        times = schedules_of(self.panel, self.card)
+        return towards_first(self.panel, self.card, times.received, times.of_model, len(self.effects))
+
     def values(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """The constrained value of each piece, sds without their sign."""
         found = Pieces.values(self, np.asarray(x))
@@ -286,6 +293,9 @@ def panel_block(coordinates: PanelCoordinates, without: Collection[str] = ()) ->
         block.ROWS_OF_COLUMNS: first_row[-1:],
         block.MOST_ANIMALS: np.bincount(readings.model, minlength=1).max(keepdims=True),
         block.LEFT_OUT: np.array([name in without for name in panel.models]),
+        block.HIGHEST: np.array([card.reference == "hsa"]),
+        block.DROPPED: dropped_effects(panel),
+        block.TOWARDS: coordinates.towards_first,
     }
     if linear:
         tables |= _cross_products(coordinates, readings, times, row, days, first_row)

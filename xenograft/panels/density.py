@@ -10,15 +10,48 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.special import logsumexp
 
 from xenograft.fitting.coordinates import Pieces
 from xenograft.fitting.density import Values
 from xenograft.model.card import ModelCard
+from xenograft.panels.better import draws_in_halves, log_halves
 from xenograft.panels.compiled_panels import compiled_models_of_panel, compiled_panel
 from xenograft.panels.coordinates import LATENT, PanelCoordinates, panel_block, panel_coordinates
 from xenograft.panels.panel import Panel
 
 _ENTRY = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)
+
+
+@dataclass(frozen=True, eq=False)
+class OfModels:
+    """What the readings of each model say at positions.
+
+    Parameters
+    ----------
+    readings : array (draw, half, model)
+        Log density of the readings; with two halves as if either agent of the combination were the better one.
+    mean : array (draw, half, model, effect)
+        Of the model's effects given them.
+    given : array (draw, half, model, source, effect)
+        given' given is their covariance.
+    towards : array (model, effect)
+        What is positive where the first agent is the better one (`better.towards_first`).
+    """
+
+    readings: np.ndarray
+    mean: np.ndarray
+    given: np.ndarray
+    towards: np.ndarray
+
+    @property
+    def log_density(self) -> np.ndarray:
+        """Log density of each model's readings (draw, model)."""
+        return np.asarray(logsumexp(log_halves(self.readings, self.mean, self.given, self.towards), axis=1))
+
+    def effects(self, rng: np.random.Generator) -> np.ndarray:
+        """Draws of each model's effects given its readings (draw, model, effect)."""
+        return draws_in_halves(self.readings, self.mean, self.given, self.towards, rng)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,30 +84,22 @@ class PanelDensity(Values):
         both = xr.merge([posterior, latent])
         return self.coordinates.of_values({str(name): both[name].to_numpy() for name in both})
 
-    def models(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What each model's readings, measured and latent ones, say at positions (draw, coordinate).
-
-        Returns
-        -------
-        densities : array (draw, model)
-            Log density of the readings.
-        mean : array (draw, model, effect)
-            Of the model's effects given them.
-        given : array (draw, model, source, effect)
-            given' given is their covariance.
-        """
+    def models(self, x: np.ndarray) -> OfModels:
+        """What each model's readings, measured and latent ones, say at positions (draw, coordinate)."""
         positions = np.ascontiguousarray(x, dtype=float)
         models, effects = len(self.coordinates.panel.models), len(self.coordinates.effects)
         sources = effects + (self.coordinates.panel.moderators.shape[1] if self.coordinates.card.moderators else 0)
-        densities = np.empty((len(positions), models))
-        described = np.empty((len(positions), models, 1 + sources, effects))
+        halves = 2 if self.coordinates.card.reference == "hsa" else 1
+        densities = np.empty((len(positions), halves, models))
+        described = np.empty((len(positions), halves, models, 1 + sources, effects))
         function = _ENTRY(compiled_models_of_panel().address)
         for i in range(len(positions)):
             function(
                 positions.shape[1], positions[i].ctypes.data, densities[i].ctypes.data, described[i].ctypes.data,
                 self.block.ctypes.data,
             )  # fmt: skip
-        return densities, described[:, :, 0], described[:, :, 1:]
+        towards = self.coordinates.towards_first
+        return OfModels(densities, described[:, :, :, 0], described[:, :, :, 1:], towards)
 
     @cached_property
     def _labels(self) -> dict[str, list[str]]:

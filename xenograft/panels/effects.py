@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from xenograft.model.card import ModelCard
+from xenograft.panels.better import dropped_effects
 from xenograft.panels.columns import effect_columns
 from xenograft.panels.coordinates import schedule_of_arms
 from xenograft.panels.density import PanelDensity
@@ -21,7 +22,7 @@ MOST = 2_000_000
 
 
 def draws_of_effects(density: PanelDensity, positions: np.ndarray, rng: np.random.Generator) -> xr.DataArray:
-    """Draws of the effects of each model from their exact normal distribution given its readings.
+    """Draws of the effects of each model from their exact distribution given its readings.
 
     Parameters
     ----------
@@ -46,9 +47,7 @@ def draws_of_effects(density: PanelDensity, positions: np.ndarray, rng: np.rando
     found = np.empty((len(flat), len(panel.models), len(effects)))
     for first in range(0, len(flat), 100):
         part = slice(first, first + 100)
-        _, mean, given = density.models(flat[part])
-        noise = rng.standard_normal(given.shape[:3])
-        found[part] = mean + (noise[..., None] * given).sum(axis=2)
+        found[part] = density.models(flat[part]).effects(rng)
     return xr.DataArray(
         found.reshape(chains, -1, *found.shape[1:]),
         dims=("chain", "draw", "model", "effect"),
@@ -166,5 +165,26 @@ def curves_of_effects(
         columns, dims=dims, coords={"arm": [arm.name for arm in panel.arms], "day": list(map(float, days))}
     )
     found = xr.dot(effects, weights, dim="effect") + float(np.log(panel.reference_volume))
+    if card.reference == "hsa":
+        found = _of_the_better(found, effects, weights, received, panel, card)
     order = [dim for dim in effects.dims if dim != "effect"]
     return found.transpose(*order, "arm", "day").assign_attrs(of="typical", first_dose=0.0)
+
+
+def _of_the_better(
+    curves: xr.DataArray, effects: xr.DataArray, weights: xr.DataArray, received: Any, panel: Panel, card: ModelCard
+) -> xr.DataArray:
+    """Curves whose combinations of two agents do as much as the better of them."""
+    by_day_of_decision = effect_columns(np.array([panel.follow_up]), received, panel, card, {})[:, 0]
+    parts: list[xr.DataArray] = []
+    for a, (second, first) in enumerate(dropped_effects(panel)):
+        own = curves.isel(arm=a)
+        if second >= 0:
+            each = [effects.isel(effect=k, drop=True) for k in (first, second)]
+            too_much = [
+                one * weights.isel(arm=a, effect=k, drop=True) for one, k in zip(each, (first, second), strict=True)
+            ]
+            taken = [one * -by_day_of_decision[a, k] for one, k in zip(each, (first, second), strict=True)]
+            own = own - xr.where(taken[0] > taken[1], too_much[1], too_much[0])
+        parts.append(own)
+    return xr.concat(parts, dim="arm")

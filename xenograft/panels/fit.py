@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from xenograft.errors import InputError
 from xenograft.fitting.density import MOST_DIMENSIONS
 from xenograft.fitting.fit import versions
 from xenograft.fitting.health import STATUS_MARKS, Attempt, Health, judge, judge_weights
+from xenograft.fitting.importance import LARGEST_PARETO_K as LARGEST_OF_FIT
 from xenograft.fitting.importance import importance_draws
 from xenograft.fitting.nutpie_adapter import sample
 from xenograft.fitting.progress import FitProgress
@@ -33,15 +35,14 @@ from xenograft.fitting.sampling import (
     sampler_seed,
 )
 from xenograft.model.card import ModelCard
+from xenograft.panels.better import why_no_better_agent
 from xenograft.panels.density import PanelDensity, panel_density
 from xenograft.panels.effects import curves_of_effects, draws_of_effects, population_of
+from xenograft.panels.left_out import MOST_MIRRORED, ModelsApart, models_apart, with_latents
 from xenograft.panels.likelihood import model_log_likelihood
 from xenograft.panels.panel import Panel
-from xenograft.printing import html_card, html_list
+from xenograft.printing import html_card, html_list, listed
 from xenograft.quantities.estimands import excess
-
-MOST_MIRRORED = 7
-"""Sds between models beyond which the mirror images of a t are too many (each doubles them)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +94,12 @@ class PanelFit:
         """Posterior draws of the parameters (chain, draw, …), rates in 1/day."""
         return self.draws["posterior"].to_dataset()
 
+    @cached_property
+    def models_apart(self) -> ModelsApart | None:
+        """Weighted draws from which posteriors without some models follow; None where they may not be used."""
+        rng = np.random.default_rng(sampler_seed(self.seed, self.card))
+        return models_apart(panel_density(self.panel, self.card), self.posterior, rng)
+
     @property
     def effects(self) -> xr.DataArray:
         """What each model has of its own (chain, draw, model, effect)."""
@@ -139,7 +146,7 @@ def fit_panel(
     settings = settings or SamplerSettings()
     own_seed = sampler_seed(seed, card)
     if without:
-        own_seed ^= int.from_bytes(hashlib.sha256("\n".join(sorted(without)).encode()).digest()[:4])
+        own_seed = _seed_without(own_seed, without)
     began = time.perf_counter()
     attempts: list[Attempt] = []
     kept: _Sampled | None = None
@@ -213,8 +220,40 @@ def _weighted(density: PanelDensity, settings: SamplerSettings, seed: int) -> _S
     return _Sampled(found.points[chosen], stats, judge_weights(found.pareto_k, found.effective))
 
 
-def refit_without_models(fit: PanelFit, models: Sequence[str]) -> PanelFit:
-    """The same card fitted again without some models, with half the draws; more carefully only where that fails."""
+def refit_without_models(fit: PanelFit, models: Sequence[str], *, say: Callable[[str], None] | None = None) -> PanelFit:
+    """The same card without some models.
+
+    By weighted draws around the whole posterior's; where the weights may not be used, by chains of half the draws, and
+    more carefully only where that fails.
+
+    Parameters
+    ----------
+    fit : PanelFit
+        Of the whole panel.
+    models : sequence of str
+        Which are left out.
+    say : callable, optional
+        Told before chains are run.
+    """
+    began, apart = time.perf_counter(), fit.models_apart
+    rng = np.random.default_rng(_seed_without(sampler_seed(fit.seed, fit.card), models))
+    weighted = None if apart is None else apart.without(models, rng)
+    if apart is not None and weighted is not None:
+        chosen = weighted.resampled((fit.posterior.sizes["chain"], fit.posterior.sizes["draw"] // 2 or 1), rng)
+        positions = with_latents(apart.density, weighted.points[chosen.ravel()]).reshape(*chosen.shape, -1)
+        density, k = apart.density, weighted.pareto_k
+        health = replace(
+            judge_weights(min(k, LARGEST_OF_FIT), weighted.effective), pareto_k=k
+        )  # trusted for one number
+        groups = {
+            "posterior": density.parameters(positions),
+            "log_likelihood": model_log_likelihood(density, positions, models).to_dataset(name="volume_readings"),
+        }
+        done = Attempt(chosen.shape[1], 0, 0.0, "importance", health.status, health.failures)
+        seconds = {"compile": 0.0, "sample": time.perf_counter() - began}
+        return PanelFit(fit.panel, fit.card, xr.DataTree.from_dict(groups), health, (done,), fit.seed, seconds)
+    if say:
+        say(f"{fit.card.name}: fitting again without {listed(list(models))}")
     first = fit.attempts[0]
     half = SamplerSettings(
         draws=max(100, first.draws // 2), tune=max(100, first.tune // 2), chains=fit.posterior.sizes["chain"], retries=0
@@ -225,6 +264,10 @@ def refit_without_models(fit: PanelFit, models: Sequence[str]) -> PanelFit:
 
     found = again(half)
     return again(replace(half, retries=2)) if found.health.status == "fail" else found
+
+
+def _seed_without(seed: int, models: Sequence[str]) -> int:
+    return seed ^ int.from_bytes(hashlib.sha256("\n".join(sorted(models)).encode()).digest()[:4])
 
 
 def why_not(panel: Panel, card: ModelCard) -> str | None:
@@ -238,6 +281,8 @@ def why_not(panel: Panel, card: ModelCard) -> str | None:
     named |= set() if isinstance(card.exposure, str) else set(card.exposure) - {"default"}
     if unknown := sorted(named - agents):
         return f"it names {unknown[0]}, and the panel has no such agent ({', '.join(sorted(agents))})"
+    if card.reference == "hsa" and (problem := why_no_better_agent(panel)):
+        return problem
     if not isinstance(card.exposure, str) and "default" not in card.exposure and agents - set(card.exposure):
         return f'it says no exposure for {sorted(agents - set(card.exposure))[0]}; add "default" to its exposure'
     return None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 
 import numpy as np
 import xarray as xr
 from scipy.special import log_ndtr, logsumexp, ndtri_exp
 from scipy.stats import qmc
 
+from xenograft.panels.better import LEAST_VARIANCE, dropped_effects
 from xenograft.panels.columns import effect_columns
 from xenograft.panels.coordinates import Readings, readings_of, schedules_of
 from xenograft.panels.density import PanelDensity
+from xenograft.panels.panel import Panel
 
 PATHS = 64
 """Paths by which the probability of a model's censored readings is averaged (Geweke, Hajivassiliou and Keane)."""
@@ -47,25 +50,42 @@ def model_log_likelihood(
         given these. Every n-th draw where many models have many censored readings.
     """
     panel = density.coordinates.panel
-    readings = readings_of(panel)
-    of_model = readings.model[readings.animal]
     wanted = [m for m, name in enumerate(panel.models) if models is None or name in models]
-    hard = [m for m in wanted if readings.censored[of_model == m].any()]
     chains, draws, size = positions.shape
-    cost = sum(int((of_model == m).sum()) ** 3 / 3 for m in hard)
+    cost = cost_of_censored(panel, wanted)
     thin = 1
     while chains * draws * cost / thin > OPERATIONS and chains * (draws // (thin + 1)) >= LEAST_DRAWS:
         thin += 1
     chosen = positions[:, ::thin]
-    flat = chosen.reshape(-1, size)
-    values = np.empty((len(flat), len(panel.models)))
-    for part in _chunks(len(flat)):
-        values[part] = density.models(flat[part])[0]
-        for m in hard:
-            values[part, m] = _of_censored(density, readings, m, flat[part])
-    shape = (chains, chosen.shape[1], len(panel.models))
-    coords = {"chain": np.arange(chains), "draw": np.arange(shape[1]), "model": list(panel.models)}
-    return xr.DataArray(values.reshape(shape), coords=coords, dims=("chain", "draw", "model")).isel(model=wanted)
+    values = log_likelihood_at(density, chosen.reshape(-1, size), wanted)
+    shape = (chains, chosen.shape[1], len(wanted))
+    coords = {"chain": np.arange(chains), "draw": np.arange(shape[1]), "model": [panel.models[m] for m in wanted]}
+    return xr.DataArray(values.reshape(shape), coords=coords, dims=("chain", "draw", "model"))
+
+
+def log_likelihood_at(density: PanelDensity, x: np.ndarray, wanted: Sequence[int]) -> np.ndarray:
+    """The same at positions (draw, coordinate), of models by their places: (draw, model)."""
+    readings = readings_of(density.coordinates.panel)
+    hard = _with_censored(readings)
+    values = np.empty((len(x), len(wanted)))
+    for part in _chunks(len(x)):
+        values[part] = density.models(x[part]).log_density[:, list(wanted)]
+        for at, m in enumerate(wanted):
+            if m in hard:
+                values[part, at] = _of_censored(density, readings, m, x[part])
+    return values
+
+
+def cost_of_censored(panel: Panel, wanted: Sequence[int] | None = None) -> float:
+    """Multiplications that a draw takes for the models with censored readings."""
+    readings = readings_of(panel)
+    size = np.bincount(readings.model[readings.animal], minlength=len(panel.models))
+    chosen = _with_censored(readings) & set(range(len(size)) if wanted is None else wanted)
+    return float(sum(size[m] ** 3 / 3 for m in chosen))
+
+
+def _with_censored(readings: Readings) -> set[int]:
+    return set(readings.model[readings.animal[readings.censored]].tolist())
 
 
 def _chunks(size: int) -> Iterator[slice]:
@@ -74,7 +94,7 @@ def _chunks(size: int) -> Iterator[slice]:
 
 
 def moments_of_model(
-    density: PanelDensity, readings: Readings, m: int, x: np.ndarray
+    density: PanelDensity, readings: Readings, m: int, x: np.ndarray, better: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean and covariance of the log volumes of a model, all effects integrated out.
 
@@ -87,6 +107,9 @@ def moments_of_model(
     m : int
         Position of the model.
     x : array (draw, coordinate)
+    better : {0, 1}, optional
+        Which agent of the model's combination is the better one, of a card of the highest single agent. What is below 0
+        where that is so then follows the log volumes as one more variable.
 
     Returns
     -------
@@ -105,6 +128,13 @@ def moments_of_model(
     received = times.received[times.of_model[m]]
     columns = effect_columns(days, received, panel, card, given)
     columns = np.broadcast_to(columns, (len(x), *columns.shape[-3:]))[:, arm, at]
+    own_of = animal[:, None] == animal
+    if better is not None:
+        dropped = dropped_effects(panel)[arm, better]
+        columns = np.where(dropped[:, None] == np.arange(columns.shape[-1]), 0.0, columns)
+        deciding = (2.0 * better - 1.0) * coordinates.towards_first[m]
+        columns = np.concatenate([columns, np.broadcast_to(deciding, (len(x), 1, len(deciding)))], axis=1)
+        arm, own_of = np.append(arm, 0), np.pad(own_of, (0, 1))
     mean = np.concatenate(
         [given["baseline"][:, None], given["growth"][:, None], given["kill"]]
         + ([given["departure"]] if "departure" in given else []),
@@ -129,8 +159,10 @@ def moments_of_model(
         unknown = slopes[:, :, np.isnan(known)]
         between = between + unknown @ unknown.swapaxes(1, 2)
     by_arm = card.spread == "arm"
-    error = given["error"][:, arm] if by_arm else given["error"][:, None] * np.ones(len(rows))
-    sd_growth = given["sd_growth"][:, arm] if by_arm else given["sd_growth"][:, None] * np.ones(len(rows))
+    error = given["error"][:, arm] if by_arm else given["error"][:, None] * np.ones(len(arm))
+    sd_growth = given["sd_growth"][:, arm] if by_arm else given["sd_growth"][:, None] * np.ones(len(arm))
+    if better is not None:
+        error[:, -1] = LEAST_VARIANCE**0.5
     first = given["sd_baseline"][:, None] * columns[..., 0]
     second = sd_growth * columns[..., 1]
     rho = given["correlation"][:, None, None]
@@ -138,19 +170,29 @@ def moments_of_model(
         first[:, :, None] * first[:, None] + second[:, :, None] * second[:, None]
         + rho * (first[:, :, None] * second[:, None] + second[:, :, None] * first[:, None])
     )  # fmt: skip
-    covariance = columns @ between @ columns.swapaxes(1, 2) + own * (animal[:, None] == animal)
-    covariance = covariance + error[:, :, None] ** 2 * np.eye(len(rows))
+    covariance = columns @ between @ columns.swapaxes(1, 2) + own * own_of
+    covariance = covariance + error[:, :, None] ** 2 * np.eye(len(arm))
     return rows, (columns @ mean[:, :, None])[..., 0], covariance
 
 
 def _of_censored(density: PanelDensity, readings: Readings, m: int, x: np.ndarray) -> np.ndarray:
     """Log likelihood (draw) of a model with censored readings."""
-    rows, mean, covariance = moments_of_model(density, readings, m, x)
-    order = np.argsort(readings.censored[rows], kind="stable")
-    rows, mean, covariance = rows[order], mean[:, order], covariance[:, order][:, :, order]
-    measured = int((~readings.censored[rows]).sum())
-    factor = np.linalg.cholesky(covariance)
-    residual = readings.log_volume[rows] - mean
+    if not density.coordinates.towards_first[m].any():
+        return _in_half(density, readings, m, x, None)
+    return np.asarray(logsumexp([_in_half(density, readings, m, x, better) for better in (0, 1)], axis=0))
+
+
+def _in_half(density: PanelDensity, readings: Readings, m: int, x: np.ndarray, better: int | None) -> np.ndarray:
+    """The same, and that this agent of its combination is the better one (None: there is no such choice)."""
+    rows, mean, covariance = moments_of_model(density, readings, m, x, better)
+    extra = mean.shape[1] - len(rows)
+    unknown = np.append(readings.censored[rows], np.ones(extra, dtype=bool))
+    order = np.argsort(unknown, kind="stable")
+    mean, covariance = mean[:, order], covariance[:, order][:, :, order]
+    value = np.append(readings.log_volume[rows], np.zeros(extra))[order]
+    measured = int((~unknown).sum())
+    factor = _factors(covariance)
+    residual = value - mean
     own = factor[:, :measured, :measured]
     white = np.linalg.solve(own, residual[:, :measured, None])[..., 0]
     scale = np.diagonal(own, axis1=1, axis2=2)
@@ -158,6 +200,18 @@ def _of_censored(density: PanelDensity, readings: Readings, m: int, x: np.ndarra
     below = residual[:, measured:] - (factor[:, measured:, :measured] @ white[:, :, None])[..., 0]
     left = factor[:, measured:, measured:]
     return exact + log_probability_below(below, left @ left.swapaxes(1, 2))
+
+
+def _factors(covariance: np.ndarray) -> np.ndarray:
+    """Cholesky factors (draw, row, row); not numbers for draws so far out that there is none."""
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        found = np.full_like(covariance, np.nan)
+        for at, one in enumerate(covariance):
+            with suppress(np.linalg.LinAlgError):
+                found[at] = np.linalg.cholesky(one)
+        return found
 
 
 def log_probability_below(limit: np.ndarray, covariance: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import pytensor.tensor as pt
 from xenograft.fitting.coordinates import Piece
 from xenograft.fitting.pymc_model import variable_of
 from xenograft.model.card import ModelCard
+from xenograft.panels.better import dropped_effects
 from xenograft.panels.columns import effect_columns
 from xenograft.panels.coordinates import LATENT, SIGNED, panel_coordinates, readings_of, schedules_of
 from xenograft.panels.panel import Panel
@@ -44,9 +45,10 @@ def build_panel(panel: Panel, card: ModelCard) -> pm.Model:
     }
     with pm.Model(coords={name: own for name, own in labels.items() if own}) as model:
         given = {p.name: _variable(card, p) for p in coordinates.pieces if p.name not in LATENT}
-        effects = pm.Deterministic("effects", _effects(panel, card, given), dims=("model", "effect"))
+        effects: Any = pm.Deterministic("effects", _effects(panel, card, given), dims=("model", "effect"))
         own = _own_effects(panel, card, given, readings.arm)
-        mean, error = _means(panel, card, given, effects, own, readings, times)
+        first: Any = (effects * coordinates.towards_first).sum(axis=1) > 0 if card.reference == "hsa" else None
+        mean, error = _means(panel, card, given, effects, own, readings, times, first)
         measured = np.flatnonzero(~readings.censored)
         below = np.flatnonzero(readings.censored)
         pm.Normal("volume_readings", mean[measured], error[measured], observed=readings.log_volume[measured])
@@ -101,9 +103,12 @@ def _own_effects(panel: Panel, card: ModelCard, given: dict[str, Any], arm: np.n
 
 
 def _means(
-    panel: Panel, card: ModelCard, given: dict[str, Any], effects: Any, own: Any, readings: Any, times: Any
+    panel: Panel, card: ModelCard, given: dict[str, Any], effects: Any, own: Any, readings: Any, times: Any, first: Any
 ) -> tuple[Any, Any]:
-    """Mean and sd of each reading (reading)."""
+    """Mean and sd of each reading (reading).
+
+    `first` (model) says where of a combination the first agent alone counts, and else the second; None: both do.
+    """
     animal = readings.animal
     model, arm = readings.model[animal], readings.arm[animal]
     parts: list[Any] = []
@@ -112,6 +117,10 @@ def _means(
         mine = np.flatnonzero(times.of_model[model] == s)
         days, at = np.unique(readings.elapsed[mine], return_inverse=True)
         columns = effect_columns(pt.as_tensor_variable(days), received, panel, card, given, xp=pt)[arm[mine], at]
+        if first is not None:
+            dropped = dropped_effects(panel)[arm[mine]]
+            of_arm: Any = pt.switch(first[model[mine]], dropped[:, 0], dropped[:, 1])
+            columns = columns * pt.neq(of_arm[:, None], np.arange(2 + len(panel.levels)))
         mean = (columns * effects[model[mine]]).sum(axis=1) + (columns[:, :2] * own[animal[mine]]).sum(axis=1)
         parts.append(mean)
         order.append(mine)

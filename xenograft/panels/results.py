@@ -163,11 +163,11 @@ def _answer(panel: Panel, answer: Answer, alone: pd.DataFrame | None) -> dict[st
 
 
 def _model(answer: Answer, model: str, alone: pd.DataFrame | None, margin: float) -> dict[str, Any]:
-    own = None
+    own: dict[str, Any] | None = None
     if answer.reference == "bliss" and alone is not None and model in alone.index:
         row = alone.to_dict("index")[model]
         own = {key: finite(float(row[key])) for key in ("median", "lower", "upper")}
-        own["at_limit"] = bool(row["at_limit"])
+        own |= {"at_limit": bool(row["at_limit"]), "by": str(row["by"])}
     return {"model": str(model), "excess": summary(answer.models.sel(model=model), margin), "alone": own}
 
 

@@ -70,7 +70,7 @@ def plot_readings(study: Study) -> Figure:
         kept = [(handle, words) for handle, words in entries if not words.startswith("typical")]
         key.remove()
         legend(figure, [handle for handle, _ in kept], [words for _, words in kept], columns=6)
-    return _shown(figure)
+    return shown(figure)
 
 
 def plot_fit(fit: Fit) -> Figure:
@@ -85,7 +85,7 @@ def plot_fit(fit: Fit) -> Figure:
     typical = curve_table(study, {fit.card.name: curves(fit)})
     last = typical["arm"].map(study.animals.groupby("arm")["last_day"].max())
     own = animal_table(animal_curves(fit, whole_days(study)), study)
-    return _shown(figures.volume_panels(study, typical[typical["day"] <= last], own))
+    return shown(figures.volume_panels(study, typical[typical["day"] <= last], own))
 
 
 def plot_curves(fits: Mapping[str, Fit], ranking: Comparison, *, model: str = AVERAGED) -> Figure:
@@ -104,7 +104,7 @@ def plot_curves(fits: Mapping[str, Fit], ranking: Comparison, *, model: str = AV
         When the model has no healthy fit.
     """
     study = _study(fits)
-    return _shown(figures.typical_curves(study, curve_table(study, {model: _curves(fits, ranking, model)})))
+    return shown(figures.typical_curves(study, curve_table(study, {model: _curves(fits, ranking, model)})))
 
 
 def plot_excess(fits: Mapping[str, Fit], ranking: Comparison, *, combination: str | None = None) -> Figure:
@@ -136,7 +136,7 @@ def plot_excess(fits: Mapping[str, Fit], ranking: Comparison, *, combination: st
     found = [interaction_of(study, c, n, r).table for n, c in answering.items() for r in REFERENCES]  # pyright: ignore[reportArgumentType]
     table = pd.concat(found, ignore_index=True)
     rows = table[table["combination"] == name]
-    return _shown(figures_interaction.excess_by_day(rows, study.horizon, margin=MARGIN))
+    return shown(figures_interaction.excess_by_day(rows, study.horizon, margin=MARGIN))
 
 
 def plot_priors(fit: Fit) -> Figure:
@@ -147,7 +147,7 @@ def plot_priors(fit: Fit) -> Figure:
     fit : Fit
         Posterior draws; rates in 1/day.
     """
-    return _shown(figures_checks.prior_and_posterior(densities(fit)))
+    return shown(figures_checks.prior_and_posterior(densities(fit)))
 
 
 def plot_predictive(fit: Fit, *, of: Literal["posterior", "prior"] = "posterior") -> Figure:
@@ -170,7 +170,7 @@ def plot_predictive(fit: Fit, *, of: Literal["posterior", "prior"] = "posterior"
     drawn = fit.draws[f"{of}_predictive"].to_dataset()
     groups = {"posterior_predictive": drawn, "constant_data": fit.draws["constant_data"].to_dataset()}
     bands = predictive_bands(replace(fit, draws=xr.DataTree.from_dict(groups)))
-    return _shown(figures.predictive_panels(fit.study, bands))
+    return shown(figures.predictive_panels(fit.study, bands))
 
 
 def plot_influence(fits: Mapping[str, Fit], ranking: Comparison) -> Figure:
@@ -181,7 +181,7 @@ def plot_influence(fits: Mapping[str, Fit], ranking: Comparison) -> Figure:
     fits, ranking
         As in `interaction`.
     """
-    return _shown(figures_checks.influence(_study(fits), ranking.pareto_k, ranking.good_k))
+    return shown(figures_checks.influence(_study(fits), ranking.pareto_k, ranking.good_k))
 
 
 def plot_graph(model: Any) -> Figure:
@@ -192,7 +192,7 @@ def plot_graph(model: Any) -> Figure:
     model : pymc.Model
         From `build`, or one of your own.
     """
-    return _shown(draw_graph(model))
+    return shown(draw_graph(model))
 
 
 def all_figures(study: Study, fits: Mapping[str, Fit], ranking: Comparison) -> dict[str, Figure]:
@@ -213,10 +213,10 @@ def all_figures(study: Study, fits: Mapping[str, Fit], ranking: Comparison) -> d
     """
     analysis = Analysis(study, fits, ranking)
     content = report_content(analysis, analysis.results("bliss"), "")
-    return {one.name: _shown(one.draw(figures.WIDE)) for one in drawings(content)}
+    return {one.name: shown(one.draw(figures.WIDE)) for one in drawings(content)}
 
 
-def _shown(figure: Figure) -> Figure:
+def shown(figure: Figure) -> Figure:
     """The same figure, which a notebook also shows: figures are drawn without pyplot, which would leak memory."""
     figure.__class__ = NotebookFigure
     return figure
