@@ -57,7 +57,7 @@ def spread(**changes: Any) -> Truth:
 
 
 def test_models_differ_as_the_truth_says() -> None:
-    panel = simulate_panel(design(300, visits=SHORT), TRUTH, seed=1)
+    panel = simulate_panel(design(150, visits=SHORT), TRUTH, seed=1)
     own = pd.DataFrame(
         {
             "growth": t.growth,
@@ -69,15 +69,15 @@ def test_models_differ_as_the_truth_says() -> None:
         for t in panel.truths.values()
     ).set_index(pd.Index(panel.models))
     beyond = panel.moderators["E"] - 5.0
-    assert beyond.std() == pytest.approx(2.0, rel=0.1)
-    assert own["growth"].std() == pytest.approx(0.02, rel=0.1)
-    assert own["size"].std() == pytest.approx(0.3, rel=0.1)
-    assert own["A"].std() == pytest.approx(0.01, rel=0.1)
+    assert beyond.std() == pytest.approx(2.0, rel=0.18)
+    assert own["growth"].std() == pytest.approx(0.02, rel=0.18)
+    assert own["size"].std() == pytest.approx(0.3, rel=0.18)
+    assert own["A"].std() == pytest.approx(0.01, rel=0.18)
     assert (own["B"] == 0.02).all()
     slope, at_mean = np.polyfit(beyond, own["both"], 1)
-    assert slope == pytest.approx(0.01, abs=0.002)
-    assert at_mean == pytest.approx(0.02, abs=0.003)
-    assert (own["both"] - at_mean - slope * beyond).std() == pytest.approx(0.015, rel=0.1)
+    assert slope == pytest.approx(0.01, abs=0.0025)
+    assert at_mean == pytest.approx(0.02, abs=0.004)
+    assert (own["both"] - at_mean - slope * beyond).std() == pytest.approx(0.015, rel=0.18)
 
 
 def test_a_larger_panel_has_the_models_of_the_smaller_and_a_feature_leaves_the_rest_as_it_was() -> None:
@@ -92,9 +92,9 @@ def test_a_larger_panel_has_the_models_of_the_smaller_and_a_feature_leaves_the_r
 
 
 def test_models_and_arms_are_lost_as_often_as_the_truth_says() -> None:
-    panel = simulate_panel(design(200, visits=SHORT), spread(lost=0.3, missing={"A": 0.4}), seed=2)
-    assert len(panel.models) == pytest.approx(140, abs=20)
-    assert (panel.animals_by_arm["A"] == 0).mean() == pytest.approx(0.4, abs=0.1)
+    panel = simulate_panel(design(120, visits=SHORT), spread(lost=0.3, missing={"A": 0.4}), seed=2)
+    assert len(panel.models) == pytest.approx(84, abs=16)
+    assert (panel.animals_by_arm["A"] == 0).mean() == pytest.approx(0.4, abs=0.15)
     assert (panel.animals_by_arm["vehicle"] == 1).all()
     with pytest.raises(InputError, match="models with a treated arm are left"):
         simulate_panel(design(2), spread(lost=0.99), seed=2)
@@ -201,12 +201,12 @@ def test_draws_of_mirrored_parameters_are_those_of_the_density() -> None:
 
 @pytest.fixture(scope="module")
 def panel() -> Panel:
-    return simulate_panel(design(10, 2), TRUTH, seed=6)
+    return simulate_panel(design(10), TRUTH, seed=6)
 
 
 def test_a_panel_without_chains_has_the_posterior_that_chains_have(panel: Panel) -> None:
     card = CARDS["panel-exponential-moderators"]
-    settings = SamplerSettings(draws=1000, tune=500, chains=4)
+    settings = SamplerSettings(draws=1000, tune=400, chains=2)
     quick = fit_panel(panel, card, seed=1, settings=settings, progress=False, keep="posterior", method="importance")
     chains = fit_panel(panel, card, seed=1, settings=settings, progress=False, keep="posterior")
     assert (quick.method, chains.method) == ("importance", "nuts")
@@ -218,21 +218,21 @@ def test_a_panel_without_chains_has_the_posterior_that_chains_have(panel: Panel)
 
 
 def test_each_question_of_a_planned_panel_is_counted(tmp_path: Path) -> None:
-    cells = cells_of(design(), panels=[(4, 2), (16, 2)], effects=[0.06])
+    cells = cells_of(design(), panels=[(4, 1), (14, 1)], effects=[0.06])
     card = CARDS["panel-exponential-moderators"]
-    table = power(cells, TRUTH, [card], tmp_path / "s.jsonl", studies=3, settings=QUICK)
+    table = power(cells, TRUTH, [card], tmp_path / "s.jsonl", studies=2, settings=QUICK)
     by = table.set_index(["models", "animals", "question"])
     assert list(table["question"].unique()) == ["average", "new_model", "E"]
-    assert by.loc[(16, 2, "average"), "true"] == pytest.approx(0.06 * 20, rel=0.2)
+    assert by.loc[(14, 1, "average"), "true"] == pytest.approx(0.06 * 20, rel=0.2)
     width = {place: float(value) for place, value in by["width"].items()}
-    assert width[16, 2, "average"] < width[4, 2, "average"]
-    assert width[16, 2, "E"] < width[4, 2, "E"]
-    assert width[16, 2, "average"] < width[16, 2, "new_model"]
-    assert by.loc[(16, 2, "average"), "enhanced"] == 1.0
+    assert width[14, 1, "average"] < width[4, 1, "average"]
+    assert width[14, 1, "E"] < width[4, 1, "E"]
+    assert width[14, 1, "average"] < width[14, 1, "new_model"]
+    assert by.loc[(14, 1, "average"), "enhanced"] == 1.0
     sentences = power_sentences(table)
     assert sentences[0].startswith("The average model: ")
-    assert "16 models × 2 per arm" in " ".join(sentences)
-    again = power(cells, TRUTH, [card], tmp_path / "s.jsonl", studies=3, settings=QUICK)
+    assert "14 models × 1 per arm" in " ".join(sentences)
+    again = power(cells, TRUTH, [card], tmp_path / "s.jsonl", studies=2, settings=QUICK)
     pd.testing.assert_frame_equal(again, table)
 
 
