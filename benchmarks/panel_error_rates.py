@@ -182,7 +182,7 @@ def _both_ways(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
     return [
         "",
         f"Fitted by importance sampling; {sum(one['by_nuts'] for one in outcomes)} of {fits} fits were left to NUTS. "
-        f"In the {len(both)} panels that were fitted both ways, no probability of any card differs by more than "
+        f"Of the panels that were fitted both ways ({len(both)}), no probability of any card differs by more than "
         f"{max(both):.3f}, and in half of them by more than {np.median(both):.3f}.",
     ]
 
