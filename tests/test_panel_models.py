@@ -86,7 +86,7 @@ def test_a_card_of_the_better_agent_says_which_panels_it_takes() -> None:
 @pytest.mark.slow
 def test_models_left_out_by_weights_are_those_left_out_by_fitting_again(subtests: pytest.Subtests) -> None:
     """Expected log density of every model, one of them unlike the others: by weights, and by chains without it."""
-    panel = invented(7, 2, seed=5, uneven=False)
+    panel = invented(7, 2, seed=5, censored=False, uneven=False)
     strange = panel.studies["M2"].readings
     faster = strange["volume"] * np.exp(0.05 * strange["day"])
     studies = {**panel.studies, "M2": replace(panel.studies["M2"], readings=strange.assign(volume=faster))}

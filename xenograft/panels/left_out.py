@@ -28,9 +28,6 @@ LARGEST_PARETO_K = 0.7
 MOST_MIRRORED = 7
 """Sds between models beyond which the mirror images of a t are too many (each doubles them)."""
 
-OPERATIONS = 4e10
-"""Multiplications for censored readings of all draws beyond which chains are as quick."""
-
 
 @dataclass(frozen=True, eq=False)
 class ModelsApart:
@@ -72,7 +69,7 @@ class ModelsApart:
 
         again = reweighted(
             rough, np.zeros(len(rough), dtype=int), values,
-            draws=_proposed(self.density), rng=rng, enough=ENOUGH, mirrored=self.density.coordinates.mirrored,
+            draws=LEAST_PROPOSED, rng=rng, enough=ENOUGH, mirrored=self.density.coordinates.mirrored,
         )  # fmt: skip
         return again if _trusted(again) else None
 
@@ -92,14 +89,14 @@ def models_apart(density: PanelDensity, posterior: xr.Dataset, rng: np.random.Ge
     Returns
     -------
     ModelsApart or None
-        None where no Student t is close enough to the posterior, or where so many readings are censored that chains
-        are as quick.
+        None where no Student t is close enough to the posterior, or where readings are censored: chains are
+        quicker then.
     """
     coordinates = density.coordinates
     panel = coordinates.panel
     positions = density.unconstrained(posterior, no_latents(density, posterior))
     points = positions.reshape(-1, density.n_dim)[:, : parameters_of(density)]
-    costly = _proposed(density) * cost_of_censored(panel) > OPERATIONS
+    costly = cost_of_censored(panel) > 0  # every draw of the probability of censored readings: chains are quicker
     if costly or points.shape[1] > MOST_DIMENSIONS or len(coordinates.mirrored) > MOST_MIRRORED:
         return None
     prior = panel_density(panel, coordinates.card, panel.models)
@@ -111,16 +108,11 @@ def models_apart(density: PanelDensity, posterior: xr.Dataset, rng: np.random.Ge
 
     whole = reweighted(
         points, np.zeros(len(points), dtype=int), values,
-        draws=_proposed(density), rng=rng, enough=ENOUGH, mirrored=coordinates.mirrored,
+        draws=LEAST_PROPOSED, rng=rng, enough=ENOUGH, mirrored=coordinates.mirrored,
     )  # fmt: skip
     if not _trusted(whole):
         return None
     return ModelsApart(density, prior, whole, log_likelihood_at(density, with_latents(density, whole.points), everyone))
-
-
-def _proposed(density: PanelDensity) -> int:
-    """Draws: half where each costs the probability of censored readings."""
-    return LEAST_PROPOSED // 2 if cost_of_censored(density.coordinates.panel) else LEAST_PROPOSED
 
 
 def _trusted(weighted: Weighted) -> bool:
