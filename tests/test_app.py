@@ -15,6 +15,7 @@ from typing import Any
 
 import axe_core_python
 import pytest
+from panels_of import invented, written
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from xenograft.errors import StudyError
@@ -48,6 +49,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     studies = folder / "studies"
     for name in ("her2-four-arm", "her2-single-dose"):
         shutil.copytree(ROOT / "fixtures" / name, studies / name)
+    (written(invented(4, 2, censored=False, uneven=False), studies / "models") / "panel.toml").touch()
     command = [
         sys.executable, "-m", "xenograft.cli", "app", "--no-browser", "--keep", str(folder / "work"), "--jobs", "1",
         "--folder", str(studies),
@@ -292,6 +294,9 @@ def test_the_other_rooms_answer_and_are_accessible(visitor: Visitor) -> None:
     page = visitor.page
     visitor.step("studies")
     expect(page.locator("#index_table tbody tr")).to_have_count(2)
+    expect(page.locator("#panels_table tbody tr")).to_have_text(["modelsnot analysed"])
+    page.click("#panel_open")
+    expect(page.locator("#panels_answer")).to_have_text("models: there is no answer yet.")
     page.select_option("#index_sort", "study")
     page.check("#index_falling")
     expect(page.locator("#index_table tbody th").first).to_have_text("her2-single-dose")
