@@ -196,8 +196,10 @@ def test_the_table_of_arms_has_every_number_with_its_reason() -> None:
     assert set(table["day"]) == {20.0}
     shown = arm_matrix(table)
     assert list(shown.columns) == list(CURVES)
-    assert shown.loc["tgi (%)", "A"] == "50 (50 to 50)"
-    assert shown.loc["doubling_time (day)", "A + B"].startswith("never (never to never); not growing")
+    assert shown.loc["tgi (%)", "A"] == "50"  # every draw says so: an interval would say nothing
+    assert shown.loc["doubling_time (day)", "A + B"].startswith("never; not growing")
+    wider = table.assign(lower=table["lower"] - 60.0)
+    assert arm_matrix(wider).loc["tgi (%)", "A"] == "50 (−10 to 50)"
 
 
 def test_a_margin_given_reaches_the_tables() -> None:
