@@ -294,7 +294,7 @@ def test_the_other_rooms_answer_and_are_accessible(visitor: Visitor) -> None:
     page = visitor.page
     visitor.step("studies")
     expect(page.locator("#index_table tbody tr")).to_have_count(2)
-    expect(page.locator("#panels_table tbody tr")).to_have_text(["modelsnot analysed"])
+    expect(page.locator("#panels_table tbody tr")).to_have_text(["models not analysed"])
     page.click("#panel_open")
     expect(page.locator("#panels_answer")).to_have_text("models: there is no answer yet.")
     page.select_option("#index_sort", "study")
