@@ -50,7 +50,10 @@ def test_a_panel_is_listed_apart_from_studies_and_answers_as_on_the_command_line
 
 
 def test_a_panel_that_is_refused_says_the_sentence_of_the_command_line(tmp_path: Path) -> None:
-    folder = written(invented(4, 2, uneven=False), tmp_path / "mine")
+    folder, work = written(invented(4, 2, uneven=False), tmp_path / "mine"), Shelf(tmp_path / "work").new()
+    work.out.mkdir()
+    (work.out / "answer.json").write_text("{}", encoding="utf-8")
     (folder / "panel.toml").write_text('doses = "never"\n', encoding="utf-8")
     with pytest.raises(StudyError, match=r"panel\.toml.*doses"):
-        analyse_panel_work(Shelf(tmp_path / "work").new().folder, {"place": str(folder)})
+        analyse_panel_work(work.folder, {"place": str(folder)})
+    assert not (work.out / "answer.json").exists(), "an answer of the files as they were"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 from htmltools import Tag, TagChild, TagList, tags
 from shiny import Inputs, Outputs, Session, reactive, render, ui
@@ -43,14 +45,7 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
     if here.studies is None:
         return
     studies: Studies = here.studies
-    rows: reactive.Value[tuple[tuple[str, ...], ...]] = reactive.Value(())
-
-    @reactive.effect
-    def _() -> None:
-        if input.room() != "studies":
-            return
-        settle(rows, tuple(map(tuple, studies.table().to_numpy().tolist())))
-        reactive.invalidate_later(2)
+    rows = _looked_at(input, studies.table)
 
     @render.ui
     def index_head() -> TagChild:
@@ -93,17 +88,24 @@ def serve(input: Inputs, output: Outputs, session: Session, here: Here) -> None:
     _serve_panels(input, Panels(studies.folder, studies.kept, here.desk))
 
 
-def _serve_panels(input: Inputs, panels: Panels) -> None:
-    """Panels of models, below the studies: analysed here, and read on their own page."""
+def _looked_at(input: Inputs, table_now: Callable[[], pd.DataFrame]) -> reactive.Value[tuple[tuple[str, ...], ...]]:
+    """Rows of a table that is looked at again and again while its room is open."""
     rows: reactive.Value[tuple[tuple[str, ...], ...]] = reactive.Value(())
-    shown: reactive.Value[str] = reactive.Value("")
 
     @reactive.effect
     def _() -> None:
         if input.room() != "studies":
             return
-        settle(rows, tuple(map(tuple, panels.table().to_numpy().tolist())))
+        settle(rows, tuple(map(tuple, table_now().to_numpy().tolist())))
         reactive.invalidate_later(2)
+
+    return rows
+
+
+def _serve_panels(input: Inputs, panels: Panels) -> None:
+    """Panels of models, below the studies: analysed here, and read on their own page."""
+    rows = _looked_at(input, panels.table)
+    shown: reactive.Value[str] = reactive.Value("")
 
     @render.ui
     def panels_table() -> TagChild:

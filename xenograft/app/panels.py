@@ -42,10 +42,9 @@ class Panels:
         return sorted(place.parent.relative_to(self.folder).as_posix() for place in self.folder.rglob(PANEL))
 
     def submit(self, name: str) -> None:
-        """Queue the analysis of a panel that was not analysed yet."""
+        """Queue the analysis of a panel as its files are now; one that is queued stays as it is."""
         work = self.kept.find(f"panel {name}") or self.kept.new(f"panel {name}")
-        if self.desk.standing(work.folder).state != "done":
-            self.desk.submit(work.folder, analyse_panel_work, {"place": str(self.folder / name)})
+        self.desk.submit(work.folder, analyse_panel_work, {"place": str(self.folder / name)})
 
     def answer(self, name: str) -> tuple[Work | None, Mapping[str, Any]]:
         """Where a panel's page is kept, and what it answers; None and nothing before it was analysed."""
@@ -86,8 +85,9 @@ def analyse_panel_work(folder: Path, asked: Mapping[str, Any]) -> None:
             if one.question == question and one.reference == "bliss"
         )
 
-    place = Path(str(asked["place"]))
+    place, out = Path(str(asked["place"])), Work(folder).out
     tell(folder, words="reading")
+    (out / ANSWER).unlink(missing_ok=True)  # of the files as they were
     panel = read_panel(place)
     cards = panel_cards(panel, asked.get("cards"))
     draws = int(asked.get("draws", SamplerSettings().draws))
@@ -96,7 +96,6 @@ def analyse_panel_work(folder: Path, asked: Mapping[str, Any]) -> None:
         panel, cards, settings=SamplerSettings(draws=draws, tune=draws), quiet=True,
         say=lambda words: tell(folder, words=words),
     )  # fmt: skip
-    out = Work(folder).out
     write_panel_page(out / PANEL_PAGE, analysis, command=shlex.join(["xenograft", "panel", str(place), "--seed", "1"]))
     write_text(out / NUMBERS, to_json(analysis.results))
     found = {
