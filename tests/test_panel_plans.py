@@ -146,7 +146,7 @@ def test_a_design_says_animals_and_moderators_of_its_models(tmp_path: Path) -> N
 def test_what_no_panel_can_be_is_refused_in_a_sentence(tmp_path: Path, subtests: pytest.Subtests) -> None:
     (tmp_path / "moderators.csv").write_text("model,E\nP1,1\nP2,2\nP3,6\n", encoding="utf-8")
     for old, new, sentence in (
-        ('["P1", "P2", "P3"]', "1", "panel.models: 1 are no models. Write how many, 2 or more"),
+        ('["P1", "P2", "P3"]', "1", "panel.models: 1 makes no panel. Write how many models, 2 or more"),
         ("animals.P1 = 5", "animals.P9 = 5", 'panel.animals."P9" is not a model.'),
         ("{ both = 0 }", "{ vehicle = 0 }", "panel.animals leaves P2 without the vehicle"),
         ("animals = 2\n", "animals = 2\ncohorts = 2\n", "cohorts has no meaning in a panel"),

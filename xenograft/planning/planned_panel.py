@@ -21,7 +21,9 @@ def _models(written: Any) -> tuple[str, ...]:
         return names_of(written)
     names: list[Any] = list(written) if isinstance(written, list) else []
     if not all(isinstance(one, str) and one for one in names) or len(set(names)) < max(len(names), FEWEST):
-        raise ValueError(f'{quoted(written)} are no models. Write how many, 2 or more, or their names: ["P14", "P20"].')
+        raise ValueError(
+            f'{quoted(written)} makes no panel. Write how many models, 2 or more, or their names: ["P14", "P20"].'
+        )
     return tuple(names)
 
 
