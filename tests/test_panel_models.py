@@ -19,7 +19,7 @@ from xenograft.panels.alone import alone, card_of_one_model, fits_of_models
 from xenograft.panels.coordinates import readings_of
 from xenograft.panels.density import panel_density
 from xenograft.panels.fit import PanelFit, fit_panel, refit_without_models
-from xenograft.panels.likelihood import moments_of_model
+from xenograft.panels.likelihood import cost_of_censored, moments_of_model
 from xenograft.study.study import Arm
 
 CARDS = read_cards(shipped_cards() / "panels")
@@ -84,13 +84,17 @@ def test_a_card_of_the_better_agent_says_which_panels_it_takes() -> None:
 
 
 @pytest.mark.slow
-def test_models_left_out_by_weights_are_those_left_out_by_fitting_again(subtests: pytest.Subtests) -> None:
+@pytest.mark.parametrize("censored", [False, True])
+def test_models_left_out_by_weights_are_those_left_out_by_fitting_again(
+    subtests: pytest.Subtests, *, censored: bool
+) -> None:
     """Expected log density of every model, one of them unlike the others: by weights, and by chains without it."""
-    panel = invented(7, 2, seed=5, censored=False, uneven=False)
+    panel = invented(7, 2, seed=5, censored=censored, uneven=False)
     strange = panel.studies["M2"].readings
     faster = strange["volume"] * np.exp(0.05 * strange["day"])
     studies = {**panel.studies, "M2": replace(panel.studies["M2"], readings=strange.assign(volume=faster))}
     panel = replace(panel, studies=studies)
+    assert (cost_of_censored(panel) > 0) is censored
     for name in ("panel-exponential", "panel-gompertz-moderators", "panel-exponential-hsa"):
         fit = fit_panel(panel, CARDS[name], seed=1, progress=False)
         assert fit.models_apart is not None

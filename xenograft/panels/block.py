@@ -7,7 +7,8 @@ from __future__ import annotations
     ERROR_AT, HISTORICAL_AT, MODEL_FIRST, HISTORICAL, MODERATOR, UNKNOWN, ANIMAL_ARM, ANIMAL_FIRST, READING_ROW,
     READING_VALUE, READING_BELOW, SCHEDULE_FIRST, SCHEDULE_FIRST_ROW, SCHEDULES, LINEAR, ROWS_OF_COLUMNS, CROSS,
     CROSS_READINGS, SQUARES, MOST_ANIMALS, LEFT_OUT, HIGHEST, DROPPED, TOWARDS,
-) = range(33)  # fmt: skip
+    ARM_FIRST_EFFECT, ARM_EFFECTS,
+) = range(35)  # fmt: skip
 """Tables of the block, in the form of `fitting.block`:
 
 - priors of the coordinates, `POSITION` as of one study and all −1; of each effect (baseline, growth, kills,
@@ -21,7 +22,8 @@ from __future__ import annotations
 - the number of animals of the largest model, and models whose readings count for nothing;
 - whether together two agents do as much as the better of them; if so, of each arm the effect that counts for nothing
   where its first agent is the better one, and where its second is (−1: none), and of each model what is positive where
-  the first is the better one, by effect (all 0: no combination).
+  the first is the better one, by effect (all 0: no combination);
+- of each arm the effects that its animals show, baseline and growth first.
 """
 
 BASELINE, GROWTH, FIRST_KILL = range(3)

@@ -17,6 +17,8 @@ from xenograft.fitting.compiled_readings import LOG_2_PI
 from xenograft.panels.block import (
     ANIMAL_ARM,
     ANIMAL_FIRST,
+    ARM_EFFECTS,
+    ARM_FIRST_EFFECT,
     BETWEEN_AT,
     CORRELATION_AT,
     CROSS,
@@ -45,6 +47,13 @@ OWN = 2
 
 
 @jitted
+def effects_of_arm(whole, arm):
+    """The effects that an arm's animals show, in order: baseline, growth, what the arm gets."""
+    at, first = whole[ARM_EFFECTS], whole[ARM_FIRST_EFFECT] + arm
+    return whole[at + whole[first] : at + whole[first + 1]]
+
+
+@jitted
 def dropped_effect(whole, arm, better):
     """The effect that counts for nothing in an arm where its first (0) or second (1) agent is the better one, or −1."""
     return whole[whole[DROPPED] + 2 * arm + better] if better >= 0 else -1
@@ -52,22 +61,24 @@ def dropped_effect(whole, arm, better):
 
 @jitted
 def animals_information(real, whole, natural, x, columns, m, better, information, vector, square, readings):
-    """Information matrix, vector and squares of each animal of a model on its effects; return the constants.
+    """Information matrix, vector and squares of each animal of a model on its arm's effects; return the constants.
 
     `better` is the better one of two agents, 0 or 1; −1 where each kills as when it is alone.
     """
     effects, total = vector.shape[1], 0.0
     for i in range(whole[whole[MODEL_FIRST] + m], whole[whole[MODEL_FIRST] + m + 1]):
-        at = i - whole[whole[MODEL_FIRST] + m]
-        dropped = dropped_effect(whole, whole[whole[ANIMAL_ARM] + i], better)
-        error = natural[whole[whole[ERROR_AT] + whole[whole[ANIMAL_ARM] + i]]]
+        at, arm = i - whole[whole[MODEL_FIRST] + m], whole[whole[ANIMAL_ARM] + i]
+        used, dropped = effects_of_arm(whole, arm), dropped_effect(whole, arm, better)
+        error = natural[whole[whole[ERROR_AT] + arm]]
         precision = 1 / (error * error)
         linear = whole[whole[LINEAR]] > 0
         square[at] = real[whole[SQUARES] + i] if linear else 0.0
-        for k in range(effects):
-            vector[at, k] = real[whole[CROSS_READINGS] + i * effects + k] if linear else 0.0
-            for n in range(effects):
-                information[at, k, n] = real[whole[CROSS] + (i * effects + k) * effects + n] if linear else 0.0
+        for k in range(used.size):
+            vector[at, k] = real[whole[CROSS_READINGS] + i * effects + used[k]] if linear else 0.0
+            for n in range(used.size):
+                information[at, k, n] = (
+                    real[whole[CROSS] + (i * effects + used[k]) * effects + used[n]] if linear else 0.0
+                )
         count = 0
         for j in range(whole[whole[ANIMAL_FIRST] + i], whole[whole[ANIMAL_FIRST] + i + 1]):
             count += 1
@@ -81,21 +92,18 @@ def animals_information(real, whole, natural, x, columns, m, better, information
                 continue
             row = whole[whole[READING_ROW] + j]
             square[at] += value * value
-            for k in range(effects):
-                vector[at, k] += columns[row, k] * value
+            for k in range(used.size):
+                column = columns[row, used[k]]
+                vector[at, k] += column * value
                 if not linear:
                     for n in range(k + 1):
-                        information[at, k, n] += columns[row, k] * columns[row, n]
-                        information[at, n, k] = information[at, k, n]
-        if dropped >= 0:
-            vector[at, dropped] = 0.0
-            for k in range(effects):
-                information[at, k, dropped] = information[at, dropped, k] = 0.0
+                        information[at, k, n] += column * columns[row, used[n]]
         square[at] *= precision
-        for k in range(effects):
-            vector[at, k] *= precision
-            for n in range(effects):
-                information[at, k, n] *= precision
+        for k in range(used.size):
+            vector[at, k] *= precision if used[k] != dropped else 0.0
+            for n in range(k + 1):
+                information[at, k, n] *= precision if used[k] != dropped and used[n] != dropped else 0.0
+                information[at, n, k] = information[at, k, n]
         total -= count * (0.5 * LOG_2_PI + math.log(error))
     return total
 
@@ -136,17 +144,18 @@ def gather_model(whole, natural, m, information, vector, square, spread, matrix,
             matrix[k, n] = 0.0
     first = whole[whole[MODEL_FIRST] + m]
     for at in range(whole[whole[MODEL_FIRST] + m + 1] - first):
-        own = information[at]
-        total -= own_given_model(whole, natural, whole[whole[ANIMAL_ARM] + first + at], own, spread[at])
+        own, arm = information[at], whole[whole[ANIMAL_ARM] + first + at]
+        used = effects_of_arm(whole, arm)
+        total -= own_given_model(whole, natural, arm, own, spread[at])
         mean_0 = spread[at, 0, 0] * vector[at, 0] + spread[at, 0, 1] * vector[at, 1]
         mean_1 = spread[at, 1, 0] * vector[at, 0] + spread[at, 1, 1] * vector[at, 1]
         total -= 0.5 * (square[at] - vector[at, 0] * mean_0 - vector[at, 1] * mean_1)
-        for k in range(effects):
-            sums[k] += vector[at, k] - own[k, 0] * mean_0 - own[k, 1] * mean_1
+        for k in range(used.size):
+            sums[used[k]] += vector[at, k] - own[k, 0] * mean_0 - own[k, 1] * mean_1
             left_0 = own[k, 0] * spread[at, 0, 0] + own[k, 1] * spread[at, 1, 0]
             left_1 = own[k, 0] * spread[at, 0, 1] + own[k, 1] * spread[at, 1, 1]
-            for n in range(effects):
-                matrix[k, n] += own[k, n] - left_0 * own[0, n] - left_1 * own[1, n]
+            for n in range(used.size):
+                matrix[used[k], used[n]] += own[k, n] - left_0 * own[0, n] - left_1 * own[1, n]
     return total
 
 
@@ -279,36 +288,39 @@ def animals_backwards(
     readings, of_natural, of_columns, gradient,
 ):  # fmt: skip
     """Add the derivatives by the animals' sds, errors, latent readings and columns, so many times."""
-    effects = mean.size
     linear = whole[whole[LINEAR]] > 0
-    total, moments, left = np.zeros(effects), np.zeros((effects, effects)), np.zeros((OWN, effects))
+    effects = mean.size
+    all_total, all_moments, left = np.zeros(effects), np.zeros((effects, effects)), np.zeros((OWN, effects))
     first = whole[whole[MODEL_FIRST] + m]
     for i in range(first, whole[whole[MODEL_FIRST] + m + 1]):
         at, arm = i - first, whole[whole[ANIMAL_ARM] + i]
-        own, error_at, dropped = information[at], whole[whole[ERROR_AT] + arm], dropped_effect(whole, arm, better)
+        used, dropped = effects_of_arm(whole, arm), dropped_effect(whole, arm, better)
+        size = used.size
+        own, total, moments = information[at, :size, :size], all_total[:size], all_moments[:size, :size]
+        error_at = whole[whole[ERROR_AT] + arm]
         error = natural[error_at]
         for o in range(OWN):
-            for n in range(effects):
+            for n in range(size):
                 left[o, n] = spread[at, o, 0] * own[0, n] + spread[at, o, 1] * own[1, n]
-        for k in range(effects):
-            total[k] = mean[k]
+        for k in range(size):
+            total[k] = mean[used[k]]
             if k < OWN:
                 total[k] += spread[at, k, 0] * vector[at, 0] + spread[at, k, 1] * vector[at, 1]
-                for n in range(effects):
-                    total[k] -= left[k, n] * mean[n]
-        for k in range(effects):  # (I − left) covariance, then times (I − left)'
-            for n in range(effects):
-                moments[k, n] = covariance[k, n]
-        for n in range(effects):
+                for n in range(size):
+                    total[k] -= left[k, n] * mean[used[n]]
+        for k in range(size):  # (I − left) covariance, then times (I − left)'
+            for n in range(size):
+                moments[k, n] = covariance[used[k], used[n]]
+        for n in range(size):
             one, two = 0.0, 0.0
-            for c in range(effects):
-                one += left[0, c] * covariance[c, n]
-                two += left[1, c] * covariance[c, n]
+            for c in range(size):
+                one += left[0, c] * covariance[used[c], used[n]]
+                two += left[1, c] * covariance[used[c], used[n]]
             moments[0, n] -= one
             moments[1, n] -= two
-        for k in range(effects):
+        for k in range(size):
             one, two = 0.0, 0.0
-            for c in range(effects):
+            for c in range(size):
                 one += moments[k, c] * left[0, c]
                 two += moments[k, c] * left[1, c]
             moments[k, 0] -= one
@@ -318,9 +330,9 @@ def animals_backwards(
             moments[o, 1] += spread[at, o, 1]
         _own_backwards(whole, natural, arm, weight, own, vector[at], total, moments, of_natural)
         squares = square[at]
-        for k in range(effects):
+        for k in range(size):
             squares -= 2 * total[k] * vector[at, k]
-            for n in range(effects):
+            for n in range(size):
                 moments[k, n] += total[k] * total[n]
                 squares += own[k, n] * moments[k, n]
         count = whole[whole[ANIMAL_FIRST] + i + 1] - whole[whole[ANIMAL_FIRST] + i]
@@ -330,17 +342,17 @@ def animals_backwards(
             below, row = whole[whole[READING_BELOW] + j], whole[whole[READING_ROW] + j]
             if below >= 0:
                 away = readings[j]
-                for k in range(effects):
-                    away -= columns[row, k] * total[k] if k != dropped else 0.0
+                for k in range(size):
+                    away -= columns[row, used[k]] * total[k] if used[k] != dropped else 0.0
                 gradient[below] += weight * (1 + precision * away * math.exp(x[below]))
             if not linear:
-                for k in range(effects):
-                    if k == dropped:
+                for k in range(size):
+                    if used[k] == dropped:
                         continue
                     slope = readings[j] * total[k]
-                    for n in range(effects):
-                        slope -= moments[k, n] * columns[row, n] if n != dropped else 0.0
-                    of_columns[row, k] += weight * precision * slope
+                    for n in range(size):
+                        slope -= moments[k, n] * columns[row, used[n]] if used[n] != dropped else 0.0
+                    of_columns[row, used[k]] += weight * precision * slope
 
 
 @jitted

@@ -268,6 +268,7 @@ def panel_block(coordinates: PanelCoordinates, without: Collection[str] = ()) ->
         below[readings.censored] = start["below"] + np.arange(readings.censored.sum())
         out = np.isin(model_of_reading, [panel.models.index(name) for name in without]) & readings.censored
         kinds[below[out]] = of_study.NORMAL
+    shown = _effects_of_arms(coordinates, times)
     linear = not ({"slowing", "waning", "onset"} & start.keys())
     tables = {slot: np.zeros(0) for slot in range(of_study.TABLES)}
     moderators = (
@@ -296,6 +297,8 @@ def panel_block(coordinates: PanelCoordinates, without: Collection[str] = ()) ->
         block.HIGHEST: np.array([card.reference == "hsa"]),
         block.DROPPED: dropped_effects(panel),
         block.TOWARDS: coordinates.towards_first,
+        block.ARM_FIRST_EFFECT: np.cumsum([0, *map(len, shown)]),
+        block.ARM_EFFECTS: np.concatenate(shown),
     }
     if linear:
         tables |= _cross_products(coordinates, readings, times, row, days, first_row)
@@ -332,6 +335,20 @@ def _tables_of_effects(coordinates: PanelCoordinates) -> dict[int, np.ndarray]:
         block.ERROR_AT: by_arm("error"),
         block.HISTORICAL_AT: np.array([start.get("historical_growth", -1)]),
     }
+
+
+def _effects_of_arms(coordinates: PanelCoordinates, times: Schedules) -> list[np.ndarray]:
+    """The effects that the animals of each arm show: baseline, growth, kills of what it gets, its departure."""
+    panel = coordinates.panel
+    shown: list[np.ndarray] = []
+    for arm in range(len(panel.arms)):
+        kills = [received.dosing_level[received.arm_gets_dosing[arm] > 0] for received in times.received]
+        found = {block.BASELINE, block.GROWTH, *(block.FIRST_KILL + level for of in kills for level in of)}
+        if "departure" in coordinates.start:
+            own = [np.flatnonzero(received.arm_is_combination[arm]) for received in times.received]
+            found |= {block.FIRST_KILL + len(panel.levels) + combination for of in own for combination in of}
+        shown.append(np.array(sorted(found), dtype=np.int64))
+    return shown
 
 
 def _schedule_block(coordinates: PanelCoordinates, received: Schedule, days: np.ndarray) -> np.ndarray:

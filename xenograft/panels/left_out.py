@@ -25,6 +25,18 @@ ENOUGH = 100
 LARGEST_PARETO_K = 0.7
 """Of these weights, as of the fit's own draws where a model is left out (Vehtari et al. 2017)."""
 
+PROPOSED = 2000
+"""Draws on the way there."""
+
+STEPS = 8
+"""Times at most that a t is adapted on the way to a posterior without some models."""
+
+SHARES = 0.8 ** np.arange(1, 9)
+"""Of the likelihood that is left, how much is tried to be taken away at once."""
+
+MOST_OPERATIONS = 1e10
+"""Multiplications that the censored readings of a round of weighted draws may take; chains are quicker beyond."""
+
 MOST_MIRRORED = 7
 """Sds between models beyond which the mirror images of a t are too many (each doubles them)."""
 
@@ -53,25 +65,37 @@ class ModelsApart:
     def without(self, models: Collection[str], rng: np.random.Generator) -> Weighted | None:
         """Weighted draws of the posterior without some models; None where the weights may not be used.
 
-        Where those of the whole posterior's draws may not, the t is adapted to the models that are left.
+        Where those of the whole posterior's draws may not, the models' likelihood is taken away by and by, as much at a
+        time as its weights allow, and the t adapted to what is left.
         """
         names = self.density.coordinates.panel.models
         out = [names.index(name) for name in models]
         rest = [m for m in range(len(names)) if m not in out]
-        found = self.whole.without(self.readings[:, out].sum(axis=1))
-        if _trusted(found):
-            return found
-        rough = self.whole.points[found.resampled((LEAST_PROPOSED,), rng)]
+        drawn, readings, left = self.whole, self.readings[:, out].sum(axis=1), 1.0
+        for _ in range(STEPS):
+            found = drawn.without(left * readings)
+            if _trusted(found):
+                return found
+            for step in left * SHARES:
+                found = drawn.without(step * readings)
+                if _trusted(found):
+                    break
+            rough = drawn.points[found.resampled((LEAST_PROPOSED,), rng)]
+            left -= step
 
-        def values(points: np.ndarray) -> np.ndarray:
-            x = with_latents(self.density, points)
-            return self.prior.values(x) + log_likelihood_at(self.density, x, rest).sum(axis=1)
+            def values(points: np.ndarray, left: float = left) -> np.ndarray:
+                x = with_latents(self.density, points)
+                each = log_likelihood_at(self.density, x, [*rest, *out])
+                return self.prior.values(x) + each[:, : len(rest)].sum(axis=1) + left * each[:, len(rest) :].sum(axis=1)
 
-        again = reweighted(
-            rough, np.zeros(len(rough), dtype=int), values,
-            draws=LEAST_PROPOSED, rng=rng, enough=ENOUGH, mirrored=self.density.coordinates.mirrored,
-        )  # fmt: skip
-        return again if _trusted(again) else None
+            drawn = reweighted(
+                rough, np.zeros(len(rough), dtype=int), values,
+                draws=PROPOSED, rng=rng, enough=ENOUGH, mirrored=self.density.coordinates.mirrored,
+            )  # fmt: skip
+            if not _trusted(drawn):
+                return None
+            readings = log_likelihood_at(self.density, with_latents(self.density, drawn.points), out).sum(axis=1)
+        return None
 
 
 def models_apart(density: PanelDensity, posterior: xr.Dataset, rng: np.random.Generator) -> ModelsApart | None:
@@ -89,14 +113,14 @@ def models_apart(density: PanelDensity, posterior: xr.Dataset, rng: np.random.Ge
     Returns
     -------
     ModelsApart or None
-        None where no Student t is close enough to the posterior, or where readings are censored: chains are
-        quicker then.
+        None where no Student t is close enough to the posterior, or where so many readings of a model are censored
+        that chains are quicker.
     """
     coordinates = density.coordinates
     panel = coordinates.panel
     positions = density.unconstrained(posterior, no_latents(density, posterior))
     points = positions.reshape(-1, density.n_dim)[:, : parameters_of(density)]
-    costly = cost_of_censored(panel) > 0  # every draw of the probability of censored readings: chains are quicker
+    costly = LEAST_PROPOSED * cost_of_censored(panel) > MOST_OPERATIONS
     if costly or points.shape[1] > MOST_DIMENSIONS or len(coordinates.mirrored) > MOST_MIRRORED:
         return None
     prior = panel_density(panel, coordinates.card, panel.models)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import os
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import numpy as np
@@ -68,11 +70,15 @@ def log_likelihood_at(density: PanelDensity, x: np.ndarray, wanted: Sequence[int
     readings = readings_of(density.coordinates.panel)
     hard = _with_censored(readings)
     values = np.empty((len(x), len(wanted)))
-    for part in _chunks(len(x)):
+
+    def fill(part: slice) -> None:
         values[part] = density.models(x[part]).log_density[:, list(wanted)]
         for at, m in enumerate(wanted):
             if m in hard:
                 values[part, at] = _of_censored(density, readings, m, x[part])
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # both NumPy and the compiled density let go of Python's lock
+        list(threads.map(fill, [slice(first, first + CHUNK) for first in range(0, len(x), CHUNK)]))
     return values
 
 
@@ -80,23 +86,40 @@ def cost_of_censored(panel: Panel, wanted: Sequence[int] | None = None) -> float
     """Multiplications that a draw takes for the models with censored readings."""
     readings = readings_of(panel)
     size = np.bincount(readings.model[readings.animal], minlength=len(panel.models))
+    sources = 2 * np.bincount(readings.model, minlength=len(panel.models)) + 2 + len(panel.levels)
     chosen = _with_censored(readings) & set(range(len(size)) if wanted is None else wanted)
-    return float(sum(size[m] ** 3 / 3 for m in chosen))
+    return float(sum(size[m] * sources[m] ** 2 for m in chosen))
 
 
 def _with_censored(readings: Readings) -> set[int]:
     return set(readings.model[readings.animal[readings.censored]].tolist())
 
 
-def _chunks(size: int) -> Iterator[slice]:
-    for first in range(0, size, CHUNK):
-        yield slice(first, min(first + CHUNK, size))
-
-
 def moments_of_model(
     density: PanelDensity, readings: Readings, m: int, x: np.ndarray, better: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean and covariance of the log volumes of a model, all effects integrated out.
+
+    Parameters
+    ----------
+    density, readings, m, x, better
+        As of `sources_of_model`.
+
+    Returns
+    -------
+    rows : int array (row)
+        Which readings of the panel they are.
+    mean : array (draw, row)
+    covariance : array (draw, row, row)
+    """
+    rows, mean, loading, error = sources_of_model(density, readings, m, x, better)
+    return rows, mean, loading @ loading.swapaxes(1, 2) + error[:, :, None] ** 2 * np.eye(error.shape[1])
+
+
+def sources_of_model(
+    density: PanelDensity, readings: Readings, m: int, x: np.ndarray, better: int | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """What the log volumes of a model have of standard normal sources: its effects, unknown moderators, its animals.
 
     Parameters
     ----------
@@ -116,7 +139,9 @@ def moments_of_model(
     rows : int array (row)
         Which readings of the panel they are.
     mean : array (draw, row)
-    covariance : array (draw, row, row)
+    loading : array (draw, row, source)
+    error : array (draw, row)
+        Sd of what each has of its own.
     """
     coordinates = density.coordinates
     panel, card, given = coordinates.panel, coordinates.card, coordinates.values(x)
@@ -128,13 +153,13 @@ def moments_of_model(
     received = times.received[times.of_model[m]]
     columns = effect_columns(days, received, panel, card, given)
     columns = np.broadcast_to(columns, (len(x), *columns.shape[-3:]))[:, arm, at]
-    own_of = animal[:, None] == animal
+    of_animal = animal[:, None] == np.unique(animal)
     if better is not None:
         dropped = dropped_effects(panel)[arm, better]
         columns = np.where(dropped[:, None] == np.arange(columns.shape[-1]), 0.0, columns)
         deciding = (2.0 * better - 1.0) * coordinates.towards_first[m]
         columns = np.concatenate([columns, np.broadcast_to(deciding, (len(x), 1, len(deciding)))], axis=1)
-        arm, own_of = np.append(arm, 0), np.pad(own_of, (0, 1))
+        arm, of_animal = np.append(arm, 0), np.pad(of_animal, ((0, 1), (0, 0)))
     mean = np.concatenate(
         [given["baseline"][:, None], given["growth"][:, None], given["kill"]]
         + ([given["departure"]] if "departure" in given else []),
@@ -147,7 +172,14 @@ def moments_of_model(
         + ([given["between_departure"]] if "departure" in given else []),
         axis=1,
     )
-    between = sd[:, :, None] ** 2 * np.eye(sd.shape[1])
+    by_arm = card.spread == "arm"
+    error = given["error"][:, arm] if by_arm else given["error"][:, None] * np.ones(len(arm))
+    sd_growth = given["sd_growth"][:, arm] if by_arm else given["sd_growth"][:, None] * np.ones(len(arm))
+    if better is not None:
+        error[:, -1] = LEAST_VARIANCE**0.5
+    rho, second = given["correlation"][:, None], sd_growth * columns[..., 1]
+    own = (given["sd_baseline"][:, None] * columns[..., 0] + rho * second, np.sqrt(1 - rho**2) * second)
+    sources = [columns * sd[:, None, :], *(one[:, :, None] * of_animal for one in own)]
     if card.moderators:
         slopes = np.concatenate(
             [np.zeros((len(x), 2, panel.moderators.shape[1])), given["slope_kill"]]
@@ -156,23 +188,8 @@ def moments_of_model(
         )
         known = panel.standard_moderators.iloc[m].to_numpy(dtype=float)
         mean = mean + slopes @ np.nan_to_num(known)
-        unknown = slopes[:, :, np.isnan(known)]
-        between = between + unknown @ unknown.swapaxes(1, 2)
-    by_arm = card.spread == "arm"
-    error = given["error"][:, arm] if by_arm else given["error"][:, None] * np.ones(len(arm))
-    sd_growth = given["sd_growth"][:, arm] if by_arm else given["sd_growth"][:, None] * np.ones(len(arm))
-    if better is not None:
-        error[:, -1] = LEAST_VARIANCE**0.5
-    first = given["sd_baseline"][:, None] * columns[..., 0]
-    second = sd_growth * columns[..., 1]
-    rho = given["correlation"][:, None, None]
-    own = (
-        first[:, :, None] * first[:, None] + second[:, :, None] * second[:, None]
-        + rho * (first[:, :, None] * second[:, None] + second[:, :, None] * first[:, None])
-    )  # fmt: skip
-    covariance = columns @ between @ columns.swapaxes(1, 2) + own * own_of
-    covariance = covariance + error[:, :, None] ** 2 * np.eye(len(arm))
-    return rows, (columns @ mean[:, :, None])[..., 0], covariance
+        sources.append(columns @ slopes[:, :, np.isnan(known)])
+    return rows, (columns @ mean[:, :, None])[..., 0], np.concatenate(sources, axis=2), error
 
 
 def _of_censored(density: PanelDensity, readings: Readings, m: int, x: np.ndarray) -> np.ndarray:
@@ -184,26 +201,26 @@ def _of_censored(density: PanelDensity, readings: Readings, m: int, x: np.ndarra
 
 def _in_half(density: PanelDensity, readings: Readings, m: int, x: np.ndarray, better: int | None) -> np.ndarray:
     """The same, and that this agent of its combination is the better one (None: there is no such choice)."""
-    rows, mean, covariance = moments_of_model(density, readings, m, x, better)
+    rows, mean, loading, error = sources_of_model(density, readings, m, x, better)
     extra = mean.shape[1] - len(rows)
     unknown = np.append(readings.censored[rows], np.ones(extra, dtype=bool))
-    order = np.argsort(unknown, kind="stable")
-    mean, covariance = mean[:, order], covariance[:, order][:, :, order]
-    value = np.append(readings.log_volume[rows], np.zeros(extra))[order]
-    measured = int((~unknown).sum())
-    factor = _factors(covariance)
-    residual = value - mean
-    own = factor[:, :measured, :measured]
-    white = np.linalg.solve(own, residual[:, :measured, None])[..., 0]
-    scale = np.diagonal(own, axis1=1, axis2=2)
-    exact = -(np.log(scale) + 0.5 * white**2 + 0.5 * np.log(2 * np.pi)).sum(axis=1)
-    below = residual[:, measured:] - (factor[:, measured:, :measured] @ white[:, :, None])[..., 0]
-    left = factor[:, measured:, measured:]
-    return exact + log_probability_below(below, left @ left.swapaxes(1, 2))
+    residual = np.append(readings.log_volume[rows], np.zeros(extra)) - mean
+    measured, sd = loading[:, ~unknown] / error[:, ~unknown, None], error[:, ~unknown]
+    standard = residual[:, ~unknown] / sd
+    precision = np.eye(loading.shape[2]) + measured.swapaxes(1, 2) @ measured
+    factor = _factors(precision)
+    vector = measured.swapaxes(1, 2) @ standard[:, :, None]
+    solved = np.linalg.solve(factor, np.concatenate([vector, loading[:, unknown].swapaxes(1, 2)], axis=2))
+    explained, left = solved[:, :, 0], solved[:, :, 1:]
+    exact = 0.5 * ((explained**2).sum(axis=1) - (standard**2).sum(axis=1)) - np.log(sd).sum(axis=1)
+    exact -= np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1) + 0.5 * np.log(2 * np.pi) * sd.shape[1]
+    below = residual[:, unknown] - (left.swapaxes(1, 2) @ explained[:, :, None])[..., 0]
+    covariance = left.swapaxes(1, 2) @ left + error[:, unknown, None] ** 2 * np.eye(int(unknown.sum()))
+    return exact + log_probability_below(below, covariance)
 
 
 def _factors(covariance: np.ndarray) -> np.ndarray:
-    """Cholesky factors (draw, row, row); not numbers for draws so far out that there is none."""
+    """Cholesky factors (draw, source, source); not numbers for draws so far out that there is none."""
     try:
         return np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
