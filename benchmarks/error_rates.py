@@ -45,15 +45,18 @@ PANELS = Path(__file__).parent / "panel_error_rates.md"
 SEED = 1
 NONE = "No study of these rows has been run with today's models yet."
 BOTH_WAYS_EVERY = 10
-"""Of so many studies one is fitted by NUTS too."""
+"""Of so many studies one is fitted by NUTS too, unless told otherwise."""
 
 OURS, MIXED = "averaged", "mixed linear model"
 METHODS = (OURS, MIXED)
 
 
-def answer(asked: tuple[Row, int]) -> Outcome:
-    """The averaged verdict of one study against Bliss, its cautions, and what a mixed linear model says."""
-    row, number = asked
+def answer(asked: tuple[Row, int, int]) -> Outcome:
+    """The averaged verdict of one study against Bliss, its cautions, and what a mixed linear model says.
+
+    Asked are the row, the number of the study, and how many studies one that is fitted by NUTS too stands for (0: none).
+    """
+    row, number, both_ways = asked
     study, true = study_of(row, number, SEED)
     fits, ranking = _fitted(study, number, "importance")
     averaged = _averaged(fits, ranking)
@@ -68,7 +71,7 @@ def answer(asked: tuple[Row, int]) -> Outcome:
     alone = averaged if len(lasting) == len(fits) else _averaged(lasting, compare(lasting, exact=False), cautions=False)
     if "upper" in averaged and "upper" in alone:
         found["wider"] = (averaged["upper"] - averaged["lower"]) / (alone["upper"] - alone["lower"])
-    if number % BOTH_WAYS_EVERY == 0:
+    if both_ways and number % both_ways == 0:
         other = _averaged(*_fitted(study, number, "nuts"), cautions=False)
         ours = found["answers"][OURS]
         if "probability" in other and "probability" in ours:
@@ -272,14 +275,14 @@ def share(count: float, number: float) -> str:
     return text if low <= count <= high else f"**{text}**"
 
 
-def about(row: Row) -> dict[str, Any]:
+def about(row: Row, both_ways: int = BOTH_WAYS_EVERY) -> dict[str, Any]:
     """Everything that a row's outcomes depend on."""
     return {
         "schema": "xenograft-error-rates/4",
         "row": asdict(row) | {"truth": row.truth.model_dump(), "animals": dict(row.animals)},
         "cards": {name: card.digest for name, card in read_cards().items() if card.answers},
         "seed": SEED,
-        "method": f"importance, one study in {BOTH_WAYS_EVERY} by NUTS too",
+        "method": f"importance, one study in {both_ways} by NUTS too" if both_ways else "importance",
         "versions": versions(),
     }
 
@@ -296,13 +299,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--only", default="")
     parser.add_argument("--index", type=float)
+    parser.add_argument("--both-ways", type=int, default=BOTH_WAYS_EVERY, metavar="N", help="one in N by NUTS too")
     given = parser.parse_args()
     found: dict[str, list[Outcome]] = {}
     for row in rows():
         name = "".join(letter if letter.isalnum() else "-" for letter in key_of(row))
-        store, facts = given.folder / f"{name}.jsonl", about(row)
+        store, facts = given.folder / f"{name}.jsonl", about(row, given.both_ways)
         if given.studies and given.only in row.name and given.index in (None, row.index):
-            trials = {str(number): (row, number) for number in range(given.studies)}
+            trials = {str(number): (row, number, given.both_ways) for number in range(given.studies)}
             run_trials(answer, trials, store, about=facts, workers=given.workers, progress=True, title=key_of(row))
         if stored := read_store(store, facts):
             found[key_of(row)] = [stored[key] for key in sorted(stored, key=int)]

@@ -318,6 +318,14 @@ def test_init_check_and_panel_go_from_a_table_to_an_answer(run: Run, tmp_path: P
     assert checked.code == 0
     assert "4 models" in checked.out
     assert "M3" in checked.out
+    alone = folder.parent / "alone"
+    alone.mkdir()
+    for name in ("study.toml", "volumes.csv"):
+        (alone / name).write_bytes((folder / name).read_bytes())
+    for place in (alone, alone / "study.toml"):
+        unasked = run("check", place)
+        assert unasked.code == 0
+        assert "4 models" in unasked.out
     asked = run("report", folder, "--quiet")
     assert asked.code == 2
     assert "xenograft panel" in asked.err

@@ -14,7 +14,7 @@ from xenograft.panels.moderators import MODERATORS, read_moderators
 from xenograft.panels.panel import Panel
 from xenograft.panels.panel_toml import PANEL, ModelEntry, PanelEntry, read_panel_file
 from xenograft.printing import few
-from xenograft.reading.by_model import read_by_model
+from xenograft.reading.by_model import models_of, read_by_model
 from xenograft.reading.folder import studies_in
 from xenograft.reading.read import read_arrival
 from xenograft.study.study import Study
@@ -48,7 +48,7 @@ def read_panel(place: str | Path) -> Panel:
         raise StudyError(f"{place}: there is no such file or folder. Check the path.")
     if place.is_file() and place.suffix.lower() != ".toml":
         raise StudyError(f"{place.name}: is no panel. Give a folder, a panel.toml or a study.toml.")
-    asked = place.is_file() and is_panel(place)
+    asked = place.is_file() and place.name.endswith(PANEL)
     written = place if asked else folder / PANEL
     entry = read_panel_file(written) if asked or written.is_file() else PanelEntry()
     where = written.name
@@ -78,17 +78,17 @@ def read_panel(place: str | Path) -> Panel:
 
 
 def is_panel(place: str | Path) -> bool:
-    """Whether a place is a panel and no study: it has a panel.toml, or is a folder of studies.
+    """Whether a place is a panel and no study: it has a panel.toml, is a folder of studies, or its table has models.
 
     Parameters
     ----------
     place : str or pathlib.Path
-        A file or folder; a study whose table has a column of models is a panel where a panel.toml lies beside it.
+        A file or folder.
     """
     place = Path(place)
-    if place.is_dir():
-        return (place / PANEL).is_file() or bool(studies_in(place))
-    return place.name.endswith(PANEL)
+    if place.is_dir() and ((place / PANEL).is_file() or studies_in(place)):
+        return True
+    return place.name.endswith(PANEL) or len(models_of(place)) >= FEWEST
 
 
 def of_combination(panel: Panel, combination: str, place: str) -> Panel:

@@ -16,6 +16,23 @@ from xenograft.reading.sources import Source
 from xenograft.study.study import Study
 
 
+def models_of(path: str | Path) -> list[str]:
+    """The models of a table with a column of models, in its order; none where it has no such column or is not read.
+
+    Parameters
+    ----------
+    path : str or Path
+        A study.toml, or the folder that holds one.
+    """
+    try:
+        file, source = file_and_source(path, of_panel=True, by_model=True)
+        columns, _ = chosen_columns(file, source.sheets[0].place, source.cells)
+    except StudyError:
+        return []
+    named = source.cells.rows[columns["model"]].str.strip() if "model" in columns else []
+    return [name for name in dict.fromkeys(named) if name]
+
+
 def read_by_model(path: str | Path, without: Collection[str] = ()) -> tuple[dict[str, Study], Arrival]:
     """Read every model of a table with a column of models.
 
