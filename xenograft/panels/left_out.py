@@ -19,14 +19,17 @@ from xenograft.panels.coordinates import LATENT
 from xenograft.panels.density import PanelDensity, panel_density
 from xenograft.panels.likelihood import cost_of_censored, log_likelihood_at
 
-ENOUGH = 100
-"""Effective draws that weights must leave: one number is asked of them, the expected density of a model."""
+ENOUGH = 400
+"""Effective draws that weights must leave: the density of a model, whose mean is asked, differs much between draws."""
 
 LARGEST_PARETO_K = 0.7
 """Of these weights, as of the fit's own draws where a model is left out (Vehtari et al. 2017)."""
 
+ON_THE_WAY = 100
+"""Effective draws that a step on the way there must leave."""
+
 PROPOSED = 2000
-"""Draws on the way there."""
+"""Draws of a step on the way."""
 
 STEPS = 8
 """Times at most that a t is adapted on the way to a posterior without some models."""
@@ -73,29 +76,40 @@ class ModelsApart:
         rest = [m for m in range(len(names)) if m not in out]
         drawn, readings, left = self.whole, self.readings[:, out].sum(axis=1), 1.0
         for _ in range(STEPS):
-            found = drawn.without(left * readings)
+            found, step = drawn.without(left * readings), left
             if _trusted(found):
                 return found
-            for step in left * SHARES:
-                found = drawn.without(step * readings)
-                if _trusted(found):
-                    break
+            if not _trusted(found, ON_THE_WAY):
+                for step in left * SHARES:
+                    found = drawn.without(step * readings)
+                    if _trusted(found, ON_THE_WAY):
+                        break
             rough = drawn.points[found.resampled((LEAST_PROPOSED,), rng)]
             left -= step
-
-            def values(points: np.ndarray, left: float = left) -> np.ndarray:
-                x = with_latents(self.density, points)
-                each = log_likelihood_at(self.density, x, [*rest, *out])
-                return self.prior.values(x) + each[:, : len(rest)].sum(axis=1) + left * each[:, len(rest) :].sum(axis=1)
-
-            drawn = reweighted(
-                rough, np.zeros(len(rough), dtype=int), values,
-                draws=PROPOSED, rng=rng, enough=ENOUGH, mirrored=self.density.coordinates.mirrored,
-            )  # fmt: skip
-            if not _trusted(drawn):
+            if left == 0:
+                whole = self._weighted(rough, rest, [], 0.0, rng, draws=LEAST_PROPOSED, enough=ENOUGH)
+                return whole if _trusted(whole) else None
+            drawn = self._weighted(rough, rest, out, left, rng, draws=PROPOSED, enough=ON_THE_WAY)
+            if not _trusted(drawn, ON_THE_WAY):
                 return None
             readings = log_likelihood_at(self.density, with_latents(self.density, drawn.points), out).sum(axis=1)
         return None
+
+    def _weighted(
+        self, rough: np.ndarray, rest: list[int], out: list[int], left: float, rng: np.random.Generator,
+        *, draws: int, enough: float,
+    ) -> Weighted:  # fmt: skip
+        """Weighted draws of the posterior with so much left of some models' likelihood, from draws of one like it."""
+
+        def values(points: np.ndarray) -> np.ndarray:
+            x = with_latents(self.density, points)
+            each = log_likelihood_at(self.density, x, [*rest, *out])
+            return self.prior.values(x) + each[:, : len(rest)].sum(axis=1) + left * each[:, len(rest) :].sum(axis=1)
+
+        return reweighted(
+            rough, np.zeros(len(rough), dtype=int), values,
+            draws=draws, rng=rng, enough=enough, mirrored=self.density.coordinates.mirrored,
+        )  # fmt: skip
 
 
 def models_apart(density: PanelDensity, posterior: xr.Dataset, rng: np.random.Generator) -> ModelsApart | None:
@@ -139,8 +153,8 @@ def models_apart(density: PanelDensity, posterior: xr.Dataset, rng: np.random.Ge
     return ModelsApart(density, prior, whole, log_likelihood_at(density, with_latents(density, whole.points), everyone))
 
 
-def _trusted(weighted: Weighted) -> bool:
-    return weighted.pareto_k <= LARGEST_PARETO_K and weighted.effective >= ENOUGH
+def _trusted(weighted: Weighted, enough: float = ENOUGH) -> bool:
+    return weighted.pareto_k <= LARGEST_PARETO_K and weighted.effective >= enough
 
 
 def parameters_of(density: PanelDensity) -> int:
