@@ -73,9 +73,8 @@ def answers(
 ) -> tuple[dict[str, tuple[str, float]], dict[tuple[str, str, float], tuple[float, float]], int]:
     """Verdicts and probabilities by combination, interval ends by card, and how many fits were by NUTS."""
     cards = read_cards(*LASTING)
-    fits = fit_all(
-        study, cards, seed=seed, settings=SamplerSettings(draws=500, tune=500, cores=1), progress=False, method=method
-    )
+    settings = SamplerSettings(cores=1)  # draws as a report has them
+    fits = fit_all(study, cards, seed=seed, settings=settings, progress=False, method=method)
     ranking = compare(fits, exact=False)
     days = [study.first_dose, study.horizon]
     own = {name: curves(fits[name], day=days) for name in ranking.answer_weights}
