@@ -5,7 +5,6 @@ from __future__ import annotations
 from invented_report import content_for
 
 from xenograft.fitting.processes import Worker
-from xenograft.report.drawings import svg_by_name
 from xenograft.report.page import render
 
 
@@ -20,7 +19,7 @@ def test_figures_drawn_by_two_processes_are_those_of_one() -> None:
     content = content_for()
     worker = Worker()
     try:
-        worker.prepare(svg_by_name)
+        worker.prepare("xenograft.report.drawings")
         assert render(content, second=worker) == render(content)
         worker._process.kill()
         worker._process.join()

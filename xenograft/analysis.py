@@ -64,14 +64,14 @@ class Analysis:
         return self._computed[0]
 
     @cached_property
-    def _computed(self) -> tuple[Findings, _FromOtherData | None]:
+    def _computed(self) -> tuple[Findings, _Meanwhile | None]:
         """The findings, and what the second process has computed meanwhile; None without one."""
         from xenograft.answers.findings import findings
 
         if self.second is None:
             return findings(self.study, self.fits, self.ranking), None
         heavy = {name: self.fits[name] for name in self.ranking.answer_weights}
-        self.second.begin(_from_other_data, heavy, self.ranking)
+        self.second.begin(_meanwhile, heavy, self.ranking)
         return findings(self.study, self.fits, self.ranking), self.second.answer()
 
     @cached_property
@@ -80,7 +80,7 @@ class Analysis:
         from xenograft.evidence.sensitivity import drawn_without_each
 
         _, computed = self._computed
-        return drawn_without_each(self.fits, self.ranking) if computed is None else computed[0]
+        return drawn_without_each(self.fits, self.ranking) if computed is None else computed.left_out
 
     @cached_property
     def cut_curves(self) -> xr.DataArray | None:
@@ -88,7 +88,7 @@ class Analysis:
         from xenograft.evidence.removal import curves_of_cut
 
         _, computed = self._computed
-        return curves_of_cut(self.fits, self.ranking) if computed is None else computed[1]
+        return curves_of_cut(self.fits, self.ranking) if computed is None else computed.cut
 
     @property
     def seconds(self) -> float | None:
@@ -103,10 +103,8 @@ class Analysis:
     @cached_property
     def checks(self) -> Mapping[str, PredictiveCheck]:
         """Whether the answering cards that carry weight reproduce the readings."""
-        from xenograft.evidence.cautions import carrying
-        from xenograft.evidence.predictive_check import predictive_check
-
-        return {name: predictive_check(self.fits[name]) for name in carrying(self.ranking)}
+        _, computed = self._computed
+        return _checks(self.fits, self.ranking) if computed is None else computed.checks
 
     @cached_property
     def priors(self) -> Mapping[str, pd.DataFrame]:
@@ -179,15 +177,29 @@ class Analysis:
         )  # fmt: skip
 
 
-type _FromOtherData = tuple[dict[str, LeftOut | None], xr.DataArray | None]
+@dataclass(frozen=True, eq=False)
+class _Meanwhile:
+    """What the second process computes: posteriors without each animal, curves of the readings up to the horizon."""
+
+    left_out: dict[str, LeftOut | None]
+    cut: xr.DataArray | None
+    checks: dict[str, PredictiveCheck]
 
 
-def _from_other_data(fits: Mapping[str, Fit], ranking: Comparison) -> _FromOtherData:
-    """The answer's posteriors without each animal, and its curves without the readings after the horizon."""
+def _meanwhile(fits: Mapping[str, Fit], ranking: Comparison) -> _Meanwhile:
     from xenograft.evidence.removal import curves_of_cut
     from xenograft.evidence.sensitivity import drawn_without_each
 
-    return (drawn_without_each(fits, ranking), curves_of_cut(fits, ranking)) if fits else ({}, None)
+    if not fits:
+        return _Meanwhile({}, None, {})
+    return _Meanwhile(drawn_without_each(fits, ranking), curves_of_cut(fits, ranking), _checks(fits, ranking))
+
+
+def _checks(fits: Mapping[str, Fit], ranking: Comparison) -> dict[str, PredictiveCheck]:
+    from xenograft.evidence.cautions import carrying
+    from xenograft.evidence.predictive_check import predictive_check
+
+    return {name: predictive_check(fits[name]) for name in carrying(ranking)}
 
 
 def collect_results(

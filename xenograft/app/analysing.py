@@ -56,6 +56,7 @@ def analyse_work(folder: Path, asked: Mapping[str, Any]) -> None:
     """Fit and report the study of a piece of work; see `command_of` for what may be asked."""
     from xenograft.analysis import analyse
     from xenograft.answers.results import to_json
+    from xenograft.fitting.processes import second_process
     from xenograft.fitting.progress import told_to
     from xenograft.report.outputs import written
 
@@ -66,7 +67,7 @@ def analyse_work(folder: Path, asked: Mapping[str, Any]) -> None:
     follow = _Follow(folder, asked)
     for name in (ANSWER, DAYS, TABLE, WORKBOOK):
         (work.out / name).unlink(missing_ok=True)
-    with told_to(follow.fit):
+    with told_to(follow.fit), second_process() as second:
         analysis = analyse(
             work.study, cards, seed=asked["seed"], draws=asked["draws"], chains=asked["chains"], quiet=True,
             method="importance" if asked["fast"] else "nuts", before_fitting=follow.begin,
@@ -74,7 +75,7 @@ def analyse_work(folder: Path, asked: Mapping[str, Any]) -> None:
         follow.step("report")
         content = written(
             analysis, work.out / PAGE, reference=asked["reference"], json=work.out / NUMBERS,
-            command=command_of(asked), processes=2,
+            command=command_of(asked), second=second,
         )  # fmt: skip
     write_text(work.out / ANSWER, to_json(answer_of(analysis, content)))
     follow.step("days")

@@ -113,6 +113,8 @@ def report(
     json = json or output.with_name("results.json")
     check_outputs(output, json, markdown, slides, figures and figures / "figure.png")
 
+    from xenograft.fitting.processes import second_process
+
     def layout_is_fine(_study: Study, _cards: dict[str, ModelCard]) -> None:
         from xenograft.report.page import check_layout
         from xenograft.report.slides import check_slides
@@ -121,16 +123,17 @@ def report(
         if slides is not None:
             check_slides(slides)
 
-    analysis = analyse(
-        study, model, seed=seed, draws=draws, chains=chains, quiet=quiet, cache=cache, method=method,
-        before_fitting=layout_is_fine,
-    )  # fmt: skip
-    from xenograft.report.outputs import written
+    with second_process() as second:
+        analysis = analyse(
+            study, model, seed=seed, draws=draws, chains=chains, quiet=quiet, cache=cache, method=method,
+            before_fitting=layout_is_fine,
+        )  # fmt: skip
+        from xenograft.report.outputs import written
 
-    content = written(
-        analysis, output, reference=reference, title=title, logo=logo, template=template, figures=figures,
-        slides=slides, json=json, markdown=markdown, command=command_line(seed), processes=2,
-    ).results  # fmt: skip
+        content = written(
+            analysis, output, reference=reference, title=title, logo=logo, template=template, figures=figures,
+            slides=slides, json=json, markdown=markdown, command=command_line(seed), second=second,
+        ).results  # fmt: skip
     out = standard_output()
     for verdict in content["verdicts"]:
         out.print(plain(verdict["sentence"]))

@@ -1,11 +1,13 @@
-"""A second process, so that two figures are drawn at once."""
+"""A second process, for what can be computed or drawn while the first one is busy."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import multiprocessing
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -48,9 +50,9 @@ class Worker:
             raise found
         return found
 
-    def prepare(self, function: Callable[..., object]) -> None:
-        """Have it import what a function needs, without waiting."""
-        self._say((_import_only, (function,), {}))
+    def prepare(self, *modules: str) -> None:
+        """Have it import modules, without waiting."""
+        self._say((_import_only, modules, {}))
 
     def _say(self, request: Any) -> None:
         with contextlib.suppress(OSError):  # a lost process is noticed when its answer is waited for
@@ -70,6 +72,7 @@ def _serve(connection: Connection) -> None:
         except EOFError:
             return
         if function is _import_only:
+            function(*given)
             continue
         try:
             connection.send(function(*given, **options))
@@ -77,5 +80,28 @@ def _serve(connection: Connection) -> None:
             connection.send(error)
 
 
-def _import_only(_: object) -> None:
-    """Marks a request that only imports: the function in it was imported when it arrived."""
+def _import_only(*modules: str) -> None:
+    """A request without an answer."""
+    for module in modules:
+        importlib.import_module(module)
+
+
+OF_A_REPORT = ("xenograft.evidence.sensitivity", "xenograft.evidence.removal", "xenograft.report.drawings")
+"""Modules that the second process of a report is going to need."""
+
+
+@contextlib.contextmanager
+def second_process() -> Generator[Worker | None]:
+    """A process that imports what a report needs of it while this one reads and fits; it ends with the block.
+
+    None where there is one core only.
+    """
+    if (os.cpu_count() or 1) < 2:
+        yield None
+        return
+    second = Worker()
+    second.prepare(*OF_A_REPORT)
+    try:
+        yield second
+    finally:
+        second.close()

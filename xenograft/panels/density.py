@@ -17,8 +17,9 @@ from xenograft.fitting.density import Values
 from xenograft.model.card import ModelCard
 from xenograft.panels.better import draws_in_halves, log_halves
 from xenograft.panels.compiled_panels import compiled_models_of_panel, compiled_panel
-from xenograft.panels.coordinates import LATENT, PanelCoordinates, panel_block, panel_coordinates
+from xenograft.panels.coordinates import LATENT, PanelCoordinates, panel_coordinates
 from xenograft.panels.panel import Panel
+from xenograft.panels.panel_block import panel_block
 
 _ENTRY = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, *[ctypes.c_void_p] * 4)
 

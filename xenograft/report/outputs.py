@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +14,6 @@ from xenograft.fitting.fit import Fit
 from xenograft.fitting.processes import Worker
 from xenograft.quantities.estimands import JudgedReference
 from xenograft.report.content import ReportContent, report_content
-from xenograft.report.drawings import svg_by_name
 from xenograft.report.markdown import report_markdown
 from xenograft.report.page import write_figures, write_html
 from xenograft.study.study import Study
@@ -93,7 +90,7 @@ def written(
     json: str | Path | None = None,
     markdown: str | Path | None = None,
     command: str,
-    processes: int = 1,
+    second: Worker | None = None,
 ) -> ReportContent:
     """Write what is asked for of an analysis, each file whole or not at all.
 
@@ -105,21 +102,20 @@ def written(
         The HTML file.
     reference, title, logo, template, figures, slides, json, markdown, command
         As in `write_report`.
-    processes : int
-        2: a second one computes what needs the fits alone and draws half of the figures, where there are two cores.
+    second : Worker, optional
+        Computes what needs the fits alone and draws half of the figures (`fitting.processes.second_process`).
 
     Returns
     -------
     ReportContent
         What the page shows.
     """
-    with _second_process(processes) as second:
-        analysis = replace(analysis, second=second)
-        results = analysis.results(reference)
-        content = report_content(analysis, results, command, title=title)
-        if json is not None:  # before the page, which a team's template can stop
-            write_text(json, to_json(results))
-        write_html(page, content, logo=logo, template=template, second=second)
+    analysis = replace(analysis, second=second)
+    results = analysis.results(reference)
+    content = report_content(analysis, results, command, title=title)
+    if json is not None:  # before the page, which a team's template can stop
+        write_text(json, to_json(results))
+    write_html(page, content, logo=logo, template=template, second=second)
     if figures is not None:
         write_figures(figures, content)
     if slides is not None:
@@ -129,17 +125,3 @@ def written(
     if markdown is not None:
         write_text(markdown, report_markdown(content))
     return content
-
-
-@contextmanager
-def _second_process(processes: int) -> Generator[Worker | None]:
-    """A process that imports what drawing needs while this one computes; it ends with the block."""
-    if processes < 2 or (os.cpu_count() or 1) < 2:
-        yield None
-        return
-    second = Worker()
-    second.prepare(svg_by_name)
-    try:
-        yield second
-    finally:
-        second.close()
