@@ -16,7 +16,7 @@ from xenograft.fitting.fit import Fit
 from xenograft.fitting.sampling import SamplerSettings, fit, fit_all
 from xenograft.model.card import ModelCard, read_cards
 from xenograft.simulation.simulate import Truth, simulate
-from xenograft.study.study import Arm, Dosing, Study
+from xenograft.study.study import REFERENCE_VOLUME, Arm, Dosing, Study
 
 SEEDS = 20
 WEEKLY = tuple(float(day) for day in range(0, 42, 7))
@@ -85,6 +85,8 @@ def _truth(card: ModelCard) -> Truth:
         more = more | {"sd_effect": 0.3}
     if "cohort" in card.varies:
         more = more | {"sd_cohort": 0.01}
+    if card.residual:
+        more = more | {"residual": 30.0, "kill": {"A": 0.09, "B": 0.05}}  # tumours become small enough to show it
     return Truth(**(COMMON | LAWS[card.growth] | more | combination))
 
 
@@ -107,6 +109,8 @@ def _parameters(card: ModelCard, truth: Truth) -> dict[str, float]:
         known["degrees_of_freedom"] = truth.degrees_of_freedom
     known |= {name: getattr(truth, name) for name in ("sd_effect", "sd_cohort") if name in card.priors}
     known |= {f"onset[{agent}]": onset for agent, onset in truth.onset.items()}
+    if card.residual:
+        known["residual"] = truth.residual / REFERENCE_VOLUME
     if truth.slowing is not None:
         known["slowing"] = truth.slowing
     if card.departure == "estimated":
@@ -125,9 +129,8 @@ def _scores(posterior: xr.Dataset, expected: dict[str, float]) -> dict[str, floa
     """(posterior mean − truth) / posterior sd of every parameter."""
     flat: dict[str, xr.DataArray] = {}
     for name, draws in posterior.items():
-        for dim in ("agent", "combination", "waning_agent", "arm"):
-            if dim in draws.dims:
-                flat |= {f"{name}[{label}]": draws.sel({dim: label}) for label in draws[dim].to_numpy()}
+        for dim in set(draws.dims) - {"chain", "draw"}:
+            flat |= {f"{name}[{label}]": draws.sel({dim: label}) for label in draws[dim].to_numpy()}
         flat.setdefault(str(name), draws)
     return {name: float((flat[name].mean() - value) / flat[name].std()) for name, value in expected.items()}
 
