@@ -54,7 +54,7 @@ METHODS = (OURS, MIXED)
 def answer(asked: tuple[Row, int, int]) -> Outcome:
     """The averaged verdict of one study against Bliss, its cautions, and what a mixed linear model says.
 
-    Asked are the row, the number of the study, and how many studies one that is fitted by NUTS too stands for (0: none).
+    Asked are the row, the number of the study, and of how many studies one is fitted by NUTS too (0: of none).
     """
     row, number, both_ways = asked
     study, true = study_of(row, number, SEED)
@@ -208,10 +208,10 @@ def _both_ways(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
     """What importance sampling left to NUTS, and how much the two differ where both were asked."""
     outcomes = [outcome for one in found.values() for outcome in one if "by_nuts" in outcome]
     both = [one["difference"] for one in outcomes if "difference" in one]
-    if not both:
-        return []
     fits = sum(len(one.get("cards", {})) for one in outcomes)
     left = sum(one["by_nuts"] for one in outcomes)
+    if not both:
+        return ["", f"Fitted by importance sampling; {left} of {fits} fits were left to NUTS."] if fits else []
     return [
         "",
         f"Fitted by importance sampling; {left} of {fits} fits were left to NUTS. In the {len(both)} studies that were "
