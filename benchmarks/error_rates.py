@@ -10,6 +10,7 @@ study in ten by NUTS too); beside it stands what a linear mixed model (statsmode
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -33,6 +34,7 @@ from xenograft.fitting.sampling import Method, SamplerSettings, fit_all
 from xenograft.model.card import read_cards
 from xenograft.model.choice import LASTING, default_cards
 from xenograft.planning.trials import Outcome, read_store, run_trials
+from xenograft.printing import listed
 from xenograft.quantities.estimands import interval
 from xenograft.quantities.interaction_tests import interaction_contrasts
 from xenograft.study.study import Study
@@ -186,9 +188,17 @@ def _together(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
     lines: list[str] = []
     if answered := sum(one["studies"] - one["none"] for one in within):
         doubted = sum(one["wrong_in_doubt"] + one["others_in_doubt"] for one in within)
+        cautions = Counter(
+            about.lower()
+            for key in found.keys() & modelled
+            for outcome in found[key]
+            for about in set(outcome.get("answers", {}).get(OURS, {}).get("cautions", ()))
+        )
+        told = listed([f"{about} {count}" for about, count in sorted(cautions.items(), key=lambda one: -one[1])])
         lines.append(
             f"Together: where the truth is a model that is fitted to every study, {share_of(doubted, answered)} "
-            f"answers carried a caution ({100 * doubted / answered:.1f} %)."
+            f"answers carried a caution ({100 * doubted / answered:.1f} %{': ' + told if told else ''}). *Verdict* is "
+            "a probability within three Monte-Carlo errors of a limit."
         )
     if wider := [one["wider"] for key, of in found.items() if key in modelled for one in of if "wider" in one]:
         lines.append(
