@@ -7,11 +7,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from xenograft.panels.coordinates import Readings
 from xenograft.panels.density import PanelDensity
+from xenograft.panels.likelihood import sources_of_model
 from xenograft.panels.panel import Panel
 from xenograft.study.study import Arm, Dosing, Study
 
 WEEKLY, ONCE = (0.0, 7.0, 14.0), (0.0,)
+
+
+def moments_of_model(
+    density: PanelDensity, readings: Readings, m: int, x: np.ndarray, better: int | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, mean (draw, row) and covariance (draw, row, row) of a model's log volumes, all effects integrated out."""
+    rows, mean, loading, error = sources_of_model(density, readings, m, x, better)
+    return rows, mean, loading @ loading.swapaxes(1, 2) + error[:, :, None] ** 2 * np.eye(error.shape[1])
 
 
 def arms_of(days: tuple[float, ...], later: float = 3.0) -> tuple[Arm, ...]:

@@ -8,7 +8,7 @@ import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
-from panels_of import invented, position
+from panels_of import invented, moments_of_model, position
 from scipy.special import logsumexp
 from scipy.stats import norm
 
@@ -20,7 +20,7 @@ from xenograft.panels.alone import alone, card_of_one_model, fits_of_models
 from xenograft.panels.coordinates import readings_of
 from xenograft.panels.density import panel_density
 from xenograft.panels.fit import PanelFit, fit_panel, refit_without_models
-from xenograft.panels.likelihood import cost_of_censored, moments_of_model
+from xenograft.panels.likelihood import cost_of_censored
 from xenograft.study.study import Arm
 
 CARDS = read_cards(shipped_cards() / "panels")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from panels_of import ONCE, WEEKLY, invented, position, written
+from panels_of import ONCE, WEEKLY, invented, moments_of_model, position, written
 from running import Run
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
@@ -22,7 +22,7 @@ from xenograft.panels.coordinates import readings_of
 from xenograft.panels.density import panel_density
 from xenograft.panels.fit import fit_panel
 from xenograft.panels.gates import KINDS, check_panel_gates, judge_panel_gates
-from xenograft.panels.likelihood import log_probability_below, model_log_likelihood, moments_of_model
+from xenograft.panels.likelihood import log_likelihood_at, log_probability_below, model_log_likelihood
 
 CARDS = read_cards(shipped_cards() / "panels")
 
@@ -64,6 +64,30 @@ def test_a_models_density_is_that_of_one_multivariate_normal(subtests: pytest.Su
                         sd = np.sqrt(covariance[0][-1, -1] - slope @ covariance[0][known, -1])
                         each[-1] += norm.logcdf(-middle / sd)
                 assert found[0, m] == pytest.approx(logsumexp(each), abs=1e-7)
+
+
+def test_a_models_likelihood_is_that_of_all_its_readings_together(subtests: pytest.Subtests) -> None:
+    """Measured readings by their covariance, those below the limit given them, in each half where there are two."""
+    for name, card in CARDS.items():
+        with subtests.test(name):
+            panel = invented(dosing=WEEKLY if card.exposure == "decaying" else ONCE)
+            density, readings = panel_density(panel, card), readings_of(panel)
+            x = position(density)[None]
+            found = log_likelihood_at(density, x, range(len(panel.models)))
+            for m in range(len(panel.models)):
+                chosen = card.reference == "hsa" and density.coordinates.towards_first[m].any()
+                each: list[float] = []
+                for better in (0, 1) if chosen else (None,):
+                    rows, mean, covariance = moments_of_model(density, readings, m, x, better)
+                    below = np.append(readings.censored[rows], np.ones(mean.shape[1] - len(rows), dtype=bool))
+                    off = np.append(readings.log_volume[rows], [0.0] * (mean.shape[1] - len(rows))) - mean[0]
+                    own, across = covariance[0][np.ix_(~below, ~below)], covariance[0][np.ix_(~below, below)]
+                    slope = np.linalg.solve(own, across)
+                    left = covariance[0][np.ix_(below, below)] - slope.T @ across
+                    limit = off[below] - slope.T @ off[~below]
+                    each.append(multivariate_normal.logpdf(off[~below], cov=own))
+                    each[-1] += log_probability_below(limit[None], left[None])[0] if below.any() else 0.0
+                assert found[0, m] == pytest.approx(logsumexp(each), abs=1e-6)
 
 
 def test_the_probability_of_censored_readings_is_that_of_quadrature() -> None:

@@ -103,7 +103,7 @@ class Analysis:
     @cached_property
     def checks(self) -> Mapping[str, PredictiveCheck]:
         """Whether the answering cards that carry weight reproduce the readings."""
-        _, computed = self._computed
+        computed = None if self.second is None else self._computed[1]
         return _checks(self.fits, self.ranking) if computed is None else computed.checks
 
     @cached_property
@@ -179,7 +179,7 @@ class Analysis:
 
 @dataclass(frozen=True, eq=False)
 class _Meanwhile:
-    """What the second process computes: posteriors without each animal, curves of the readings up to the horizon."""
+    """What the second process computes, as `Analysis.left_out_draws`, `Analysis.cut_curves` and `Analysis.checks`."""
 
     left_out: dict[str, LeftOut | None]
     cut: xr.DataArray | None

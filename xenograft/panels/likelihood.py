@@ -95,27 +95,6 @@ def _with_censored(readings: Readings) -> set[int]:
     return set(readings.model[readings.animal[readings.censored]].tolist())
 
 
-def moments_of_model(
-    density: PanelDensity, readings: Readings, m: int, x: np.ndarray, better: int | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean and covariance of the log volumes of a model, all effects integrated out.
-
-    Parameters
-    ----------
-    density, readings, m, x, better
-        As of `sources_of_model`.
-
-    Returns
-    -------
-    rows : int array (row)
-        Which readings of the panel they are.
-    mean : array (draw, row)
-    covariance : array (draw, row, row)
-    """
-    rows, mean, loading, error = sources_of_model(density, readings, m, x, better)
-    return rows, mean, loading @ loading.swapaxes(1, 2) + error[:, :, None] ** 2 * np.eye(error.shape[1])
-
-
 def sources_of_model(
     density: PanelDensity, readings: Readings, m: int, x: np.ndarray, better: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -139,9 +118,11 @@ def sources_of_model(
     rows : int array (row)
         Which readings of the panel they are.
     mean : array (draw, row)
+        Log units over the reference volume.
     loading : array (draw, row, source)
+        Log units for each source, which is standard normal.
     error : array (draw, row)
-        Sd of what each has of its own.
+        Sd of what each has of its own (log units).
     """
     coordinates = density.coordinates
     panel, card, given = coordinates.panel, coordinates.card, coordinates.values(x)
