@@ -130,7 +130,8 @@ def compare(fits: Mapping[str, Fit], *, exact: bool = True, refit: Refit | None 
         good_k = min((float(estimate.good_k) for estimate in estimates.values()), default=np.nan)
         bad = ~(pareto_k <= good_k)
         refits: dict[tuple[str, str], xr.Dataset] = {}
-        for name, fit in _contenders(healthy, estimates).items() if exact else ():
+        # who is near the best is asked only where that decides what is fitted again
+        for name, fit in _contenders(healthy, estimates).items() if exact and bad.to_numpy().any() else ():
             animals = [str(animal) for animal in bad.index[bad[name]]]
             estimates[name], done = _left_out_exactly(estimates[name], fit, animals, refit)
             bad.loc[list(done), name] = False

@@ -42,6 +42,52 @@ MORE = 4
 
 
 @dataclass(frozen=True)
+class Student:
+    """A Student t, folded onto positive values of the parameters that are mirrored.
+
+    Parameters
+    ----------
+    at : array (parameter)
+        Its middle.
+    factor : array (parameter, parameter)
+        Lower Cholesky factor of its scale.
+    share : float
+        Of a mixture.
+    mirrored : tuple of int
+        Places of parameters of which the sizes are drawn.
+    """
+
+    at: np.ndarray
+    factor: np.ndarray
+    share: float
+    mirrored: tuple[int, ...] = ()
+
+    def draws(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """So many points (draw, parameter)."""
+        normal = rng.standard_normal((count, len(self.at)))
+        scale = np.sqrt(FREEDOM / rng.chisquare(FREEDOM, count))
+        points = self.at + scale[:, None] * (normal @ self.factor.T)
+        sizes = list(self.mirrored)
+        points[:, sizes] = np.abs(points[:, sizes])
+        return points
+
+    def log_density(self, points: np.ndarray) -> np.ndarray:
+        """At points; where parameters are mirrored, of those with every choice of their signs together."""
+        whitened = solve_triangular(self.factor, (points - self.at).T, lower=True)
+        turns = 2 * solve_triangular(self.factor, np.eye(len(self.at))[:, list(self.mirrored)], lower=True)
+        size = len(self.at)
+        constant = gammaln((FREEDOM + size) / 2) - gammaln(FREEDOM / 2) - size * np.log(FREEDOM * np.pi) / 2
+
+        def over_signs(whitened: np.ndarray, place: int) -> np.ndarray:
+            if place == len(self.mirrored):
+                return -(FREEDOM + size) / 2 * np.log1p((whitened**2).sum(axis=0) / FREEDOM)
+            turned = whitened - turns[:, place, None] * points[:, self.mirrored[place]]
+            return np.logaddexp(over_signs(whitened, place + 1), over_signs(turned, place + 1))
+
+        return constant + over_signs(whitened, 0) - np.log(np.diagonal(self.factor)).sum()
+
+
+@dataclass(frozen=True)
 class Weighted:
     """Draws of a posterior, not of equal weight.
 
@@ -63,6 +109,8 @@ class Weighted:
         Modes that were found and drawn around.
     adapted : bool
         Whether the proposal was adapted to a first round of draws.
+    proposal : tuple of Student
+        What the points were drawn from.
     """
 
     points: np.ndarray
@@ -71,8 +119,9 @@ class Weighted:
     weight: np.ndarray
     pareto_k: float
     effective: float
-    modes: int
-    adapted: bool
+    modes: int = 1
+    adapted: bool = False
+    proposal: tuple[Student, ...] = ()
 
     def trusted(self, enough: float) -> bool:
         """Whether the weights may be used and leave at least so many effective draws."""
@@ -93,9 +142,8 @@ class Weighted:
         log_likelihood : array (draw)
             Of those data under each draw.
         """
-        return _smoothed(
-            self.points, self.log_density - log_likelihood, self.log_weight - log_likelihood, self.modes, self.adapted
-        )
+        found = smoothed(self.points, self.log_density - log_likelihood, self.log_weight - log_likelihood)
+        return replace(found, modes=self.modes, adapted=self.adapted, proposal=self.proposal)
 
 
 def importance_draws(
@@ -148,7 +196,7 @@ def importance_draws(
         found = [part for mode in found for part in modes_along(value_and_gradient, mode, scale, sds)]
     shares = softmax([mode.log_mass for mode in found])
     mirrors = tuple(mirrored)
-    proposal = [_Component(m.at, m.factor, float(share), mirrors) for m, share in zip(found, shares, strict=True)]
+    proposal = [Student(m.at, m.factor, float(share), mirrors) for m, share in zip(found, shares, strict=True)]
     weighted = _drawn(values, proposal, draws=draws, rng=rng, enough=enough, rounds=2)
     return replace(weighted, modes=modes)
 
@@ -184,16 +232,16 @@ def reweighted(
     points, sizes, mirrors = points.copy(), list(mirrored), tuple(mirrored)
     points[:, sizes] = np.abs(points[:, sizes])
     size = points.shape[1]
-    proposal: list[_Component] = []
+    proposal: list[Student] = []
     for one in np.unique(group):
         own = points[group == one]
         if len(own) < 2 * size:
             continue
         covariance = np.cov(own, rowvar=False) + 1e-6 * np.diag(points.var(axis=0))
-        proposal.append(_Component(own.mean(axis=0), np.linalg.cholesky(covariance), len(own), mirrors))
+        proposal.append(Student(own.mean(axis=0), np.linalg.cholesky(covariance), len(own), mirrors))
     if search is not None:
         found = modes_of(*search, np.diag(scale_of(search[1])), mirrored)
-        proposal += [_Component(mode.at, mode.factor, OTHERS * len(points) / len(found), mirrors) for mode in found]
+        proposal += [Student(mode.at, mode.factor, OTHERS * len(points) / len(found), mirrors) for mode in found]
     total = sum(part.share for part in proposal)
     proposal = [replace(part, share=part.share / total) for part in proposal]
     return _drawn(values, proposal, draws=draws, rng=rng, enough=enough, rounds=3)
@@ -207,7 +255,7 @@ def clusters(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _drawn(
     values: Callable[[np.ndarray], np.ndarray],
-    proposal: Sequence[_Component],
+    proposal: Sequence[Student],
     *,
     draws: int,
     rng: np.random.Generator,
@@ -232,32 +280,23 @@ def _drawn(
         points = np.concatenate([best.points, more.points])
         log_density = np.concatenate([best.log_density, more.log_density])
         log_weight = np.concatenate([best.log_weight, more.log_weight])
-        best = _smoothed(points, log_density, log_weight, best.modes, best.adapted)
+        found = smoothed(points, log_density, log_weight)
+        best = replace(found, modes=best.modes, adapted=best.adapted, proposal=best.proposal)
     return best
 
 
-@dataclass(frozen=True)
-class _Component:
-    """A Student t, folded onto positive values of the parameters that are mirrored."""
-
-    at: np.ndarray
-    factor: np.ndarray
-    share: float
-    mirrored: tuple[int, ...] = ()
-
-
-def _adapted(first: Sequence[_Component], sample: Weighted) -> list[_Component]:
+def _adapted(first: Sequence[Student], sample: Weighted) -> list[Student]:
     """Around every mode the moments of its weighted draws, the same wider, and the first proposal."""
-    each = np.array([np.log(part.share) + _log_student(part, sample.points) for part in first])
+    each = np.array([np.log(part.share) + part.log_density(sample.points) for part in first])
     belongs = softmax(each, axis=0) * sample.weight
-    found: list[_Component] = []
+    found: list[Student] = []
     for part, weight in zip(first, belongs, strict=True):
         share = float(weight.sum())
         moments = (part.at, part.factor) if share < FEWEST else _moments(sample.points, weight / share, part.factor)
         share = max(share, FEWEST)
         wider = (moments[0], 2 * moments[1])
         parts = (moments, wider, (part.at, part.factor))
-        found += [_Component(*one, share * of, part.mirrored) for one, of in zip(parts, SHARES, strict=True)]
+        found += [Student(*one, share * of, part.mirrored) for one, of in zip(parts, SHARES, strict=True)]
     total = sum(part.share for part in found)
     return [replace(part, share=part.share / total) for part in found]
 
@@ -271,7 +310,7 @@ def _moments(points: np.ndarray, weight: np.ndarray, factor: np.ndarray) -> tupl
 
 def _weighted(
     values: Callable[[np.ndarray], np.ndarray],
-    proposal: Sequence[_Component],
+    proposal: Sequence[Student],
     draws: int,
     rng: np.random.Generator,
     *,
@@ -279,47 +318,30 @@ def _weighted(
     adapted: bool,
 ) -> Weighted:
     counts = np.diff(np.round(np.cumsum([0.0, *(part.share for part in proposal)]) * draws)).astype(int)
-    points = np.concatenate([_student(part, count, rng) for part, count in zip(proposal, counts, strict=True)])
-    each = [np.log(part.share) + _log_student(part, points) for part in proposal if part.share > 0]
+    points = np.concatenate([part.draws(count, rng) for part, count in zip(proposal, counts, strict=True)])
+    each = [np.log(part.share) + part.log_density(points) for part in proposal if part.share > 0]
     log_density = np.asarray(values(points))
-    return _smoothed(points, log_density, log_density - logsumexp(each, axis=0), modes, adapted)
+    found = smoothed(points, log_density, log_density - logsumexp(each, axis=0))
+    return replace(found, modes=modes, adapted=adapted, proposal=tuple(proposal))
 
 
-def _smoothed(
-    points: np.ndarray, log_density: np.ndarray, log_weight: np.ndarray, modes: int, adapted: bool
-) -> Weighted:
+def smoothed(points: np.ndarray, log_density: np.ndarray, log_weight: np.ndarray) -> Weighted:
+    """Draws with their weights, the largest smoothed (Pareto).
+
+    Parameters
+    ----------
+    points : array (draw, parameter)
+    log_density, log_weight : array (draw)
+        Of the posterior, and over the density that the draws are of; minus infinity or not a number where there is
+        none.
+    """
     usable = np.isfinite(log_weight)
     log_density = np.where(usable, log_density, -np.inf)
     if usable.sum() < 2:
         equal = np.full(len(points), 1 / len(points))
-        return Weighted(points, log_density, log_weight, equal, np.inf, 0.0, modes, adapted)
+        return Weighted(points, log_density, log_weight, equal, np.inf, 0.0)
     finite = np.where(usable, log_weight, log_weight[usable].min() - 700.0)
-    smoothed, pareto_k = array_stats.psislw(-finite)
-    weight = softmax(smoothed)
+    log_smoothed, pareto_k = array_stats.psislw(-finite)
+    weight = softmax(log_smoothed)
     effective = float(1 / (weight**2).sum())
-    return Weighted(points, log_density, log_weight, weight, float(pareto_k), effective, modes, adapted)
-
-
-def _student(part: _Component, count: int, rng: np.random.Generator) -> np.ndarray:
-    normal = rng.standard_normal((count, len(part.at)))
-    scale = np.sqrt(FREEDOM / rng.chisquare(FREEDOM, count))
-    points = part.at + scale[:, None] * (normal @ part.factor.T)
-    sizes = list(part.mirrored)
-    points[:, sizes] = np.abs(points[:, sizes])
-    return points
-
-
-def _log_student(part: _Component, points: np.ndarray) -> np.ndarray:
-    """Log density at points; where parameters are mirrored, of those with every choice of their signs together."""
-    whitened = solve_triangular(part.factor, (points - part.at).T, lower=True)
-    turns = 2 * solve_triangular(part.factor, np.eye(len(part.at))[:, list(part.mirrored)], lower=True)
-    size = len(part.at)
-    constant = gammaln((FREEDOM + size) / 2) - gammaln(FREEDOM / 2) - size * np.log(FREEDOM * np.pi) / 2
-
-    def over_signs(whitened: np.ndarray, place: int) -> np.ndarray:
-        if place == len(part.mirrored):
-            return -(FREEDOM + size) / 2 * np.log1p((whitened**2).sum(axis=0) / FREEDOM)
-        turned = whitened - turns[:, place, None] * points[:, part.mirrored[place]]
-        return np.logaddexp(over_signs(whitened, place + 1), over_signs(turned, place + 1))
-
-    return constant + over_signs(whitened, 0) - np.log(np.diagonal(part.factor)).sum()
+    return Weighted(points, log_density, log_weight, weight, float(pareto_k), effective)

@@ -97,8 +97,9 @@ class PanelFit:
     @cached_property
     def models_apart(self) -> ModelsApart | None:
         """Weighted draws from which posteriors without some models follow; None where they may not be used."""
-        rng = np.random.default_rng(sampler_seed(self.seed, self.card))
-        return models_apart(panel_density(self.panel, self.card), self.posterior, rng)
+        density, seed = panel_density(self.panel, self.card), sampler_seed(self.seed, self.card)
+        likelihood = self.draws["log_likelihood"].to_dataset()["volume_readings"]
+        return models_apart(density, self.posterior, likelihood, seed)
 
     @property
     def effects(self) -> xr.DataArray:
@@ -237,7 +238,7 @@ def refit_without_models(fit: PanelFit, models: Sequence[str], *, say: Callable[
     """
     began, apart = time.perf_counter(), fit.models_apart
     rng = np.random.default_rng(_seed_without(sampler_seed(fit.seed, fit.card), models))
-    weighted = None if apart is None else apart.without(models, rng)
+    weighted = None if apart is None else apart.without(models)
     if apart is not None and weighted is not None:
         chosen = weighted.resampled((fit.posterior.sizes["chain"], fit.posterior.sizes["draw"] // 2 or 1), rng)
         positions = with_latents(apart.density, weighted.points[chosen.ravel()]).reshape(*chosen.shape, -1)

@@ -6,14 +6,17 @@ number for every draw, so that the posterior without a model is a matter of weig
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
+from arviz_stats.base.array import array_stats
 
 from xenograft.fitting.density import MOST_DIMENSIONS
 from xenograft.fitting.importance import Weighted, reweighted
+from xenograft.fitting.pool import Pool, student_of
 from xenograft.fitting.sampling import LEAST_PROPOSED
 from xenograft.panels.coordinates import LATENT
 from xenograft.panels.density import PanelDensity, panel_density
@@ -26,16 +29,16 @@ LARGEST_PARETO_K = 0.7
 """Of these weights, as of the fit's own draws where a model is left out (Vehtari et al. 2017)."""
 
 ON_THE_WAY = 100
-"""Effective draws that a step on the way there must leave."""
+"""Effective draws from which a t is made for a posterior with less of some models' likelihood."""
 
-PROPOSED = 2000
-"""Draws of a step on the way."""
+PROPOSED = 1000
+"""Draws of each such t."""
 
-STEPS = 8
-"""Times at most that a t is adapted on the way to a posterior without some models."""
+ROUNDS = 12
+"""Times at most that ts are added."""
 
-SHARES = 0.8 ** np.arange(1, 9)
-"""Of the likelihood that is left, how much is tried to be taken away at once."""
+SHARES = 0.9 ** np.arange(18)
+"""How much of some models' likelihood is tried to be taken away at once, the whole first."""
 
 MOST_OPERATIONS = 1e10
 """Multiplications that the censored readings of a round of weighted draws may take; chains are quicker beyond."""
@@ -58,61 +61,81 @@ class ModelsApart:
         Draws of the parameters, without latent values.
     readings : array (draw, model)
         Log likelihood.
+    influential : tuple of str
+        Models whose posterior without them the fit's own draws do not tell: drawn together, once one is asked for.
+    seed : int
+        For these draws.
     """
 
     density: PanelDensity
     prior: PanelDensity
     whole: Weighted
     readings: np.ndarray
+    influential: tuple[str, ...]
+    seed: int
 
-    def without(self, models: Collection[str], rng: np.random.Generator) -> Weighted | None:
-        """Weighted draws of the posterior without some models; None where the weights may not be used.
+    def without(self, models: Collection[str]) -> Weighted | None:
+        """Weighted draws of the posterior without some models; None where the weights may not be used."""
+        (out,) = self._places([models])
+        if _trusted(found := self._from_whole(out)):
+            return found
+        if len(out) == 1 and set(models) <= set(self.influential):
+            return self._each_influential[out]
+        return self._pooled([out])[out]
 
-        Where those of the whole posterior's draws may not, the models' likelihood is taken away by and by, as much at a
-        time as its weights allow, and the t adapted to what is left.
-        """
+    @cached_property
+    def _each_influential(self) -> dict[tuple[int, ...], Weighted | None]:
+        return self._pooled(self._places([name] for name in self.influential))
+
+    def _places(self, each: Iterable[Collection[str]]) -> list[tuple[int, ...]]:
         names = self.density.coordinates.panel.models
-        out = [names.index(name) for name in models]
-        rest = [m for m in range(len(names)) if m not in out]
-        drawn, readings, left = self.whole, self.readings[:, out].sum(axis=1), 1.0
-        for _ in range(STEPS):
-            found, step = drawn.without(left * readings), left
-            if _trusted(found):
-                return found
-            if not _trusted(found, ON_THE_WAY):
-                for step in left * SHARES:
-                    found = drawn.without(step * readings)
-                    if _trusted(found, ON_THE_WAY):
-                        break
-            rough = drawn.points[found.resampled((LEAST_PROPOSED,), rng)]
-            left -= step
-            if left == 0:
-                whole = self._weighted(rough, rest, [], 0.0, rng, draws=LEAST_PROPOSED, enough=ENOUGH)
-                return whole if _trusted(whole) else None
-            drawn = self._weighted(rough, rest, out, left, rng, draws=PROPOSED, enough=ON_THE_WAY)
-            if not _trusted(drawn, ON_THE_WAY):
-                return None
-            readings = log_likelihood_at(self.density, with_latents(self.density, drawn.points), out).sum(axis=1)
-        return None
+        return [tuple(names.index(name) for name in models) for models in each]
 
-    def _weighted(
-        self, rough: np.ndarray, rest: list[int], out: list[int], left: float, rng: np.random.Generator,
-        *, draws: int, enough: float,
-    ) -> Weighted:  # fmt: skip
-        """Weighted draws of the posterior with so much left of some models' likelihood, from draws of one like it."""
+    def _from_whole(self, out: tuple[int, ...]) -> Weighted:
+        return self.whole.without(self.readings[:, list(out)].sum(axis=1))
 
-        def values(points: np.ndarray) -> np.ndarray:
-            x = with_latents(self.density, points)
-            each = log_likelihood_at(self.density, x, [*rest, *out])
-            return self.prior.values(x) + each[:, : len(rest)].sum(axis=1) + left * each[:, len(rest) :].sum(axis=1)
+    def _pooled(self, each: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], Weighted | None]:
+        """Posteriors without some models each, from draws that all of them share.
 
-        return reweighted(
-            rough, np.zeros(len(rough), dtype=int), values,
-            draws=draws, rng=rng, enough=enough, mirrored=self.density.coordinates.mirrored,
-        )  # fmt: skip
+        Where the draws do not suffice, a t is added at what is left when as much of the models' likelihood is taken
+        away as the weights allow, until they suffice.
+        """
+        rng = np.random.default_rng([self.seed, 1])  # other numbers than the whole posterior's draws
+        pool, readings, log_density = Pool.of(self.whole), self.readings, self.whole.log_density
+        found: dict[tuple[int, ...], Weighted | None] = dict.fromkeys(each)
+        left = list(each)
+        for more_rounds in reversed(range(ROUNDS + 1)):
+            nearest: dict[tuple[int, ...], Weighted] = {}
+            for out in left:
+                own = readings[:, list(out)].sum(axis=1)
+                for share in SHARES:
+                    one = pool.weighted(log_density - share * own)
+                    if share == 1 and _trusted(one):
+                        found[out] = one
+                    elif _trusted(one, ON_THE_WAY):
+                        nearest[out] = one
+                    else:
+                        continue
+                    break
+            left = list(nearest)
+            if not left or not more_rounds:
+                break
+            first = len(pool.points)
+            pool = pool.with_more([student_of(one, self.whole) for one in nearest.values()], PROPOSED, rng)
+            more, value = self._values(pool.points[first:])
+            readings, log_density = np.concatenate([readings, more]), np.concatenate([log_density, value])
+        return found
+
+    def _values(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log likelihood of each model (draw, model), and log density of the whole posterior (draw)."""
+        x = with_latents(self.density, points)
+        each = log_likelihood_at(self.density, x, range(self.readings.shape[1]))
+        return each, self.prior.values(x) + each.sum(axis=1)
 
 
-def models_apart(density: PanelDensity, posterior: xr.Dataset, rng: np.random.Generator) -> ModelsApart | None:
+def models_apart(
+    density: PanelDensity, posterior: xr.Dataset, log_likelihood: xr.DataArray, seed: int
+) -> ModelsApart | None:
     """Weighted draws of a posterior from draws of chains.
 
     Parameters
@@ -121,8 +144,10 @@ def models_apart(density: PanelDensity, posterior: xr.Dataset, rng: np.random.Ge
         Of the whole panel.
     posterior : Dataset (chain, draw, …)
         Draws of the parameters.
-    rng : Generator
-        Source of randomness.
+    log_likelihood : DataArray (chain, draw, model)
+        Of each model's readings under these draws, or every n-th.
+    seed : int
+        Of all randomness.
 
     Returns
     -------
@@ -139,6 +164,7 @@ def models_apart(density: PanelDensity, posterior: xr.Dataset, rng: np.random.Ge
         return None
     prior = panel_density(panel, coordinates.card, panel.models)
     everyone = range(len(panel.models))
+    rng = np.random.default_rng(seed)
 
     def values(at: np.ndarray) -> np.ndarray:
         x = with_latents(density, at)
@@ -150,7 +176,11 @@ def models_apart(density: PanelDensity, posterior: xr.Dataset, rng: np.random.Ge
     )  # fmt: skip
     if not _trusted(whole):
         return None
-    return ModelsApart(density, prior, whole, log_likelihood_at(density, with_latents(density, whole.points), everyone))
+    readings = log_likelihood_at(density, with_latents(density, whole.points), everyone)
+    own = log_likelihood.stack(sample=("chain", "draw")).transpose("model", "sample").to_numpy()
+    pareto_k = array_stats.psislw(-own)[1]
+    influential = tuple(np.array(panel.models)[~(pareto_k <= LARGEST_PARETO_K)].tolist())
+    return ModelsApart(density, prior, whole, readings, influential, seed)
 
 
 def _trusted(weighted: Weighted, enough: float = ENOUGH) -> bool:
