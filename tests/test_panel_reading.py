@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from panels_of import STUDY, invented, written
+from running import Run
 
 from xenograft.errors import StudyError
-from xenograft.panels.read import of_combination, read_panel
+from xenograft.panels.asked import questions_about_panel
+from xenograft.panels.read import of_combination, read_panel, read_panel_arrival
 from xenograft.panels.shown import gaps, models_table
 from xenograft.reading.read import read_study
 
@@ -112,6 +116,7 @@ def test_categories_and_gaps_of_moderators_become_columns(tmp_path: Path) -> Non
         ("moderators.csv", "modle,E\nM0,1\nM1,2\nM2,3\n", 'has no column called model. Did you mean "modle"?'),
         ("moderators.csv", "model,E\nM0,1\nM0,2\nM1,3\nM2,4\n", 'model "M0" has two rows. Keep one.'),
         ("moderators.csv", "model,E\nX,1\nY,2\nZ,3\n", "none of its models"),
+        ("moderators.csv", "model,E\nm 00,1\nM1,2\nM2,3\nM3,4\n", 'model "m 00" is not in the panel, whose "M0"'),
         ("moderators.csv", "model,E\nM0,1\nM1,high\nM2,2\nM3,3\n", "is a number for 3 models and"),
         ("moderators.csv", "model,E\nM0,1\nM1,\nM2,\nM3,3\n", "is known of 2 models of the panel, and at least 3"),
         ("moderators.csv", "model,E\nM0,1\nM1,1\nM2,1\nM3,1\n", "does not differ between the models"),
@@ -133,6 +138,61 @@ def test_what_is_wrong_has_a_sentence(tmp_path: Path, name: str, content: str, s
     with pytest.raises(StudyError) as raised:
         read_panel(folder)
     assert sentence in str(raised.value)
+
+
+def test_rows_of_moderators_that_the_panel_has_no_model_for_are_said(tmp_path: Path) -> None:
+    folder = written(invented(4, 2, censored=False, uneven=False), tmp_path / "panel")
+    rows = "model,E\nM0,1\nM1,2\nM2,3\nM3,4\nM10,5\nQ1,6\n"
+    (folder / "moderators.csv").write_text(rows, encoding="utf-8")
+    said = "Moderators are known of M10 and Q1 too, which the panel does not have."
+    assert said in read_panel(folder).notices
+    (folder / "panel.toml").write_text("[models.M3]\nignore = true\n", encoding="utf-8")
+    (folder / "moderators.csv").write_text(rows.replace("M10,5\nQ1,6\n", ""), encoding="utf-8")
+    assert not any("known of" in notice for notice in read_panel(folder).notices)
+
+
+def altered(place: Path, **columns: Callable[[pd.Series], pd.Series]) -> Path:
+    """A panel as one table, with columns of its model M1 as these functions have them."""
+    folder = written(invented(4, 3, seed=2, censored=False, uneven=False), place)
+    table = pd.read_csv(folder / "volumes.csv")
+    of_one = table["model"] == "M1"
+    for name, function in columns.items():
+        table[name] = function(table[name]).where(of_one, table[name])
+    table.to_csv(folder / "volumes.csv", index=False)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("columns", "asked"),
+    [
+        ({"day": lambda days: days * 24}, "M1: its readings are"),
+        ({"day": lambda days: days / 7}, "M1: its readings are"),
+        ({"volume": lambda volumes: volumes / 1000}, "12 animals (first M1/vehicle0) have no reading above"),
+        ({"volume": lambda volumes: volumes.where(volumes.index != 62, volumes * 10)}, "Is it ten times too large"),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_a_model_unlike_the_others_is_asked_about(
+    run: Run, tmp_path: Path, columns: dict[str, Callable[[pd.Series], pd.Series]], asked: str
+) -> None:
+    found = run("check", altered(tmp_path / "panel", **columns))
+    assert found.code == 0
+    questions = " ".join(found.out.split()).split("question: ")[1:]
+    assert any(asked in question for question in questions) if asked else not questions, found.out
+
+
+def test_a_folder_of_studies_is_asked_about_study_by_study(tmp_path: Path) -> None:
+    place = folder_of_studies(tmp_path)
+    table = place / "model 1" / "volumes.csv"
+    table.write_text(
+        table.read_text(encoding="utf-8").replace("both m,both,17,170", "both m,both,17,1700"), encoding="utf-8"
+    )
+    arrival = read_panel_arrival(place)
+    assert list(arrival.tables) == list(arrival.panel.models)
+    asked = questions_about_panel(arrival)
+    slip = "model 1: Animal both m (both): 1,700 on day 17, between 100 on day 10 and 240 on day 24. Is it ten times"
+    assert any(question.startswith(slip) for question in asked), asked
+    assert any(question.startswith("model 0: Every animal begins with a volume of 100") for question in asked), asked
 
 
 def test_one_study_and_a_panel_are_told_apart(tmp_path: Path) -> None:

@@ -501,6 +501,19 @@ def test_a_reading_ten_times_too_large_or_small_is_asked_about(tmp_path: Path, l
         assert sum(words in question for question in found.questions) == 1, found.questions
 
 
+def test_animals_that_are_never_above_the_limit_are_asked_about(tmp_path: Path, lab: Lab) -> None:
+    rows = long_rows(lab)
+    in_cm3 = rows["Mouse"].isin(rows["Mouse"].unique()[:2])
+    rows.loc[in_cm3, "Volume"] /= 1000
+    start(csv(tmp_path / "litres", rows))
+    file = tmp_path / "litres" / "study.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("\nunit", "\nlimit_of_quantification = 16\nunit", 1), encoding="utf-8")
+    arrival = read_arrival(file)
+    (asked,) = (words for words in second_look(arrival.sheets, arrival.study) if "limit" in words)
+    assert asked.startswith("2 animals (first M01) have no reading above the limit of quantification (16): was there")
+
+
 def test_what_did_not_arrive_is_asked_about(tmp_path: Path, lab: Lab) -> None:
     """The second look sees cells and the study: here a study of another table, as if it had been misread."""
     wide = written(replace(lab, layout="wide by day", heading="Day 0"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -95,8 +96,8 @@ def panel(
         raise typer.Exit(GATE_FAILED)
 
 
-def show_panel(found: Panel) -> None:
-    """Print a panel: models by arms, what is missing, agents that never meet, moderators, notices."""
+def show_panel(found: Panel, asked: Sequence[str] = ()) -> None:
+    """Print a panel: models by arms, what is missing, agents that never meet, moderators, notices, and questions."""
     from xenograft.panels.shown import arms_table, gaps, models_table
 
     out = standard_output()
@@ -111,7 +112,9 @@ def show_panel(found: Panel) -> None:
     out.print()
     for sentence in (*gaps(found), *found.notices):
         out.print(f"note: {plain(sentence)}")
-    out.print("No problems found.")
+    for question in asked:
+        out.print(f"question: {plain(question)}")
+    out.print(f"No problems found{', and nothing was changed: the questions are yours to answer' if asked else ''}.")
 
 
 def _print(analysis: PanelAnalysis) -> None:

@@ -64,7 +64,8 @@ def check(
     show: Annotated[bool, typer.Option("--show", help="Print every reading with the cell it was read from.")] = False,
 ) -> None:
     """Read and check a study; print what arrived of its table, and ask about readings that look odd."""
-    from xenograft.panels.read import is_panel, read_panel
+    from xenograft.panels.asked import questions_about_panel
+    from xenograft.panels.read import is_panel, read_panel_arrival
     from xenograft.reading.read import read_arrival
     from xenograft.reading.remarks import questions_about
     from xenograft.reading.second_look import second_look
@@ -73,7 +74,8 @@ def check(
     from xenograft.study.tables import excluded_table, left_table, measured_table, summary_table
 
     if is_panel(study):
-        show_panel(read_panel(study))
+        panel = read_panel_arrival(study)
+        show_panel(panel.panel, questions_about_panel(panel))
         return
     arrival = read_arrival(study)
     found = arrival.study
@@ -167,10 +169,12 @@ def _write_panel(path: Path, models: tuple[str, ...], *, force: bool) -> None:
 
 def _print_panel(path: Path) -> None:
     from xenograft.errors import StudyError
-    from xenograft.panels.read import read_panel
+    from xenograft.panels.asked import questions_about_panel
+    from xenograft.panels.read import read_panel_arrival
 
     try:
-        show_panel(read_panel(path.parent))
+        panel = read_panel_arrival(path.parent)
+        show_panel(panel.panel, questions_about_panel(panel))
     except StudyError as error:
         standard_output().print(f"Not readable yet: {plain(error.problems[0])}")
 

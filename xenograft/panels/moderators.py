@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ FEWEST = 3
 """Models of which a moderator has to be known."""
 
 
-def read_moderators(path: Path, models: Sequence[str]) -> pd.DataFrame:
+def read_moderators(path: Path, models: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
     """Moderators of the models of a panel.
 
     Parameters
@@ -30,18 +31,21 @@ def read_moderators(path: Path, models: Sequence[str]) -> pd.DataFrame:
     path : Path
         A table with a column `model` and a column for each moderator, numbers or categories; gaps are allowed.
     models : sequence of str
-        Of the panel; rows of other models are passed over.
+        Of the panel.
 
     Returns
     -------
-    DataFrame (model, moderator)
+    moderators : DataFrame (model, moderator)
         Numbers as they are; of a category 1 and 0 for each of its words but the first of the alphabet, in columns such
         as "subtype: luminal". NaN where unknown.
+    others : list of str
+        Models whose rows are passed over, since the panel does not have them.
 
     Raises
     ------
     StudyError
-        The table has no column `model`, a model twice, or nothing of the panel's models.
+        The table has no column `model`, a model twice, one that is called almost as one of the panel's without a row,
+        or nothing of the panel's models.
     """
     if not path.is_file():
         raise StudyError(missing_file(path))
@@ -64,10 +68,23 @@ def read_moderators(path: Path, models: Sequence[str]) -> pd.DataFrame:
             f"{path.name}: none of its models ({few(list(table.index), 3)}) is in the panel ({few(models, 3)}). "
             "Write the names as the panel does."
         )
+    others = [str(model) for model in table.index if model not in models]
+    without = {as_compared(model): model for model in models if model not in table.index}
+    if alike := [(other, without[as_compared(other)]) for other in others if as_compared(other) in without]:
+        (other, ours), *more = alike
+        raise StudyError(
+            f"{path.name}: model {quoted(other)} is not in the panel, whose {quoted(ours)} has no row"
+            f"{f' (and {len(more)} more such)' if more else ''}. Write the names as the panel does."
+        )
     found: dict[str, pd.Series] = {}
     for name in table:
         found |= _columns(path.name, str(name), table[name].reindex(list(models)).fillna(""))
-    return pd.DataFrame(found, index=pd.Index(list(models), name="model"))
+    return pd.DataFrame(found, index=pd.Index(list(models), name="model")), others
+
+
+def as_compared(name: str) -> str:
+    """A model's name without what is easily written otherwise: case, spaces, dashes and dots, zeros before a number."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\W_]+", "", name.casefold()))
 
 
 def _columns(place: str, name: str, text: pd.Series) -> dict[str, pd.Series]:

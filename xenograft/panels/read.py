@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,11 +16,27 @@ from xenograft.panels.panel_toml import PANEL, ModelEntry, PanelEntry, read_pane
 from xenograft.printing import few
 from xenograft.reading.by_model import models_of, read_by_model
 from xenograft.reading.folder import studies_in
-from xenograft.reading.read import read_arrival
+from xenograft.reading.read import Arrival, read_arrival
 from xenograft.study.study import Study
 
 FEWEST = 2
 """Models of which a panel needs at least so many that are no historical controls."""
+
+
+@dataclass(frozen=True)
+class PanelArrival:
+    """A panel, and the tables that it was read from.
+
+    Parameters
+    ----------
+    panel : Panel
+        As analysed.
+    tables : mapping of str to Arrival
+        By model; one table of all models as "".
+    """
+
+    panel: Panel
+    tables: Mapping[str, Arrival]
 
 
 def read_panel(place: str | Path) -> Panel:
@@ -42,6 +58,11 @@ def read_panel(place: str | Path) -> Panel:
     StudyError
         Anything in the files that cannot be analysed: every problem that can be found in one pass.
     """
+    return read_panel_arrival(place).panel
+
+
+def read_panel_arrival(place: str | Path) -> PanelArrival:
+    """The same, with the tables as they arrived."""
     place = Path(place)
     folder = place if place.is_dir() else place.parent
     if not place.exists():
@@ -53,10 +74,12 @@ def read_panel(place: str | Path) -> Panel:
     entry = read_panel_file(written) if asked or written.is_file() else PanelEntry()
     where = written.name
     table = folder / "study.toml" if place.is_dir() or asked else place
-    studies, called, first_dose = _studies(folder, table, entry, where)
+    studies, tables = _studies(folder, table, entry, where)
+    whole = tables[""].study if "" in tables else None
+    began = None if whole is None else whole.first_dose
     studies, historical = _named(studies, entry, where)
     names = {m: dict(entry.agents) | _entry_of(entry, m).agents for m in studies}
-    matches = matched(studies, names, alike=entry.doses == "alike", place=where, first_dose=first_dose)
+    matches = matched(studies, names, alike=entry.doses == "alike", place=where, first_dose=began)
     vehicle_only = {m for m, study in matches.studies.items() if len(study.arms) == 1}
     if len(studies) - len(vehicle_only | historical) < FEWEST:
         raise StudyError(
@@ -67,14 +90,16 @@ def read_panel(place: str | Path) -> Panel:
     if vehicle_only - historical:
         names_of = few(sorted(vehicle_only - historical), 4)
         notices.append(f"{names_of}: vehicle alone, taken for historical controls with a sd of growth of their own.")
-    moderators = _moderators(folder, entry, list(studies))
-    called = entry.name or called
+    moderators, not_there = _moderators(folder, entry, list(studies))
+    called = entry.name or (folder.resolve().name if whole is None else whole.name)
     panel = Panel(
         called, matches.studies, matches.arms, matches.first_dose, frozenset(vehicle_only | historical), moderators,
-        entry.horizon, (*notices, *_said_of_moderators(moderators)), entry.until,
+        entry.horizon, (*notices, *_said_of_moderators(moderators, not_there)), entry.until,
     )  # fmt: skip
     _check_days(panel, place.name)
-    return panel if entry.combination is None else of_combination(panel, entry.combination, where)
+    if entry.combination is not None:
+        panel = of_combination(panel, entry.combination, where)
+    return PanelArrival(panel, tables)
 
 
 def is_panel(place: str | Path) -> bool:
@@ -122,19 +147,20 @@ def _with_arms(study: Study, names: set[str]) -> Study:
     return replace(study, arms=arms, readings=study.readings[study.readings["arm"].isin(names)].reset_index(drop=True))
 
 
-def _studies(folder: Path, table: Path, entry: PanelEntry, where: str) -> tuple[dict[str, Study], str, float | None]:
-    """Studies by model as they are called in their folders or table, a name, and the first dose of a common table."""
+def _studies(folder: Path, table: Path, entry: PanelEntry, where: str) -> tuple[dict[str, Study], dict[str, Arrival]]:
+    """Studies by model as they are called in their folders or table, and the tables as `PanelArrival` has them."""
     if entry.studies or not table.is_file():
-        return _in_folders(folder, entry, where), folder.resolve().name, None
+        tables = _in_folders(folder, entry, where)
+        return {model: arrival.study for model, arrival in tables.items()}, tables
     ignored = [name for name, own in entry.models.items() if own.ignore]
     studies, arrival = read_by_model(table, ignored)
     unknown = [name for name in entry.models if name not in studies and name not in ignored]
     if unknown:
         raise StudyError(unknown_choice(where, "models", unknown[0], studies))
-    return studies, arrival.study.name, arrival.study.first_dose
+    return studies, {"": arrival}
 
 
-def _in_folders(folder: Path, entry: PanelEntry, where: str) -> dict[str, Study]:
+def _in_folders(folder: Path, entry: PanelEntry, where: str) -> dict[str, Arrival]:
     found = studies_in(folder)
     problems: list[str] = []
     if entry.studies:
@@ -157,17 +183,17 @@ def _in_folders(folder: Path, entry: PanelEntry, where: str) -> dict[str, Study]
     unknown = [name for name in entry.models if name not in called.values()]
     if unknown:
         raise StudyError(unknown_choice(where, "models", unknown[0], called.values()))
-    studies: dict[str, Study] = {}
+    tables: dict[str, Arrival] = {}
     for path, name in called.items():
         if _entry_of(entry, name).ignore:
             continue
         try:
-            studies[name] = read_arrival(path, of_panel=True).study
+            tables[name] = read_arrival(path, of_panel=True)
         except StudyError as error:
             problems += [f"{name}: {problem}" for problem in error.problems]
     if problems:
         raise StudyError(problems)
-    return studies
+    return tables
 
 
 def _entry_of(entry: PanelEntry, model: str) -> ModelEntry:
@@ -190,20 +216,25 @@ def _named(studies: Mapping[str, Study], entry: PanelEntry, where: str) -> tuple
     return found, historical
 
 
-def _moderators(folder: Path, entry: PanelEntry, models: list[str]) -> pd.DataFrame:
+def _moderators(folder: Path, entry: PanelEntry, models: list[str]) -> tuple[pd.DataFrame, list[str]]:
     path = folder / (entry.moderators or MODERATORS)
     if entry.moderators is None and not path.is_file():
-        return pd.DataFrame(index=pd.Index(models, name="model"))
-    return read_moderators(path, models)
+        return pd.DataFrame(index=pd.Index(models, name="model")), []
+    ignored = [name for called, own in entry.models.items() if own.ignore for name in (called, own.name)]
+    found, others = read_moderators(path, models)
+    return found, [model for model in others if model not in ignored]
 
 
-def _said_of_moderators(moderators: pd.DataFrame) -> list[str]:
-    return [
+def _said_of_moderators(moderators: pd.DataFrame, not_there: list[str]) -> list[str]:
+    found = [
         f"{name} is unknown of {int(gaps.sum())} of {len(gaps)} models ({few(list(gaps.index[gaps]), 3)}), which are "
         "analysed as models of any value."
         for name, gaps in moderators.isna().items()
         if gaps.any()
     ]
+    if not_there:
+        found.append(f"Moderators are known of {few(not_there, 4)} too, which the panel does not have.")
+    return found
 
 
 def _check_days(panel: Panel, place: str) -> None:

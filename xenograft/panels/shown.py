@@ -46,8 +46,8 @@ def gaps(panel: Panel) -> Iterable[str]:
         having = [m for m in panel.models if counts.loc[m, arm.name]]
         incomplete = [m for m in having if m not in complete]
         yield (
-            f"{arm.name}: {len(complete)} models have it, each agent alone and the vehicle"
-            + (f"; without one of them: {few(incomplete, 4)}." if incomplete else ".")
+            f"{arm.name}: {len(complete)} {'model has' if len(complete) == 1 else 'models have'} it, each agent alone "
+            "and the vehicle" + (f"; without one of them: {few(incomplete, 4)}." if incomplete else ".")
         )
     for arm in panel.combinations:
         if arm not in panel.judged:

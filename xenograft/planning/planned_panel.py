@@ -109,7 +109,7 @@ def planned_panel(
     known: dict[str, dict[str, float]] = {}
     if table.moderators is not None:
         try:
-            found = read_moderators(folder / table.moderators, table.models)
+            found, _ = read_moderators(folder / table.moderators, table.models)
             known = {str(name): {str(m): float(v) for m, v in column.items()} for name, column in found.items()}
         except StudyError as error:
             problems += error.problems

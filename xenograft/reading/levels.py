@@ -9,6 +9,7 @@ import pandas as pd
 
 from xenograft.reading.study_toml import counted
 from xenograft.study.study import Study
+from xenograft.study.tables import unit_in_print
 
 FLOOR_ANIMALS, FLOOR_GAP = 3, 3.0
 """A smallest volume that this many animals share, this far below the next one, is what is written for no tumour."""
@@ -56,6 +57,18 @@ def unit_questions(study: Study) -> Iterable[str]:
         yield (
             f"{counted(at + 1, 'animal')} (first {first.index[0]}) begin with volumes some {times:,.0f} times smaller "
             "than the others: are they written in another unit?"
+        )
+
+
+def never_measured_questions(study: Study) -> Iterable[str]:
+    """Animals all of whose readings are below the limit."""
+    below = study.readings.groupby("animal", sort=False)["censored"].all()
+    if names := list(below.index[below]):
+        several = f"{counted(len(names), 'animal')} (first {names[0]}) have"
+        them, unit = several if len(names) > 1 else f"Animal {names[0]} has", unit_in_print(study.unit)
+        yield (
+            f"{them} no reading above the limit of quantification ({study.limit_of_quantification:g}): was there a "
+            f"tumour, and is the volume in {unit}?"
         )
 
 

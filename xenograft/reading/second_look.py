@@ -21,6 +21,7 @@ from xenograft.reading.levels import (
     drop_questions,
     fall_questions,
     floor_questions,
+    never_measured_questions,
     relative_questions,
     unit_questions,
 )
@@ -59,6 +60,7 @@ def second_look(sheets: Sequence[Sheet], study: Study) -> list[str]:
         *_names(study),
         *_pairs(study),
         *unit_questions(study),
+        *never_measured_questions(study),
         *floor_questions(study),
         *fall_questions(study),
         *drop_questions(study),
@@ -225,9 +227,8 @@ def _pairs(study: Study) -> Iterable[str]:
         bases: dict[tuple[str, str], list[str]] = {}
         for animal, arm in zip(animals.index, animals["arm"], strict=True):
             plain = str(animal).removeprefix(f"{arm}/")
-            if split := re.fullmatch(
-                rf"(.*\w)(?:[\s_.\-/]+\(?|(?<=\d)\(?)(?:{first}|{second})\)?", plain, flags=re.IGNORECASE
-            ):
+            after = r"(?:[\s_.\-/]+|(?<=\d)(?<!\D0)(?<!^0))\(?"  # V01 is a number, no side 1 of V0
+            if split := re.fullmatch(rf"(.*\w){after}(?:{first}|{second})\)?", plain, flags=re.IGNORECASE):
                 bases.setdefault((arm, split[1].rstrip(" _.-(/")), []).append(str(animal))
         couples = [names for names in bases.values() if len(names) == 2]
         if len(couples) < 2 or 2 * len(couples) < 0.6 * len(animals) or any(len(names) > 2 for names in bases.values()):
