@@ -71,6 +71,10 @@ def forest_of_models(models: pd.DataFrame, together: pd.DataFrame, *, margin: fl
     return figure
 
 
+LABELLED = 4
+"""Models that are named beside a moderator."""
+
+
 @mpl.rc_context(THEME)
 def excess_by_moderator(points: pd.DataFrame, band: pd.DataFrame, *, name: str, width: float = WIDE) -> Figure:
     """The excess of each model against a moderator, and that of the typical model with its band.
@@ -93,7 +97,9 @@ def excess_by_moderator(points: pd.DataFrame, band: pd.DataFrame, *, name: str, 
     axis.plot(band["value"], band["median"], color=TOGETHER, lw=1.6)
     axis.vlines(points["value"], points["lower"], points["upper"], color=SHRUNKEN, lw=0.6, alpha=0.6)
     axis.plot(points["value"], points["median"], "o", ms=3.4, color=SHRUNKEN)
-    for row in points.loc[points["median"].abs().nlargest(3).index].itertuples():
+    standard = points[["value", "median"]].apply(lambda column: (column - column.mean()) / (column.std() or 1.0))
+    outermost = (standard**2).sum(axis=1).nlargest(LABELLED).index  # on them a slope rests most
+    for row in points.loc[outermost].itertuples():
         axis.annotate(
             short(str(row.model), 16), (row.value, row.median), xytext=(4, 3), textcoords="offset points", fontsize=7
         )
