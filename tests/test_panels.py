@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from panels_of import ONCE, WEEKLY, invented, moments_of_model, position, written
 from running import Run
 from scipy.special import logsumexp
@@ -18,11 +20,13 @@ from xenograft.figures.panel import readings_by_model
 from xenograft.fitting.integrated import log_likelihood
 from xenograft.fitting.sampling import SamplerSettings
 from xenograft.model.card import ModelCard, read_cards, shipped_cards
+from xenograft.panels.answers import answers_of, compare_panel
 from xenograft.panels.coordinates import readings_of
 from xenograft.panels.density import panel_density
 from xenograft.panels.fit import fit_panel
 from xenograft.panels.gates import KINDS, check_panel_gates, judge_panel_gates
 from xenograft.panels.likelihood import log_likelihood_at, log_probability_below, model_log_likelihood
+from xenograft.panels.verdicts import panel_cautions, panel_verdicts
 
 CARDS = read_cards(shipped_cards() / "panels")
 
@@ -246,6 +250,25 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "markdown": panel_markdown(analysis),
         "gates": {one.kind: one for one in judge_panel_gates(rules, analysis)},
     }
+
+
+def test_moderators_are_answered_and_cautioned_about_where_cards_with_them_carry_no_weight() -> None:
+    panel = invented(6, 2, seed=3, censored=False, uneven=False)
+    settings = SamplerSettings(draws=500, tune=500, chains=2, retries=0)
+    names = ("panel-exponential", "panel-exponential-moderators", "panel-gompertz-moderators")
+    fits = {name: fit_panel(panel, CARDS[name], settings=settings, progress=False) for name in names}
+    ranking = compare_panel(fits, exact=False)
+    best = next(name for name in ranking.table.index if "moderators" in name)
+    table = ranking.table.assign(answer_weight=[float("moderators" not in name) for name in ranking.table.index])
+    ranking = replace(ranking, table=table)
+    (one, *_) = answers_of(panel, fits, ranking)
+    assert one.moderators is not None
+    alone = replace(ranking, table=table.assign(answer_weight=[float(name == best) for name in table.index]))
+    xr.testing.assert_allclose(one.moderators, answers_of(panel, fits, alone)[0].moderators)
+    verdicts = panel_verdicts(panel, [one], ranking.answer_weights)
+    assert [said.moderator for said in verdicts if said.question == "moderator"] == list(panel.moderators)
+    doubts = panel_cautions(panel, fits, ranking, verdicts)
+    assert any("what is said of moderators carries no weight" in words for words in doubts)
 
 
 def test_the_three_questions_are_answered_with_the_truth_inside_the_intervals(answered: dict[str, Any]) -> None:

@@ -48,8 +48,8 @@ class Answer:
     spread : DataArray (chain, draw)
         Sd between models at the horizon, that of the moderators included.
     moderators : DataArray (chain, draw, moderator, place) or None
-        Of the typical model of a low and of a high value of each moderator, at the horizon; None without a card that
-        has moderators.
+        Of the typical model of a low and of a high value of each moderator, at the horizon, under the cards that have
+        moderators: averaged by their weights, or where all of these are 0 the best of them; None without one.
     by_card : mapping of str to DataArray (chain, draw)
         Of the typical model at the horizon, by answering card.
     """
@@ -124,6 +124,8 @@ def answers_of(panel: Panel, fits: Mapping[str, PanelFit], ranking: Comparison, 
         return []
     own = {name: ExcessOfCard(panel, fits[name], seed) for name in weights}
     moderated = {name: weight for name, weight in weights.items() if fits[name].card.moderators}
+    if moderated and not any(moderated.values()):  # asked about all the same: `panel_cautions` says what it is worth
+        moderated = {next(str(name) for name in ranking.table.index if name in moderated): 1.0}
     found: list[Answer] = []
     for arm in panel.judged:
         for reference in REFERENCES:
@@ -140,7 +142,7 @@ def answers_of(panel: Panel, fits: Mapping[str, PanelFit], ranking: Comparison, 
                     average(new, weights),
                     average(models, weights),
                     average(spread, weights),
-                    average(moderators, moderated) if sum(moderated.values()) > 0 else None,
+                    average(moderators, moderated) if moderated else None,
                     {name: draws.sel(day=panel.horizon, drop=True) for name, draws in each.items()},
                 )
             )
