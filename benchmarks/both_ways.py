@@ -1,9 +1,12 @@
 """Importance sampling beside NUTS, on simulated studies and on those of a folder: verdicts, probabilities, intervals.
 
-    uv run python benchmarks/both_ways.py -n 200 --workers 2 [--studies FOLDER]
+    uv run python benchmarks/both_ways.py -n 200 --workers 2 [--studies FOLDER] [--against-itself 0.02]
 
 Each study is fitted both ways by the two growth laws that estimate the departure. Simulated are the rows of
 docs/error-rates.md whose truth is a model that is fitted to every study, with and without an interaction, in turn.
+
+How often two runs of NUTS differ is told by `--against-itself`: studies whose probability by importance sampling is so
+near a limit are fitted by NUTS with two seeds; two runs of the others would have to be five errors apart.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from scipy import stats
 
 from xenograft.answers.averaging import AVERAGED, average, interaction_of
 from xenograft.answers.ranking import compare
-from xenograft.answers.verdicts import verdicts
+from xenograft.answers.verdicts import ENHANCED, LESS, verdicts
 from xenograft.errors import StudyError
 from xenograft.fitting.curves import curves
 from xenograft.fitting.fit import Fit
@@ -114,6 +117,20 @@ def beside(asked: tuple[int, Path | None]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def against_itself(asked: tuple[int, Path | None, float]) -> tuple[str, str, float, float] | None:
+    """Name, combination and both probabilities of a study on which two runs of NUTS do not say the same."""
+    number, place, near = asked
+    name, study = simulated(number) if place is None else (place.parent.name, read_study(place))
+    quick, _, _ = answers(study, "importance", number + 1)
+    if not any(abs(probability - limit) <= near for _, probability in quick.values() for limit in (ENHANCED, LESS)):
+        return None
+    one, other = (answers(study, "nuts", number + seed)[0] for seed in (1, 100_001))
+    for combination in one:
+        if one[combination][0] != other[combination][0]:
+            return name, combination, one[combination][1], other[combination][1]
+    return name, "", np.nan, np.nan
+
+
 def summary(table: pd.DataFrame) -> str:
     """What is put into benchmarks/README.md."""
     verdict = table.drop_duplicates(["number", "combination"])
@@ -137,10 +154,17 @@ def main() -> None:
     asked.add_argument("-n", "--number", type=int, default=200)
     asked.add_argument("--studies", type=Path)
     asked.add_argument("--workers", type=int, default=2)
+    asked.add_argument("--against-itself", type=float, metavar="NEAR")
     given = asked.parse_args()
     places = of_folder(given.studies) if given.studies else [None] * given.number
     found: list[pd.DataFrame] = []
     with multiprocessing.get_context("spawn").Pool(given.workers) as pool:
+        if given.against_itself is not None:
+            each = [(number, place, given.against_itself) for number, place in enumerate(places)]
+            near = [one for one in pool.imap_unordered(against_itself, each) if one is not None]
+            print(f"{len(near)} of {len(places)} studies are near a limit; two runs of NUTS differ in:")
+            print("\n".join(f"- {one}: {a:.4f} and {b:.4f}" for one, which, a, b in near if which) or "none")
+            return
         for done in pool.imap_unordered(beside, list(enumerate(places))):
             found.append(done)
             if len(found) % 20 == 0:
