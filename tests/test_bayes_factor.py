@@ -121,5 +121,8 @@ def test_cards_that_fix_the_departure_have_no_factor(cards: Mapping[str, ModelCa
 def test_the_fixtures_departure_is_strongly_supported_under_both_laws(fits: Mapping[str, Fit]) -> None:
     table = bayes_factors(list(fits.values()))
     assert sorted(table["card"]) == [CARD, "gompertz-bliss-departure"]
-    assert (table["words"] == "> 30").all()
+    # 62 and 97 with 80,000 draws (errors of the logarithm 0.08)
+    exact = table["card"].map({CARD: 62.4, "gompertz-bliss-departure": 97.0})
+    assert (np.log(table["bayes_factor"] / exact).abs() < 4 * np.hypot(table["log_mcse"], 0.08)).all(), table
+    assert (table["bayes_factor"] > 10).all()
     assert (table["method"] == "conditional normal").all()
