@@ -32,10 +32,10 @@ if _worker:  # numba's cache races across processes, so each worker has its own;
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put every test that needs the fits into one group: they take seconds, not one per worker."""
+    """Put the tests that need the fits into one group, and those of a panel's answers: each takes seconds, once."""
     for item in items:
-        if "fits" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("fits"))
+        for shared in {"fits", "answered"}.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture
