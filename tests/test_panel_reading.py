@@ -193,6 +193,10 @@ def test_a_folder_of_studies_is_asked_about_study_by_study(tmp_path: Path) -> No
     slip = "model 1: Animal both m (both): 1,700 on day 17, between 100 on day 10 and 240 on day 24. Is it ten times"
     assert any(question.startswith(slip) for question in asked), asked
     assert any(question.startswith("model 0: Every animal begins with a volume of 100") for question in asked), asked
+    (place / "panel.toml").write_text('[models."model 1"]\nname = "HX"\n', encoding="utf-8")
+    arrival = read_panel_arrival(place)
+    assert list(arrival.tables) == list(arrival.panel.models) == ["model 0", "HX"]
+    assert not any(question.startswith("model 1: ") for question in questions_about_panel(arrival))
 
 
 def test_one_study_and_a_panel_are_told_apart(tmp_path: Path) -> None:

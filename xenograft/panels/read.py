@@ -78,6 +78,8 @@ def read_panel_arrival(place: str | Path) -> PanelArrival:
     whole = tables[""].study if "" in tables else None
     began = None if whole is None else whole.first_dose
     studies, historical = _named(studies, entry, where)
+    if whole is None:
+        tables = dict(zip(studies, tables.values(), strict=True))
     names = {m: dict(entry.agents) | _entry_of(entry, m).agents for m in studies}
     matches = matched(studies, names, alike=entry.doses == "alike", place=where, first_dose=began)
     vehicle_only = {m for m, study in matches.studies.items() if len(study.arms) == 1}
