@@ -23,8 +23,9 @@ from error_rate_rows import rows, study_of
 from scipy import stats
 
 from xenograft.answers.averaging import AVERAGED, average, interaction_of
+from xenograft.answers.precision import ENHANCED, LESS
 from xenograft.answers.ranking import compare
-from xenograft.answers.verdicts import ENHANCED, LESS, verdicts
+from xenograft.answers.verdicts import verdicts
 from xenograft.errors import StudyError
 from xenograft.fitting.curves import curves
 from xenograft.fitting.fit import Fit

@@ -198,7 +198,7 @@ def _together(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
         lines.append(
             f"Together: where the truth is a model that is fitted to every study, {share_of(doubted, answered)} "
             f"answers carried a caution ({100 * doubted / answered:.1f} %{': ' + told if told else ''}). *Verdict* is "
-            "a probability within three Monte-Carlo errors of a limit."
+            "a probability within two Monte-Carlo errors of a limit."
         )
     if wider := [one["wider"] for key, of in found.items() if key in modelled for one in of if "wider" in one]:
         lines.append(

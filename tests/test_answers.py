@@ -64,8 +64,9 @@ def test_draws_are_mixed_in_proportion_to_the_weights(subtests: pytest.Subtests)
     for weight in [0.0, 0.001, 0.25, 0.5, 0.8, 1.0]:
         with subtests.test(weight=weight):
             mixed = average({"a": numbered(0), "b": numbered(1e6)}, {"a": weight, "b": 1 - weight})
-            assert mixed.sizes == {"chain": 4, "draw": 1000}
-            assert ((mixed < 1e6).sum("draw") == round(1000 * weight)).all()  # in every chain
+            size = int(1000 / max(weight, 1 - weight))
+            assert mixed.sizes == {"chain": 4, "draw": size}, "every draw of the heavier card"
+            assert ((mixed < 1e6).sum("draw") == round(size * weight)).all()  # in every chain
 
 
 def test_the_draws_of_an_average_are_spread_over_the_whole_chain() -> None:
@@ -81,25 +82,26 @@ def test_an_average_is_the_same_every_time_and_keeps_its_labels(typical: Mapping
     xr.testing.assert_identical(first, second)
     assert first.dims == ("chain", "draw", "arm", "day")
     assert first.attrs == own[EXPONENTIAL].attrs
-    assert list(first["draw"].values) == list(range(1000))
+    assert list(first["draw"].values) == list(range(int(1000 / 0.7)))
     assert "predicted" in first.coords
 
 
 def test_the_weights_need_not_be_in_the_order_of_the_draws() -> None:
     mixed = average({"a": numbered(0), "b": numbered(1e6)}, {"b": 0.9, "a": 0.1})
-    assert ((mixed < 1e6).sum("draw") == 100).all()
+    assert ((mixed < 1e6).sum("draw") == 111).all()
 
 
-def test_fits_of_different_length_are_averaged_at_the_shorter_one() -> None:
+def test_no_fit_gives_draws_twice() -> None:
     mixed = average({"a": numbered(0, 2000), "b": numbered(1e6, 500)}, {"a": 0.5, "b": 0.5})
-    assert mixed.sizes["draw"] == 500
+    assert mixed.sizes["draw"] == 1000
+    assert sorted(mixed.isel(chain=0).to_numpy()[-500:]) == list(1e6 + np.arange(500))
     assert float(mixed.where(mixed < 1e6).max()) == 1999
 
 
 def test_three_cards_share_the_draws_without_loss() -> None:
     thirds = dict.fromkeys("abc", 1 / 3)
     mixed = average({name: numbered(1e6 * place) for place, name in enumerate("abc")}, thirds)
-    assert np.bincount((mixed.isel(chain=0) // 1e6).astype(int)).tolist() == [333, 334, 333]
+    assert np.bincount((mixed.isel(chain=0) // 1e6).astype(int)).tolist() == [667, 666, 667], "twice a card's at most"
 
 
 def test_cards_that_fix_the_departure_never_enter_the_average(
@@ -313,7 +315,8 @@ def test_a_probability_that_all_draws_agree_on_has_no_error(
     fits: Mapping[str, Fit], ranking: Comparison, study: Study
 ) -> None:
     found = verdict_of(fits, ranking, study, {"exponential": 1.0, "gompertz": 1.0})
-    assert (found.probability, found.mcse, found.borderline) == (1.0, 0.0, False)
+    assert (found.probability, found.borderline) == (1.0, False)
+    assert 0 <= (found.mcse or 0) < 1e-3, "each draw tells how probable a departure below 0 would have been"
 
 
 @pytest.mark.parametrize("name", [EXPONENTIAL, "exponential-hsa"])

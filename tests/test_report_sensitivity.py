@@ -82,13 +82,22 @@ def test_a_verdict_that_no_single_animal_changes_says_so() -> None:
 
 
 def test_a_verdict_that_hangs_on_animals_names_them_first() -> None:
-    found = on_single_animals(left_out(0.99, 0.99, 0.9, 0.97), VERDICT, 0.7)
+    found = on_single_animals(left_out(0.99, 0.99, 0.9, 0.94), VERDICT, 0.7)
     assert found.finding.startswith(
         "The verdict hangs on single animals: without M2 and M3 (one at a time) it would be not distinguishable by "
         "these data; the median excess"
     )
     assert found.doubtful
     assert found.table["Left out"].tolist()[:2] == ["M2", "M3"]
+
+
+def test_a_verdict_that_would_be_just_short_of_its_limit_says_so_and_is_not_doubted() -> None:
+    found = on_single_animals(left_out(0.99, 0.96, 0.97), VERDICT, 0.7)
+    assert found.finding.startswith(
+        "Without M1 and M2 (one at a time) the probability would be just short of its limit (0.960 and 0.970); the "
+        "median"
+    )
+    assert not found.doubtful
 
 
 def test_a_verdict_that_claims_nothing_is_not_doubted_for_single_animals() -> None:
@@ -143,8 +152,8 @@ def test_priors_that_do_not_matter_are_said_not_to() -> None:
 def test_a_prior_that_moves_the_answer_puts_it_in_doubt_beside_the_verdict() -> None:
     found = on_priors(prior_table(0.12, 0.02, {"bliss": "the prior decides"}))
     assert found.finding == (
-        "The excess over Bliss of A + B moves with the priors (sensitivity 0.12 under exponential-bliss-departure; "
-        "0.05 and above counts: the prior decides)."
+        "The excess over Bliss of A + B moves with the priors (sensitivity 0.12, the models by their weight; 0.05 "
+        "and above counts; most by exponential-bliss-departure, 0.12: the prior decides)."
     )
     assert found.doubtful
 
@@ -159,7 +168,9 @@ def test_a_prior_that_moves_the_answer_puts_it_in_doubt_beside_the_verdict() -> 
 def test_a_sensitivity_of_another_number_is_listed_and_raises_no_doubt(table: pd.DataFrame, weight: float) -> None:
     found = on_priors(table, weight)
     assert not found.doubtful
-    assert found.finding.startswith("The answer itself does not move with the priors; other numbers do: ")
+    assert found.finding.startswith(
+        "The averaged answer does not move with the priors; other numbers, or single models, do: "
+    )
     assert "the prior decides" in found.table["Finding"].tolist()
 
 

@@ -15,7 +15,8 @@ import xarray as xr
 from xenograft.fitting import sampling
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.health import Health, judge
-from xenograft.fitting.sampling import SamplerSettings, fit, fit_all, judged_quantities, sampler_seed
+from xenograft.fitting.judged import judged_quantities
+from xenograft.fitting.sampling import SamplerSettings, fit, fit_all, sampler_seed
 from xenograft.model.card import ModelCard
 from xenograft.simulation.simulate import Truth, simulate
 from xenograft.study.study import Arm, Study

@@ -20,6 +20,9 @@ from xenograft.study.tested import judged_combinations
 
 AVERAGED = "averaged"
 
+MOST = 2
+"""Times as many averaged draws at most as a card has."""
+
 
 @dataclass(frozen=True, eq=False)
 class Interaction:
@@ -78,9 +81,13 @@ def average(draws: Mapping[str, xr.DataArray], weights: Mapping[str, float]) -> 
     Returns
     -------
     DataArray (chain, draw, …)
-        From each card and chain evenly spaced draws, in number proportional to its weight.
+        From each card and chain evenly spaced draws, in number proportional to its weight: as many as the heaviest card
+        has for its share, but no more than `MOST` times those of the shortest fit.
     """
-    size = min(array.sizes["draw"] for array in draws.values())
+    shares = {name: weight / sum(weights.values()) for name, weight in weights.items()}
+    sizes = {name: array.sizes["draw"] for name, array in draws.items()}
+    enough = min(sizes[name] / share for name, share in shares.items() if share > 0)
+    size = int(min(enough, MOST * min(sizes.values())))
     ends = np.rint(np.cumsum(list(weights.values())) / sum(weights.values()) * size).astype(int)
     counts = dict(zip(weights, np.diff(ends, prepend=0), strict=True))
     parts = [

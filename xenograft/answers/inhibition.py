@@ -10,14 +10,13 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers.averaging import AVERAGED
+from xenograft.answers.precision import error_of_average, is_borderline, known_from
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.summary import arm_numbers
 from xenograft.answers.verdicts import (
     NOT_JUDGED,
     Agreement,
     agreement_of,
-    is_borderline,
-    monte_carlo_error,
     no_conclusion,
     of_several_laws,
     verdict_words,
@@ -65,7 +64,7 @@ class Inhibition:
     agreement : {"agree", "differ in strength", "opposite directions", "conflict"} or None
         As `agreement_of` the answering cards.
     borderline : bool
-        Whether `probability` is within 3 Monte-Carlo standard errors of a limit.
+        Whether `probability` is within 2 Monte-Carlo standard errors of a limit.
     caution : bool
         Whether an answering fit is not *pass*: averaged with caution, or failed and left out.
     independence : str or None
@@ -132,7 +131,7 @@ def inhibitions(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[st
         }
         averaged = tgi.pop(AVERAGED)
         probability = float(probability_positive(averaged))
-        error = float(np.sqrt(sum(weights[card] * monte_carlo_error(draws) ** 2 for card, draws in tgi.items())))
+        error = error_of_average(probability, weights, {n: known_from(draws, fits[n]) for n, draws in tgi.items()})
         said = {card: float(probability_positive(one)) for card, one in tgi.items()}
         agreement = agreement_of(said, weights) if of_several_laws(fits, weights) else None
         found.append(

@@ -9,8 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from xenograft.answers.averaging import AVERAGED, excess_by_combination
+from xenograft.answers.precision import ENHANCED, LESS
 from xenograft.answers.ranking import Comparison
-from xenograft.answers.verdicts import ENHANCED, INTERACTION_WORDS, LESS, REFERENCE_WORDS, Verdict
+from xenograft.answers.verdicts import INTERACTION_WORDS, REFERENCE_WORDS, Verdict
 from xenograft.fitting.fit import Fit
 from xenograft.model.choice import SEVERAL
 from xenograft.model.vocabulary import SHRUNKEN

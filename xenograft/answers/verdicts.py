@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-import arviz as az
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from xenograft.answers.averaging import AVERAGED, excess_by_combination, interaction_of
+from xenograft.answers.precision import ENHANCED, LESS, Known, error_of_average, is_borderline, known_from
 from xenograft.answers.ranking import Comparison
 from xenograft.fitting.fit import Fit
 from xenograft.printing import share_in_words
@@ -26,10 +25,6 @@ from xenograft.quantities.estimands import (
 )
 from xenograft.study.study import Study
 from xenograft.study.tested import judged_combinations, why_not_judged
-
-ENHANCED, LESS = 0.975, 0.025
-"""Probabilities of a positive excess from which a verdict is given."""
-
 
 VERDICT_REFERENCES: Sequence[JudgedReference] = ("bliss", "hsa")
 
@@ -83,7 +78,7 @@ class Verdict:
     agreement : {"agree", "differ in strength", "opposite directions", "conflict"} or None
         As `agreement_of` the answering cards.
     borderline : bool
-        Whether the probability is within 3 Monte-Carlo standard errors of a limit.
+        Whether the probability is within 2 Monte-Carlo standard errors of a limit.
     caution : bool
         Whether an answering fit is not *pass*: averaged with caution, or failed and left out.
     """
@@ -124,7 +119,7 @@ def verdicts(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[str, 
                 continue
             own = {name: at_horizon[name].sel(combination=arm.name) for name in weights}
             probability = float(probability_positive(at_horizon[AVERAGED].sel(combination=arm.name)))
-            error = float(np.sqrt(sum(weights[name] * monte_carlo_error(draws) ** 2 for name, draws in own.items())))
+            error = error_of_average(probability, weights, {n: _known(fits[n], one) for n, one in own.items()})
             said = {name: float(probability_positive(one)) for name, one in own.items()}
             agreement = agreement_of(said, weights) if of_several_laws(fits, weights) else None
             found.append(
@@ -191,11 +186,6 @@ def verdict_words(
     return below if probability <= LESS else "not distinguishable by these data"
 
 
-def is_borderline(probability: float, error: float) -> bool:
-    """Whether a probability is within 3 Monte-Carlo standard errors of a limit."""
-    return any(abs(probability - limit) <= 3 * error for limit in (ENHANCED, LESS))
-
-
 def no_conclusion(fits: Mapping[str, Fit], ranking: Comparison) -> str:
     """The verdict's words when no healthy card may answer."""
     reasons = [f"{name}: {reason}" for name, reason in ranking.refused.items() if fits[name].card.answers]
@@ -204,12 +194,12 @@ def no_conclusion(fits: Mapping[str, Fit], ranking: Comparison) -> str:
     return f"no conclusion: the sampler did not converge ({'; '.join(reasons)})"
 
 
-def monte_carlo_error(excess: xr.DataArray) -> float:
-    """Monte-Carlo standard error of the probability that an excess is above 0."""
-    indicator = (excess > 0).astype(float)
-    if float(indicator.std()) == 0:
-        return 0.0
-    return float(az.mcse(indicator.to_dataset(name="positive"), method="mean")["positive"])
+def _known(fit: Fit, excess: xr.DataArray) -> Known:
+    """As `known_from`; where the excess has the sign of the departure, by what each draw tells of that."""
+    stats, name = fit.draws["sample_stats"].to_dataset(), str(excess["combination"].item())
+    if "above_0" in stats and ((excess > 0) == (fit.posterior["departure"].sel(combination=name) > 0)).all():
+        return known_from(excess, fit, stats["above_0"].sel(combination=name))
+    return known_from(excess, fit)
 
 
 def sentence(study: Study, verdict: Verdict, curves: Mapping[str, xr.DataArray]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 import xarray as xr
@@ -14,7 +14,11 @@ from xenograft.answers.inhibition import Inhibition, words_of
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import AGREEMENT_WORDS, CARRIES, INTERACTION_WORDS, VERDICT_REFERENCES, Verdict
 from xenograft.evidence.predictive_check import PredictiveCheck
-from xenograft.evidence.sensitivity import SENSITIVE, on_single_animals_in_words, prior_sensitivity
+from xenograft.evidence.sensitivity import (
+    on_single_animals_in_words,
+    prior_sensitivity,
+    sensitive_in_words,
+)
 from xenograft.evidence.spread_check import unlike
 from xenograft.fitting.fit import Fit
 from xenograft.printing import few
@@ -24,9 +28,6 @@ from xenograft.study.groups import cages_of, nested_in_arms
 from xenograft.study.study import Study
 from xenograft.study.tables import unit_in_print
 from xenograft.study.tested import judged_combinations, unjudged_combinations
-
-HEAVY = 0.05
-"""Answer weight from which a card's dependence on its priors is the answer's."""
 
 type About = Literal[
     "Health of the fits",
@@ -169,7 +170,7 @@ def _extremes(verdict: Verdict | Inhibition) -> tuple[str, str]:
 def _of_animals(verdict: Verdict | Inhibition, without: pd.DataFrame | None) -> Iterable[Caution]:
     if without is None or not len(without) or verdict.probability is None:
         return
-    hangs, not_known = on_single_animals_in_words(without, verdict.probability, _extremes(verdict))
+    hangs, _, not_known = on_single_animals_in_words(without, verdict.probability, _extremes(verdict))
     if hangs or not_known:
         yield Caution("Single animals", " ".join(filter(None, [f"{hangs}." if hangs else "", not_known])))
 
@@ -181,19 +182,8 @@ def _of_priors(
         what, label = "inhibition", inhibition_label(verdict.arm, verdict.control, verdict.independence)
     else:
         what, label = "excess", f"{EXCESS}{verdict.reference}[{verdict.combination}]"
-    heavy = [name for name in priors if ranking.answer_weights.get(name, 0.0) >= HEAVY]
-    found = [(row["prior"], name, row["words"]) for name in heavy for row in _rows(priors[name], label)]
-    if moved := [one for one in found if one[2]]:
-        sensitivity, name, words = max(moved)
-        yield Caution(
-            "Priors",
-            f"The {what} moves with the priors (sensitivity {sensitivity:.2f} under {name}; {SENSITIVE:g} and above "
-            f"counts: {words}).",
-        )
-
-
-def _rows(table: pd.DataFrame, label: str) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in table[table.index == label].to_dict("records")]
+    if words := sensitive_in_words(priors, ranking.answer_weights, label):
+        yield Caution("Priors", f"The {what} moves with the priors ({words}).")
 
 
 def spread_in_words(ranking: Comparison, checks: Mapping[str, PredictiveCheck]) -> str:

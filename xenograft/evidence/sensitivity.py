@@ -22,12 +22,15 @@ from xenograft.fitting.left_out import LeftOut, without_each
 from xenograft.fitting.sampling import refit_without
 from xenograft.model.card import ModelCard
 from xenograft.model.vocabulary import SHRUNKEN
-from xenograft.printing import few, labelled, listed
+from xenograft.printing import few, labelled, listed, share_in_words
 from xenograft.quantities.estimands import JudgedReference, tumour_growth_inhibition
 from xenograft.study.tables import arm_of_groups
 
 SENSITIVE = 0.05
 """Power-scaling sensitivity from which an answer is called sensitive (Kallioinen et al. 2024)."""
+
+HELD = 0.95
+"""Probability that a claimed direction keeps without any animal on which it does not hang."""
 
 NEGLIGIBLE = 1e-4
 """Answer weight up to which a card is left out of what single animals do: it moves no probability by more."""
@@ -74,6 +77,34 @@ def prior_sensitivity(
     table = table[np.isfinite(table["prior"])]
     table["words"] = [_words(row["prior"], row["likelihood"]) for _, row in table.iterrows()]
     return table
+
+
+def averaged_sensitivity(tables: Mapping[str, pd.DataFrame], weights: Mapping[str, float], label: str) -> float:
+    """How much an averaged answer moves with the priors: the mean over the cards, the most that their mixture can.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        From `prior_sensitivity`, by answering card.
+    weights : mapping of str to float
+        Answer weights; they do not move with the priors.
+    label : str
+        Of the answer, as in the tables' index.
+    """
+    return sum(weights.get(name, 0.0) * float(table["prior"].get(label, 0.0)) for name, table in tables.items())
+
+
+def sensitive_in_words(tables: Mapping[str, pd.DataFrame], weights: Mapping[str, float], label: str) -> str:
+    """That an averaged answer moves with the priors, and by which card most; empty where it does not count."""
+    if (mean := averaged_sensitivity(tables, weights, label)) < SENSITIVE:
+        return ""
+    own = {name: table.loc[[label]].iloc[0] for name, table in tables.items() if label in table.index}
+    sensitive = [name for name, row in own.items() if row["prior"] >= SENSITIVE]  # a mean of smaller ones is smaller
+    card = max(sensitive, key=lambda name: weights.get(name, 0.0) * own[name]["prior"])
+    return (
+        f"sensitivity {mean:.2f}, the models by their weight; {SENSITIVE:g} and above counts; most by {card}, "
+        f"{own[card]['prior']:.2f}: {own[card]['words']}"
+    )
 
 
 def without_each_animal(
@@ -193,8 +224,11 @@ def _that_matter(ranking: Comparison) -> dict[str, float]:
 
 def on_single_animals_in_words(
     table: pd.DataFrame, probability: float, extremes: tuple[str, str] = INTERACTION_WORDS
-) -> tuple[str, str]:
-    """On which animals a verdict hangs, and of which it is not known; each empty where there are none.
+) -> tuple[str, str, str]:
+    """On which animals a verdict hangs, without which it falls short, and of which it is not known; each may be empty.
+
+    A verdict that claims a direction hangs on an animal without which the probability is clearly inside its limits
+    (below `HELD`, or above 1 − `HELD`), any other on one without which it would claim one.
 
     Parameters
     ----------
@@ -209,20 +243,30 @@ def on_single_animals_in_words(
     words = verdict_words(probability, None, *extremes)
     said = pd.Series([verdict_words(float(p), None, *extremes) for p in table["probability"]], index=table.index)
     trusted = table["how"] != "not to be trusted"
-    changed, unknown = said[trusted & (said != words)], table.index[~trusted]
-    hangs = not_known = ""
-    if len(changed):
-        which = few(list(map(str, changed.index)))
-        one = "" if len(changed) == 1 else " (one at a time)"
+    changed, unknown = trusted & (said != words), table.index[~trusted]
+    toward = table["probability"] if words == extremes[0] else 1 - table["probability"]
+    near = changed & (toward >= HELD) & (words in extremes)
+    hangs = short = not_known = ""
+    if (lost := changed & ~near).any():
         hangs = (
-            f"The verdict hangs on single {of_all}: without {which}{one} it would be {listed(list(changed.unique()))}"
+            f"The verdict hangs on single {of_all}: without {_each(table.index[lost])} it would be "
+            f"{listed(list(said[lost].unique()))}"
+        )
+    if near.any():
+        short = (
+            f"Without {_each(table.index[near])} the probability would be just short of its limit "
+            f"({few([share_in_words(float(p)) for p in table['probability'][near]])})"
         )
     if len(unknown):
         not_known = (
             f"Not known for {few(list(map(str, unknown)))}: Pareto k is above its limit, and there is no fit without "
             f"the {one_of}."
         )
-    return hangs, not_known
+    return hangs, short, not_known
+
+
+def _each(names: pd.Index) -> str:
+    return few(list(map(str, names))) + ("" if len(names) == 1 else " (one at a time)")
 
 
 def log_prior(fit: Fit) -> xr.Dataset:

@@ -72,14 +72,14 @@ class Values(ABC):
             Natural log; −inf or NaN, with a gradient of no use, where it cannot be computed.
         gradient : array (coordinate)
         """
-        values, gradients = self._computed(np.asarray(x)[None])
+        values, gradients = self.values_and_gradients(np.asarray(x)[None])
         return float(values[0]), gradients[0]
 
     def values(self, x: np.ndarray) -> np.ndarray:
         """Log posterior (draw) at many positions (draw, coordinate)."""
-        return self._computed(x)[0]
+        return self.values_and_gradients(x)[0]
 
-    def _computed(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def values_and_gradients(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Log posterior (draw) and gradient (draw, coordinate) at positions (draw, coordinate)."""
         positions = np.ascontiguousarray(x, dtype=float)
         draws, size = positions.shape

@@ -14,7 +14,8 @@ from xenograft.fitting.density import density_of
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.importance import reweighted
 from xenograft.fitting.integrated import log_likelihood
-from xenograft.fitting.sampling import ENOUGH, LEAST_PROPOSED, better_agent, sampler_seed
+from xenograft.fitting.judged import better_agent
+from xenograft.fitting.sampling import ENOUGH, LEAST_PROPOSED, sampler_seed
 
 PARTS = 6
 """Of a funnel, around each of which a t is drawn."""

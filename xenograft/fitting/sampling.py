@@ -10,32 +10,28 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from xenograft.errors import InputError
-from xenograft.fitting.curves import curves_of, new_readings, prior_draws, reference_names
+from xenograft.fitting.curves import new_readings, prior_draws
 from xenograft.fitting.density import Density, density_of
 from xenograft.fitting.fit import Fit
 from xenograft.fitting.health import Attempt, Health, Status, judge, judge_weights
 from xenograft.fitting.importance import Weighted, clusters, importance_draws, reweighted
 from xenograft.fitting.integrated import log_likelihood
+from xenograft.fitting.judged import MANY, better_agent, judged_quantities
 from xenograft.fitting.nutpie_adapter import sample
 from xenograft.fitting.progress import FitProgress
+from xenograft.fitting.redrawn import redrawn
 from xenograft.model.card import ModelCard
 from xenograft.model.choice import why_not
 from xenograft.model.likelihood import panel
-from xenograft.quantities.estimands import excess
 from xenograft.study.study import Study
-from xenograft.study.tested import judged_combinations
 
 type Method = Literal["nuts", "importance"]
 type Adaptation = Literal["diag", "low_rank", "importance"]
 
 STATUSES: Sequence[Status] = ("pass", "caution", "fail")
-MANY = ("bend", "cohort_growth")
-"""Parameters of which there are many; judged as latent variables are."""
-
 LOW_RANK_UP_TO = 100
 """Dimensions up to which the low-rank mass matrix is used; its adaptation costs the cube of them (522: 30 s a fit)."""
 
@@ -107,7 +103,8 @@ def fit(
     progress : bool
         Show a progress bar on standard error.
     keep : {"everything", "likelihood", "posterior"}
-        "likelihood" makes no predictive distributions, "posterior" no log likelihood either: for thousands of fits.
+        "likelihood" makes no predictive distributions, "posterior" no log likelihood either: for thousands of fits,
+        whose draws are left as the sampler made them (docs/mathematics.md#draws-that-fill-a-distribution).
     method : {"nuts", "importance"}
         "importance" draws around the mode without chains, in a tenth of the time, and turns to NUTS by itself where
         the weights may not be trusted; `attempts` says which draws were kept.
@@ -132,6 +129,8 @@ def fit(
         run = _first_run(density, card, settings)
         again = partial(_worth_more, card)
         kept, attempts = _attempted(density, study, card, run, settings, sampler_seed(seed, card), bar, again, method)
+        if keep == "everything" and card.answers:
+            kept = _evenly(kept, density, study, card, sampler_seed(seed, card))
         seconds = {"compile": compiled_at - started, "sample": time.perf_counter() - compiled_at}
     if keep == "everything":
         tree = _tree(kept, study, card, sampler_seed(seed, card))
@@ -212,21 +211,6 @@ def refit_without(fit: Fit, animals: Sequence[str], *, method: Method = "importa
 def sampler_seed(seed: int, card: ModelCard) -> int:
     """The sampler's seed: a function of the seed given and the card's digest."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{card.digest}".encode()).digest()[:4])
-
-
-def judged_quantities(posterior: xr.Dataset, study: Study, card: ModelCard) -> xr.Dataset:
-    """What a fit's health is judged on: the card's parameters and the Bliss excess at the horizon."""
-    judged = posterior.drop_vars(MANY, errors="ignore")
-    combinations = judged_combinations(study)
-    if combinations and card.departure == "estimated":
-        curve = curves_of(posterior, study, card, [study.horizon])
-        found = [
-            excess(curve, arm.name, reference_names(study, arm), study.control.name).isel(day=0, drop=True)
-            for arm in combinations
-        ]
-        names = pd.Index([arm.name for arm in combinations], name="judged_combination")
-        judged = judged.assign(excess=xr.concat(found, dim=names))
-    return judged
 
 
 @dataclass(frozen=True)
@@ -343,14 +327,21 @@ def _of_weights(weighted: Weighted, density: Density, chains: int, draws: int, r
     return _Sampled(density.parameters(positions), density.latents(positions), stats, health)
 
 
-def better_agent(posterior: xr.Dataset, study: Study, card: ModelCard) -> np.ndarray:
-    """Which single agents of the combinations reduce more at the horizon (draw): one number for each order."""
-    curve = curves_of(posterior, study, card, [study.horizon]).isel(day=0, drop=True)
-    order = np.zeros(curve.sizes["chain"] * curve.sizes["draw"], dtype=int)
-    for arm in judged_combinations(study):
-        singles = curve.sel(arm=list(reference_names(study, arm))).transpose("chain", "draw", "arm")
-        order = order * singles.sizes["arm"] + singles.to_numpy().argmin(axis=-1).ravel()
-    return order
+def _evenly(kept: _Sampled, density: Density, study: Study, card: ModelCard, seed: int) -> _Sampled:
+    """The same draws with departures and kills from `redrawn`, most even for the primary combination, where it can."""
+    names = [arm.name for arm in study.combinations]
+    positions, primary = density.unconstrained(kept.posterior, kept.latent), study.primary_combination
+    found = redrawn(density, positions.reshape(-1, density.n_dim), seed, names.index(primary.name) if primary else 0)
+    if found is None:
+        return kept
+    own = density.coordinates.start["departure"]
+    above = [found.above[own if card.departure_by == "study" else own + i] for i in range(len(names))]
+    shape = positions.shape[:2]
+    stats = kept.sample_stats.assign_coords(combination=names).assign(
+        lp=(("chain", "draw"), found.log_density.reshape(shape)),
+        above_0=(("chain", "draw", "combination"), np.stack(above, axis=-1).reshape(*shape, -1)),
+    )
+    return replace(kept, posterior=density.parameters(found.positions.reshape(positions.shape)), sample_stats=stats)
 
 
 def _worth_more(card: ModelCard, health: Health) -> bool:

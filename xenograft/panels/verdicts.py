@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
+from xenograft.answers.precision import is_borderline, monte_carlo_error
 from xenograft.answers.ranking import Comparison
 from xenograft.answers.verdicts import (
     AGREEMENT_WORDS,
@@ -16,8 +17,6 @@ from xenograft.answers.verdicts import (
     REFERENCE_WORDS,
     Agreement,
     agreement_of,
-    is_borderline,
-    monte_carlo_error,
     verdict_words,
 )
 from xenograft.panels.answers import Answer, values_of
@@ -73,7 +72,7 @@ class PanelVerdict:
     agreement : str or None
         Of the growth laws, on the average model.
     borderline : bool
-        Whether the probability is within three Monte-Carlo errors of a limit.
+        Whether the probability is within two Monte-Carlo errors of a limit.
     """
 
     question: Question
@@ -132,7 +131,7 @@ def _on(
             f"the volume that the reference predicts ({between}, the spread between models included); the combination "
             f"does more in a new model with probability {share_in_words(probability)}."
         )
-    borderline = is_borderline(probability, monte_carlo_error(at))
+    borderline = is_borderline(probability, monte_carlo_error((at > 0).astype(float)))
     return PanelVerdict(
         question, answer.combination, answer.reference, panel.horizon, None, probability, words, text, agreement,
         borderline,
@@ -159,7 +158,7 @@ def _on_moderator(panel: Panel, answer: Answer, name: str) -> PanelVerdict:
     )
     return PanelVerdict(
         "moderator", answer.combination, answer.reference, panel.horizon, name, probability, words, text, None,
-        is_borderline(probability, monte_carlo_error(rise)),
+        is_borderline(probability, monte_carlo_error((rise > 0).astype(float))),
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from xenograft.evidence.sensitivity import (
     SENSITIVE,
     on_single_animals_in_words,
     prior_sensitivity,
+    sensitive_in_words,
     without_each_animal,
 )
 from xenograft.fitting.fit import Fit, Refit
@@ -44,9 +45,6 @@ FEW = 6
 
 ROWS = 24
 """Most rows of the table on the priors."""
-
-HEAVY = 0.05
-"""Answer weight of a model from which its sensitivity to the priors puts the averaged answer in doubt."""
 
 
 def shown_days(study: Study) -> list[float]:
@@ -208,7 +206,7 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
     extremes = words_of(verdict.get("independence")) if inhibition else INTERACTION_WORDS
     of, unit, digits = ("TGI", "%", 1) if inhibition else ("excess", "log units", 2)
     against = verdict["control"] if inhibition else SHORT_REFERENCES[verdict["reference"]]
-    hangs, not_known = on_single_animals_in_words(table, verdict["probability"], extremes)
+    hangs, short, not_known = on_single_animals_in_words(table, verdict["probability"], extremes)
     words = verdict_words(verdict["probability"], None, *extremes)
     unknown, known = (table[table["how"].eq("not to be trusted") == untold] for untold in (True, False))
     changed = known[[verdict_words(float(p), None, *extremes) != words for p in known["probability"]]]
@@ -222,7 +220,7 @@ def on_single_animals(table: pd.DataFrame, verdict: Mapping[str, Any], good_k: f
         span = f"the median {of} then lies between {low:.{digits}f} and {high:.{digits}f}".replace("-", "−")
         which = " for which that is known" if len(unknown) else ""
         same = f"The verdict is the same without any one of the {len(known)} {of_all}{which}"
-        finding = f"{hangs or same}; {span}. {not_known}".rstrip()
+        finding = f"{hangs or short or same}; {span}. {not_known}".rstrip()
     told = {
         "importance": "draws weighted by importance",
         "fitted again": "fitted again without it",
@@ -277,11 +275,12 @@ def on_the_priors(
         for label, row in table.iterrows():
             key, _, of = str(label).removesuffix("]").partition("[")
             if key in wanted:
-                own = verdict is None or (of, key) == (primary, judged)
-                matters = own and weights.get(card, 0.0) >= HEAVY
-                rows.append({"answer": f"{wanted[key]} of {of}", "card": card, "of": of, "matters": matters, **row})
+                rows.append({"answer": f"{wanted[key]} of {of}", "card": card, "of": of, "key": key, **row})
     sensitive = sorted((row for row in rows if row["words"]), key=lambda row: -row["prior"])
-    own = [row for row in sensitive if row["matters"]]
+    asked = {f"{row['key']}[{row['of']}]": row["answer"] for row in rows}
+    judged_only = asked if verdict is None else asked.keys() & {f"{judged}[{primary}]"}
+    moved = {asked[label]: words for label in judged_only if (words := sensitive_in_words(tables, weights, label))}
+    own, words = next(iter(moved.items()), ("", ""))
     rows = [row for row in rows if row["words"] or not many or row["of"] == primary]
     rows = sorted(rows, key=lambda row: -row["prior"])[:ROWS]
     largest = max((row["prior"] for row in rows), default=0.0)
@@ -296,7 +295,7 @@ def on_the_priors(
         "Finding": [row["words"] for row in rows],
     }  # fmt: skip
     caption = "Power-scaling sensitivity: how much an answer moves when priors or data weigh a little more or less"
-    finding = _prior_finding(sensitive, own, largest)
+    finding = _prior_finding(sensitive, own, words, largest)
     return SensitivityTable("On the priors", pd.DataFrame(told), finding, bool(own), caption)
 
 
@@ -308,24 +307,17 @@ def _asked_of_priors(study: Study) -> dict[str, str]:
     return {number.key: number.said for number in shown("priors")} | compared
 
 
-def _prior_finding(sensitive: list[dict[str, Any]], own: list[dict[str, Any]], largest: float) -> str:
-    """What the sensitivities say: of the answer itself first, then of the others."""
+def _prior_finding(sensitive: list[dict[str, Any]], own: str, words: str, largest: float) -> str:
+    """What the sensitivities say: of the answer itself first (empty where it does not move), then of the others."""
     if not sensitive:
         return (
             "No answer moves noticeably when the priors are made stronger or weaker "
             f"(largest sensitivity {largest:.3f}; {SENSITIVE:g} and above counts)."
         )
-    said: list[str] = []
-    if own:
-        worst = own[0]
-        said.append(
-            f"The {worst['answer']} moves with the priors (sensitivity {worst['prior']:.2f} under {worst['card']}; "
-            f"{SENSITIVE:g} and above counts: {worst['words']})."
-        )
-    rest = {row["answer"]: row["prior"] for row in reversed(sensitive) if not own or row["answer"] != own[0]["answer"]}
+    said = [f"The {own} moves with the priors ({words})."] if own else []
+    rest = {row["answer"]: row["prior"] for row in reversed(sensitive) if row["answer"] != own}
     if rest:
         named = few([f"{answer} ({prior:.2f})" for answer, prior in reversed(rest.items())], 3)
-        said.append(
-            f"{'Also' if own else 'The answer itself does not move with the priors; other numbers do'}: {named}."
-        )
+        alone = "The averaged answer does not move with the priors; other numbers, or single models, do"
+        said.append(f"{'Also' if own else alone}: {named}.")
     return " ".join(said)
