@@ -157,6 +157,16 @@ def _with_index(row: Row, index: float) -> Row:
     return replace(row, truth=truth, index=index)
 
 
+def new_animals_of(row: Row, day: float, animals: int, seed: int) -> pd.DataFrame | None:
+    """Readings (mm³) of animals that nobody removes, on one day: columns `arm`, `volume`; None of rows made by hand."""
+    if row.kind != "solver" or row.cage_sd:
+        return None
+    numbers = dict.fromkeys(row.animals, animals)
+    many = Design(row.name, arms_of(_weekly(row)), numbers, (0.0, day))
+    readings = simulate_design(many, row.truth, seed=seed).readings
+    return readings[readings["day"] == day][["arm", "volume"]]
+
+
 def study_of(row: Row, number: int, seed: int) -> tuple[Study, float]:
     """One study of a row, and its true excess over Bliss (log units) on its own horizon.
 
@@ -175,6 +185,10 @@ def study_of(row: Row, number: int, seed: int) -> tuple[Study, float]:
         made = _by_hand(row, rng)
         true = _true_by_hand(row, made.horizon)
     return _in_unit(made, row.unit), true
+
+
+UNITS = {"mm3": 1.0, "cm3": 1e-3, "photons/s": 1e5}
+"""What a mm³ is called in each unit."""
 
 
 def _effect(row: Row, arm: Arm, day: np.ndarray) -> np.ndarray:
@@ -224,7 +238,7 @@ def _in_unit(study: Study, unit: str) -> Study:
     """The same readings as a laboratory with another unit records them."""
     if unit == "mm3":
         return study
-    size = {"cm3": 1e-3, "photons/s": 1e5}[unit]
+    size = UNITS[unit]
     frame = study.readings[["animal", "arm", "day", "volume"]].assign(volume=lambda rows: rows["volume"] * size)
     endpoint = None if study.endpoint_volume is None else study.endpoint_volume * size
     return Study.from_frame(frame, arms=study.arms, name=study.name, unit=unit, endpoint_volume=endpoint)

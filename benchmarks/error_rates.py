@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from error_rate_rows import Row, rows, study_of
+from error_rate_rows import UNITS, Row, new_animals_of, rows, study_of
 from scipy import stats
 
 from xenograft.answers.averaging import AVERAGED, average, interaction_of
+from xenograft.answers.new_animals import new_animal_readings
 from xenograft.answers.ranking import Comparison, compare
 from xenograft.answers.verdicts import no_conclusion, verdicts
 from xenograft.evidence.cautions import carrying, cautions_about, concludes, owed_to_priors
@@ -49,6 +50,9 @@ NONE = "No study of these rows has been run with today's models yet."
 BOTH_WAYS_EVERY = 10
 """Of so many studies one is fitted by NUTS too, unless told otherwise."""
 
+NEW_ANIMALS = 200
+"""Simulated in each arm beside each study, to be found inside what is predicted."""
+
 OURS, MIXED = "averaged", "mixed linear model"
 METHODS = (OURS, MIXED)
 
@@ -68,6 +72,7 @@ def answer(asked: tuple[Row, int, int]) -> Outcome:
         "cards": {name: round(weight, 3) for name, weight in ranking.answer_weights.items()},
         "answers": {OURS: averaged, MIXED: mixed_model(study)},
         "by_nuts": sum(one.method == "nuts" for one in fits.values()),
+        "new_animals": new_animals_inside(row, study, number, fits, ranking),
     }
     lasting = {name: one for name, one in fits.items() if name in LASTING}
     alone = averaged if len(lasting) == len(fits) else _averaged(lasting, compare(lasting, exact=False), cautions=False)
@@ -113,6 +118,24 @@ def _averaged(fits: Mapping[str, Fit], ranking: Comparison, *, cautions: bool = 
     priors = owed_to_priors(fits, ranking, drawn)
     doubts = cautions_about(verdict, study, fits, ranking, checks, priors, without)
     return found | {"cautions": [one.about for one in doubts]}
+
+
+def new_animals_inside(
+    row: Row, study: Study, number: int, fits: Mapping[str, Fit], ranking: Comparison
+) -> dict[str, float]:
+    """By arm, the share of new animals that are read inside their 90 % predictive interval at the horizon."""
+    weights, size = ranking.answer_weights, UNITS[row.unit]
+    read = new_animals_of(row, study.horizon, NEW_ANIMALS, seed=number)
+    if read is None or not weights:
+        return {}
+    at = np.array([study.horizon])
+    own = {name: new_animal_readings(fits[name], at, animals=10, seed=number) for name in weights}
+    drawn = average(own, weights).isel(day=0)
+    found: dict[str, float] = {}
+    for arm, volumes in read.groupby("arm", sort=False)["volume"]:
+        low, high = np.quantile(drawn.sel(arm=arm), [0.05, 0.95])
+        found[str(arm)] = round(float(np.log(volumes * size).between(low, high).mean()), 3)
+    return found
 
 
 def mixed_model(study: Study) -> dict[str, Any]:
@@ -168,7 +191,7 @@ def counts(outcomes: Sequence[Outcome], method: str) -> dict[str, float]:
 def page(found: Mapping[str, Sequence[Outcome]]) -> str:
     """The Markdown page."""
     intro, before = ((Path(__file__).parent / name).read_text(encoding="utf-8").rstrip() for name in (INTRO, BEFORE))
-    told = [*table(found), *_together(found), *_both_ways(found)] if found else [NONE]
+    told = [*table(found), *_together(found), *_both_ways(found), *_new_animals(found)] if found else [NONE]
     return page_with_panels("\n\n".join([intro, "\n".join(told), before]) + "\n")
 
 
@@ -230,6 +253,31 @@ def _both_ways(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
     ]
 
 
+def _new_animals(found: Mapping[str, Sequence[Outcome]]) -> list[str]:
+    """Of every kind of study the share of new animals inside their 90 % interval, by arm."""
+    inside: dict[str, list[Mapping[str, float]]] = {}
+    for key, outcomes in found.items():
+        inside.setdefault(key.partition("|")[0], []).extend(
+            one["new_animals"] for one in outcomes if "new_animals" in one
+        )
+    shares = {name: pd.DataFrame([one for one in told if one]) for name, told in inside.items()}
+    shares = {name: frame for name, frame in shares.items() if len(frame)}
+    if not shares:
+        return []
+    arms = list(next(iter(shares.values())).columns)
+    lines = [
+        "",
+        "New animals inside their 90 % predictive interval at the horizon, of 200 in each arm beside each study:",
+        "",
+    ]
+    lines += [f"| what was put in | studies | {' | '.join(arms)} |", f"|{'---|' * (len(arms) + 2)}"]
+    lines += [
+        f"| {name} | {len(frame)} | {' | '.join(f'{100 * frame[arm].mean():.0f} %' for arm in arms)} |"
+        for name, frame in shares.items()
+    ]
+    return lines
+
+
 HEAD = (
     "what was put in", "index", "studies", "true excess", "enhanced / less / wrong", "caution when wrong",
     "caution when not wrong", "bias", "covered", "width", "power", "mixed model: enhanced / less / wrong",
@@ -288,7 +336,7 @@ def share(count: float, number: float) -> str:
 def about(row: Row, both_ways: int = BOTH_WAYS_EVERY) -> dict[str, Any]:
     """Everything that a row's outcomes depend on."""
     return {
-        "schema": "xenograft-error-rates/4",
+        "schema": "xenograft-error-rates/5",
         "row": asdict(row) | {"truth": row.truth.model_dump(), "animals": dict(row.animals)},
         "cards": {name: card.digest for name, card in read_cards().items() if card.answers},
         "seed": SEED,

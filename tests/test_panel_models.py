@@ -135,7 +135,8 @@ def test_a_model_of_enough_animals_is_estimated_by_its_own_fit_and_others_by_lea
     assert table["by"].to_dict() == {"M0": "fit", "M1": "least_squares", "M2": "fit"}
     for name in ("M0", "M2"):
         study, day = panel.studies[name], panel.horizon + panel.first_dose[name]
-        single = fit_study(study, shipped, method="importance", seed=1, progress=False)  # the same draws
+        same = {"method": "importance", "seed": 1, "progress": False, "keep": "posterior"}  # the same draws
+        single = fit_study(study, shipped, **same)
         direct = single.posterior["departure"].squeeze() * (day - 3.0)
         assert table.loc[name, "median"] == pytest.approx(float(direct.median()), abs=1e-9)
         assert table.loc[name, "upper"] == pytest.approx(float(direct.quantile(0.975)), abs=1e-9)
