@@ -42,8 +42,9 @@ class Fit:
         The hypothesis.
     draws : DataTree
         Groups `posterior` (chain, draw, …), `log_likelihood` (chain, draw, animal; or mouse, where mice carry several
-        tumours), `sample_stats`, `posterior_predictive` and `prior_predictive` (chain, draw, animal, reading; fewer
-        draws), `observed_data` and `constant_data` (animal, reading).
+        tumours), `sample_stats` (with `above_0`, the probability of each departure above 0 given the draw's other
+        parameters, where that is known), `posterior_predictive` and `prior_predictive` (chain, draw, animal, reading;
+        fewer draws), `observed_data` and `constant_data` (animal, reading).
     health : Health
         Of the attempt that was kept.
     attempts : tuple of Attempt
