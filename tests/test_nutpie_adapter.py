@@ -85,3 +85,23 @@ def test_chains_start_from_draws_of_the_prior(density: Density, monkeypatch: pyt
     monkeypatch.setattr(Density, "prior_draws", recording)
     drawn(density, draws=5, tune=5)
     assert len(set(seen)) == 2
+
+
+@pytest.mark.parametrize("absurd", [-1e12, np.nan, np.inf])
+def test_no_chain_starts_from_an_absurd_draw_of_the_priors(
+    density: Density, monkeypatch: pytest.MonkeyPatch, absurd: float
+) -> None:
+    started: list[np.ndarray] = []
+    draws = Density.prior_draws
+
+    def one_of_them_absurd(self: Density, number: int, *, seed: int) -> np.ndarray:
+        found = draws(self, number, seed=seed)
+        found[0, self.pieces.start["error"]] = -60.0 if np.isfinite(absurd) else absurd  # e⁻⁶⁰, or nothing at all
+        started.append(found)
+        return found
+
+    monkeypatch.setattr(Density, "prior_draws", one_of_them_absurd)
+    positions, statistics = drawn(density, draws=5, tune=50)
+    assert all(len(found) == nutpie_adapter.CONSIDERED for found in started)
+    assert np.isfinite(positions).all()
+    assert float(statistics["n_steps"].max()) < 1023, "steps shrunk to nothing make the longest trees"

@@ -28,6 +28,10 @@ POSITION = "position"
 
 DIM = "coordinate"
 
+CONSIDERED = 4
+"""Draws of the priors for the start of each chain: enough to pass over an absurd one, too few to lead all chains to one
+mode."""
+
 STATISTICS = {
     "diverging": "diverging",
     "energy": "energy",
@@ -58,7 +62,7 @@ def sample(
     Parameters
     ----------
     density : Density
-        Chains start from draws of its priors.
+        Each chain starts from the best of `CONSIDERED` draws of its priors.
     draws, tune : int
         Per chain, kept and discarded.
     chains, cores : int
@@ -173,4 +177,10 @@ def _compile_pymc() -> Any:
 
 
 def _start(density: Values, seed: int) -> np.ndarray:
-    return density.prior_draws(1, seed=seed)[0]
+    """Of a few draws of the priors the one of which the posterior holds most.
+
+    Of one study with large errors one draw in fifty has an error so small that the log density falls by ten million: a
+    chain that began there shrank its steps to a millionth and did not come away in ten minutes.
+    """
+    drawn = density.prior_draws(CONSIDERED, seed=seed)
+    return drawn[np.argmax(np.nan_to_num(density.values(drawn), nan=-np.inf))]
