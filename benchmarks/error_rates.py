@@ -124,7 +124,7 @@ def new_animals_inside(
     row: Row, study: Study, number: int, fits: Mapping[str, Fit], ranking: Comparison
 ) -> dict[str, float]:
     """By arm, the share of new animals that are read inside their 90 % predictive interval at the horizon."""
-    weights, size = ranking.answer_weights, UNITS[row.unit]
+    weights, size = ranking.answer_weights, UNITS[study.unit]  # a study counts in mm³ where its table has cm³
     read = new_animals_of(row, study.horizon, NEW_ANIMALS, seed=number)
     if read is None or not weights:
         return {}
