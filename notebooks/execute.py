@@ -1,8 +1,8 @@
 """Execute the notebooks from the top in a clean kernel and store what they show, without stamps of time or place.
 
-`uv run python notebooks/execute.py` writes all of them again; the tests execute them through the same function. Fits are
-kept beside the notebooks: after a change of the numbers delete `.xenograft-fits` there and write them twice, for what is
-stored shows no progress bar of a fit.
+`uv run python notebooks/execute.py` writes all of them again; the tests execute them through the same function. Fits
+are kept beside the notebooks: after a change of the numbers delete `.xenograft-fits` there and write them twice, for
+what is stored shows no progress bar of a fit.
 """
 
 from __future__ import annotations
