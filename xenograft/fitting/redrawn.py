@@ -22,8 +22,9 @@ from xenograft.fitting.density import Density
 LINEAR = ("departure", "kill")
 """Parameters on which log volumes depend linearly, the first being judged. (With the baseline too: no more precise.)"""
 
-EXACT = 1e-6
-"""Largest error (log units) of the parabola at any new draw; beyond it all draws stay as they are."""
+EXACT = 1e-8
+"""Largest error of the parabola at any new draw, in log units and as a share of the log density; beyond it all draws
+stay as they are. Rounding makes 1e-11."""
 
 TRIED = 8
 """Draws at which the parabola is looked for before all are asked."""
