@@ -91,11 +91,10 @@ def test_a_verdict_that_hangs_on_animals_names_them_first() -> None:
     assert found.table["Left out"].tolist()[:2] == ["M2", "M3"]
 
 
-def test_a_verdict_that_would_be_just_short_of_its_limit_says_so_and_is_not_doubted() -> None:
+def test_a_verdict_that_chance_takes_below_its_limit_says_so_and_is_not_doubted() -> None:
     found = on_single_animals(left_out(0.99, 0.96, 0.97), VERDICT, 0.7)
     assert found.finding.startswith(
-        "Without M1 and M2 (one at a time) the probability would be just short of its limit (0.960 and 0.970); the "
-        "median"
+        "Without M1 and M2 (one at a time) the probability would fall short of its limit (0.960 and 0.970); the median"
     )
     assert not found.doubtful
 

@@ -101,8 +101,8 @@ def sensitive_in_words(tables: Mapping[str, pd.DataFrame], weights: Mapping[str,
     if (mean := averaged_sensitivity(tables, weights, label)) < SENSITIVE:
         return ""
     own = {name: table.loc[[label]].iloc[0] for name, table in tables.items() if label in table.index}
-    sensitive = [name for name, row in own.items() if row["prior"] >= SENSITIVE]  # a mean of smaller ones is smaller
-    card = max(sensitive, key=lambda name: weights.get(name, 0.0) * own[name]["prior"])
+    parts = {name: (row["prior"] >= SENSITIVE, weights.get(name, 0.0) * row["prior"]) for name, row in own.items()}
+    card = max(parts, key=lambda name: parts[name])
     return (
         f"sensitivity {mean:.2f}, the models by their weight; {SENSITIVE:g} and above counts; most by {card}, "
         f"{own[card]['prior']:.2f}: {own[card]['words']}"
@@ -256,7 +256,7 @@ def on_single_animals_in_words(
         )
     if near.any():
         short = (
-            f"Without {_each(table.index[near])} the probability would be just short of its limit "
+            f"Without {_each(table.index[near])} the probability would fall short of its limit "
             f"({few([share_in_words(float(p)) for p in table['probability'][near]])})"
         )
     if len(unknown):
