@@ -9,7 +9,7 @@ import error_rates
 import numpy as np
 import pandas as pd
 import pytest
-from error_rate_rows import INDICES, Row, rows, study_of
+from error_rate_rows import INDICES, Row, new_animals_of, rows, study_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "error-rates.md"
 ROWS = {error_rates.key_of(row): row for row in rows()}
@@ -137,7 +137,19 @@ def test_the_page_says_how_far_both_ways_of_fitting_differ() -> None:
 def test_the_page_is_what_the_script_writes_around_its_table() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert text.startswith(error_rates.page({}).split(error_rates.NONE)[0])
-    rows_shown, _, _ = text.partition("## Before")
+    rows_shown, _, _ = text.partition("## Before")[0].partition("New animals inside")
     lines = [line for line in rows_shown.splitlines() if line.startswith("| ") and error_rates.HEAD[0] not in line]
     keys = {tuple(cell.strip() for cell in line.split("|")[1:3]) for line in lines}
     assert keys <= {(row.name, "none" if row.index == 1 else f"{row.index:g}") for row in ROWS.values()}
+
+
+def test_new_animals_are_those_of_the_row_and_their_share_stands_on_the_page() -> None:
+    row = next(row for row in ROWS.values() if row.name.startswith("response varies"))
+    found = new_animals_of(row, 28.0, 5, seed=1)
+    assert found is not None
+    assert found["arm"].value_counts().to_dict() == dict.fromkeys(row.animals, 5)
+    by_hand = next(row for row in ROWS.values() if row.kind == "resistant")
+    assert new_animals_of(by_hand, 28.0, 5, seed=1) is None
+    outcomes = [{"true": 0.0, "answers": {}, "new_animals": dict.fromkeys(row.animals, share)} for share in (0.8, 0.9)]
+    page = error_rates.page({error_rates.key_of(row): outcomes})
+    assert f"| {row.name} | 2 | 85 % | 85 % | 85 % | 85 % |" in page
