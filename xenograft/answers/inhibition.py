@@ -131,7 +131,8 @@ def inhibitions(fits: Mapping[str, Fit], ranking: Comparison, curves: Mapping[st
         }
         averaged = tgi.pop(AVERAGED)
         probability = float(probability_positive(averaged))
-        error = error_of_average(probability, weights, {n: known_from(draws, fits[n]) for n, draws in tgi.items()})
+        known = {card: known_from(draws, fits[card].health.effective_draws) for card, draws in tgi.items()}
+        error = error_of_average(probability, weights, known)
         said = {card: float(probability_positive(one)) for card, one in tgi.items()}
         agreement = agreement_of(said, weights) if of_several_laws(fits, weights) else None
         found.append(

@@ -9,11 +9,8 @@ import arviz as az
 import numpy as np
 import xarray as xr
 
-from xenograft.fitting.fit import Fit
-
 ENHANCED, LESS = 0.975, 0.025
 """Probabilities of a positive excess from which a verdict is given."""
-
 
 CLOSE = 2.0
 """Monte-Carlo standard errors within which of a limit another seed might cross it: of a hundred verdicts that would,
@@ -36,22 +33,22 @@ class Known:
     error: float
 
 
-def known_from(draws: xr.DataArray, fit: Fit, given: xr.DataArray | None = None) -> Known:
+def known_from(draws: xr.DataArray, effective: float | None, given: xr.DataArray | None = None) -> Known:
     """The probability that a quantity is above 0.
 
     Parameters
     ----------
     draws : DataArray (chain, draw)
         Of the quantity.
-    fit : Fit
-        Where they are from; weighted draws are worth fewer, or more, than there are.
+    effective : float or None
+        How many independent draws weighted ones are worth (`Health.effective_draws`); None of chains.
     given : DataArray (chain, draw), optional
         The probability given each draw's other parameters, where it is known (Rao–Blackwell).
     """
     values = (draws > 0).astype(float) if given is None else given
     error = monte_carlo_error(values)
-    if fit.health.effective_draws:
-        error *= np.sqrt(max(1.0, values.size / fit.health.effective_draws))
+    if effective:
+        error *= np.sqrt(max(1.0, values.size / effective))
     return Known(float(values.mean()), float(error))
 
 

@@ -198,8 +198,8 @@ def _known(fit: Fit, excess: xr.DataArray) -> Known:
     """As `known_from`; where the excess has the sign of the departure, by what each draw tells of that."""
     stats, name = fit.draws["sample_stats"].to_dataset(), str(excess["combination"].item())
     if "above_0" in stats and ((excess > 0) == (fit.posterior["departure"].sel(combination=name) > 0)).all():
-        return known_from(excess, fit, stats["above_0"].sel(combination=name))
-    return known_from(excess, fit)
+        return known_from(excess, fit.health.effective_draws, stats["above_0"].sel(combination=name))
+    return known_from(excess, fit.health.effective_draws)
 
 
 def sentence(study: Study, verdict: Verdict, curves: Mapping[str, xr.DataArray]) -> str:

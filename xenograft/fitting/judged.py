@@ -17,7 +17,20 @@ MANY = ("bend", "cohort_growth")
 
 
 def judged_quantities(posterior: xr.Dataset, study: Study, card: ModelCard) -> xr.Dataset:
-    """What a fit's health is judged on: the card's parameters and the Bliss excess at the horizon."""
+    """What a fit's health is judged on: the card's parameters and the Bliss excess at the horizon.
+
+    Parameters
+    ----------
+    posterior : Dataset (chain, draw, …)
+        Parameters of the card, rates in 1/day.
+    study, card
+        What was fitted.
+
+    Returns
+    -------
+    Dataset (chain, draw, …)
+        With `excess` (chain, draw, judged_combination; log units, positive = enhanced) where the departure is estimated.
+    """
     judged = posterior.drop_vars(MANY, errors="ignore")
     combinations = judged_combinations(study)
     if combinations and card.departure == "estimated":

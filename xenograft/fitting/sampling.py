@@ -32,6 +32,7 @@ type Method = Literal["nuts", "importance"]
 type Adaptation = Literal["diag", "low_rank", "importance"]
 
 STATUSES: Sequence[Status] = ("pass", "caution", "fail")
+
 LOW_RANK_UP_TO = 100
 """Dimensions up to which the low-rank mass matrix is used; its adaptation costs the cube of them (522: 30 s a fit)."""
 
