@@ -29,7 +29,7 @@ def judged_quantities(posterior: xr.Dataset, study: Study, card: ModelCard) -> x
     Returns
     -------
     Dataset (chain, draw, …)
-        With `excess` (chain, draw, judged_combination; log units, positive = enhanced) where the departure is estimated.
+        With `excess` (chain, draw, judged_combination; log units, positive = enhanced) where it is estimated.
     """
     judged = posterior.drop_vars(MANY, errors="ignore")
     combinations = judged_combinations(study)
